@@ -1,0 +1,3 @@
+"""A Django project that uses the app: the demo, and an example of a deployment."""
+
+from __future__ import annotations
