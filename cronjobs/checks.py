@@ -1,0 +1,95 @@
+"""System checks: what is wrong before anything runs. Warnings, since an Error would stop ``runcron``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core import checks
+from django.db import connections
+
+from cronjobs.conf import get_settings
+from cronjobs.database import engine_alias
+from cronjobs.exceptions import CronJobsError, InvalidSettings
+from cronjobs.models import JobExecution
+from cronjobs.registry import registry
+from cronjobs.schedules import parse_schedule, parse_time_zone
+
+STRICT = "cronjobs_strict"
+
+
+@checks.register("cronjobs")
+def check_settings(**_: Any) -> list[checks.CheckMessage]:
+    """E001: CRONJOBS cannot be understood; E002: USE_TZ is off."""
+    found: list[checks.CheckMessage] = []
+    if not django_settings.USE_TZ:
+        found.append(
+            checks.Error(
+                "cronjobs needs aware datetimes: USE_TZ is False.", hint="Set USE_TZ = True.", id="cronjobs.E002"
+            )
+        )
+    try:
+        get_settings()
+    except InvalidSettings as error:
+        found.append(checks.Error(str(error), hint="See the settings table in the README.", id="cronjobs.E001"))
+    return found
+
+
+@checks.register("cronjobs")
+def check_schedules(**_: Any) -> list[checks.CheckMessage]:
+    """W003: a zone or schedule in the settings is not valid; the jobs concerned will be broken."""
+    try:
+        settings = get_settings()
+    except InvalidSettings:
+        return []
+    found = _mistake("TIME_ZONE", parse_time_zone, settings.time_zone)
+    for name, text in settings.schedules.items():
+        if text:
+            found += _mistake(f"SCHEDULES[{name!r}]", parse_schedule, text)
+    return found
+
+
+@checks.register("cronjobs")
+def check_definitions(**_: Any) -> list[checks.CheckMessage]:
+    """W001: a job definition cannot be used."""
+    return [_definition_message(checks.Warning, each) for each in registry.problems]
+
+
+@checks.register(STRICT, deploy=True)
+def check_definitions_strictly(**_: Any) -> list[checks.CheckMessage]:
+    """E003: as W001, for ``check --tag cronjobs_strict``, which is to fail a build."""
+    return [_definition_message(checks.Error, each) for each in registry.problems]
+
+
+@checks.register("cronjobs", checks.Tags.database)
+def check_sqlite(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
+    """W002: SQLite is not set up for several writers."""
+    alias = engine_alias(JobExecution)
+    connection = connections[alias]
+    if not databases or alias not in databases or connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's wrapper
+        return []
+    options = connection.settings_dict.get("OPTIONS", {})
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        journal = str(cursor.fetchone()[0]).lower()
+    is_ready = journal == "wal" and options.get("transaction_mode") == "IMMEDIATE" and options.get("timeout", 5) >= 20
+    if is_ready:
+        return []
+    hint = (
+        'Set OPTIONS = {"init_command": "PRAGMA journal_mode=WAL;", "transaction_mode": "IMMEDIATE", "timeout": 20}.'
+    )
+    return [checks.Warning("SQLite will answer 'database is locked' under load.", hint=hint, id="cronjobs.W002")]
+
+
+def _definition_message(level: Any, problem: Any) -> checks.CheckMessage:
+    identity = "cronjobs.E003" if level is checks.Error else "cronjobs.W001"
+    message: checks.CheckMessage = level(problem.message, hint=problem.hint or None, obj=problem.where, id=identity)
+    return message
+
+
+def _mistake(key: str, parse: Any, value: str) -> list[checks.CheckMessage]:
+    try:
+        parse(value)
+    except CronJobsError as error:
+        return [checks.Warning(f"CRONJOBS[{key!r}]: {error}", id="cronjobs.W003")]
+    return []

@@ -1,0 +1,201 @@
+"""What an operator may change: the ``CRONJOBS`` setting, parsed once into one frozen object."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Self, get_type_hints
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from cronjobs.exceptions import InvalidSettings
+
+DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
+    {
+        "cleanup-legacy-conversations": "*/5 * * * *",
+        "cleanup-old-quotes": "0 2 * * *",
+        "health-check": "*/10 * * * *",
+    }
+)
+
+
+def _setting(default: Any, meaning: str, *, low: float | None = None, one_of: tuple[str, ...] = ()) -> Any:
+    """Declare a field with what the documentation and the parser need to know about it."""
+    metadata = {"meaning": meaning, "low": low, "one_of": one_of}
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+class _Parsed:
+    """A frozen dataclass that is filled from a mapping with upper-case keys."""
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any], *, path: str) -> Self:
+        """Return the object that `raw` describes; raise `InvalidSettings` for what it does not know."""
+        if not isinstance(raw, Mapping):
+            raise InvalidSettings(f"{path} must be a dict, not {type(raw).__name__}.")
+        known = {each.name.upper(): each for each in fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
+        for key in raw:
+            if key not in known:
+                raise InvalidSettings(f"{path} has no key {key!r}.{_did_you_mean(str(key), known)}")
+        hints = get_type_hints(cls)
+        values = {
+            known[key].name: _parse(hints[known[key].name], value, known[key].metadata, f"{path}[{key!r}]")
+            for key, value in raw.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings(_Parsed):
+    """How often and how soon a failed attempt is tried again, where a definition does not say."""
+
+    max_attempts: int = _setting(3, "Attempts in all, the first included.", low=1)
+    initial_delay: timedelta = _setting(timedelta(seconds=1), "Wait after the first failed attempt.", low=0)
+    max_delay: timedelta = _setting(timedelta(seconds=30), "No wait is longer than this.", low=0)
+    backoff_multiplier: float = _setting(2.0, "Each wait is this many times the one before.", low=1)
+    jitter: float = _setting(0.1, "Each wait is spread by up to this fraction of itself.", low=0)
+    never: tuple[str, ...] = _setting((), "Qualified class names, beside the built-in ones, that are never retried.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(_Parsed):
+    """Every key of ``CRONJOBS``; each has a safe default."""
+
+    time_zone: str = _setting("UTC", "Zone of every schedule that names none (an IANA name).")
+    schedules: Mapping[str, str | None] = _setting(
+        DEFAULT_SCHEDULES, "Schedule by job name; overrides the definition's own. None: on demand only."
+    )
+    retry: RetrySettings = field(
+        default_factory=RetrySettings,
+        metadata={"meaning": "Defaults for jobs that set no retry policy: MAX_ATTEMPTS, INITIAL_DELAY, MAX_DELAY, "
+                             "BACKOFF_MULTIPLIER, JITTER, NEVER."},
+    )
+    paused: bool = _setting(False, "True: nothing is scheduled and nothing is claimed.")
+    misfire_grace: timedelta = _setting(timedelta(hours=1), "How late an occurrence may still start.", low=0)
+    catch_up: str = _setting(
+        "latest", "Which occurrences within the grace run after an outage.", one_of=("skip", "latest", "all")
+    )
+    workers: int = _setting(8, "Executions that one node performs at the same time.", low=1)
+    poll_interval: timedelta = _setting(timedelta(seconds=1), "A node looks for work at least this often.", low=0.05)
+    lease: timedelta = _setting(timedelta(seconds=30), "A claim that is not renewed for this long is lost.", low=3)
+    shutdown_grace: timedelta = _setting(
+        timedelta(seconds=30), "How long a stopping node waits for what is running.", low=0
+    )
+    max_lost: int = _setting(3, "A job with rerun_lost is queued again at most this many times.", low=0)
+    execute_timeout: timedelta = _setting(
+        timedelta(seconds=25), "How long POST execute waits for the result before it answers 202.", low=0
+    )
+    execute_max_waiting: int = _setting(4, "Requests per web process that may wait for a result at once.", low=0)
+    execute_inline: str = _setting(
+        "auto", "auto: POST execute performs the job itself when no node is alive.", one_of=("auto", "never")
+    )
+    log_max_bytes: int = _setting(1_000_000, "Log text kept per execution; the rest is counted, not kept.", low=1_000)
+    log_message_max_bytes: int = _setting(16_000, "Longest single log message; longer ones are cut.", low=100)
+    result_max_bytes: int = _setting(64_000, "Largest result stored as it is; larger ones are cut.", low=100)
+    mask: tuple[str, ...] = _setting(
+        ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "cookie", "private_key"),
+        "Values under keys that contain one of these words are masked.",
+    )
+    mongodb_uri: str = _setting("", "mongodb://… of the conversation database; empty: not configured.")
+    mongodb_timeout: timedelta = _setting(
+        timedelta(seconds=3), "How long to look for a MongoDB server before giving up.", low=0.1
+    )
+    legacy_minutes: int = _setting(10, "An active conversation older than this is stale.", low=1)
+    quote_retention: timedelta = _setting(timedelta(days=90), "Quotes are deleted this long after createdAt.", low=0)
+    unregister_stock_admin: bool = _setting(True, "Hide django-apscheduler's own admin pages, which unpickle rows.")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the current settings; raise `InvalidSettings` if they cannot be understood."""
+    return Settings.from_mapping(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "CRONJOBS":
+        get_settings.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="cronjobs.conf")
+
+
+def _parse(hint: Any, value: Any, metadata: Mapping[str, Any], path: str) -> Any:
+    if isinstance(hint, type) and issubclass(hint, _Parsed):
+        return hint.from_mapping(value, path=path)
+    parsed = _PARSERS[hint](value, path)
+    low, one_of = metadata["low"], metadata["one_of"]
+    if one_of and parsed not in one_of:
+        raise InvalidSettings(f"{path} must be one of {', '.join(map(repr, one_of))}, not {value!r}.")
+    if low is not None and _number(parsed) < low:
+        unit = " seconds" if isinstance(parsed, timedelta) else ""
+        raise InvalidSettings(f"{path} must be at least {low:g}{unit}, not {value!r}.")
+    return parsed
+
+
+def _number(value: timedelta | float) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _instance_of(kind: type, name: str) -> Callable[[Any, str], Any]:
+    def parse(value: Any, path: str) -> Any:
+        # bool is an int to Python, not to the person who wrote the setting.
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            raise InvalidSettings(f"{path} must be {name}, not {value!r}.")
+        return value
+
+    return parse
+
+
+def _duration(value: Any, path: str) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidSettings(f"{path} must be a timedelta or a number of seconds, not {value!r}.")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise InvalidSettings(f"{path} is not a usable number of seconds: {value!r}.") from None
+
+
+def _float(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value < float("inf"):
+        raise InvalidSettings(f"{path} must be a number, not {value!r}.")
+    return float(value)
+
+
+def _strings(value: Any, path: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+        raise InvalidSettings(f"{path} must be a list of strings, not {value!r}.")
+    return tuple(value)
+
+
+def _schedules(value: Any, path: str) -> Mapping[str, str | None]:
+    if not isinstance(value, Mapping):
+        raise InvalidSettings(f"{path} must be a dict of job name to schedule, not {value!r}.")
+    for name, schedule in value.items():
+        if not isinstance(name, str) or not isinstance(schedule, str | None):
+            raise InvalidSettings(f"{path}[{name!r}] must be a schedule as text, or None, not {schedule!r}.")
+    return types.MappingProxyType({**DEFAULT_SCHEDULES, **value})
+
+
+_PARSERS: dict[Any, Callable[[Any, str], Any]] = {
+    bool: _instance_of(bool, "True or False"),
+    int: _instance_of(int, "a whole number"),
+    str: _instance_of(str, "a string"),
+    float: _float,
+    timedelta: _duration,
+    tuple[str, ...]: _strings,
+    Mapping[str, str | None]: _schedules,
+}
+
+
+def _did_you_mean(key: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(key.upper(), known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known keys: {', '.join(sorted(known))}."

@@ -1,0 +1,173 @@
+"""What the engine needs from any of the databases: one clock, and transactions that survive conflicts."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Model, Value
+from django.db.models.expressions import Combinable
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+# Deadlocks, serialization failures and lock time-outs: the same work, done again, can succeed.
+_RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+_RETRYABLE_MYSQL = frozenset({1205, 1213, 1020})
+_RETRYABLE_SQLITE = ("database is locked", "database table is locked")
+
+_sqlite_writer = threading.Lock()
+
+
+class DatabaseNow(Func):
+    """The database server's clock, in UTC, whatever the server's or the session's zone.
+
+    Plain ``Now()`` is the server's zone on MariaDB and the transaction's start on PostgreSQL.
+    On SQLite it has milliseconds, as text: compare it with ``<`` and ``<=`` only.
+    """
+
+    template = "CLOCK_TIMESTAMP()"
+    output_field = DateTimeField()
+
+    def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **extra)
+
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f','NOW')", **extra)
+
+
+def database_now_plus(delta: timedelta) -> Combinable:
+    """Return the expression for the database clock's present time plus `delta`."""
+    return ExpressionWrapper(DatabaseNow() + Value(delta, DurationField()), output_field=DateTimeField())
+
+
+def engine_alias(model: type[Model]) -> str:
+    """Return the alias of the database that the engine's tables live in."""
+    return router.db_for_write(model)
+
+
+def read_clock(alias: str) -> datetime:
+    """Return the database server's present time, aware, in UTC."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {clock_sql(connection)}")  # noqa: S608 - a constant per vendor
+        return as_utc(cursor.fetchone()[0])
+
+
+class SteadyClock:
+    """The database's time between two readings of it: steady, whatever happens to the machine's clock."""
+
+    def __init__(self) -> None:
+        self._reading: tuple[datetime, float] | None = None
+
+    def set(self, reading: datetime) -> timedelta:
+        """Take over a reading just made; return by how much it differs from what was expected."""
+        step = timedelta(0) if self._reading is None else reading - self.now()
+        self._reading = (reading, time.monotonic())
+        return step
+
+    def now(self) -> datetime:
+        """Return the database's present time, aware, in UTC; this machine's before the first reading."""
+        if self._reading is None:
+            return datetime.now(UTC)
+        reading, at = self._reading
+        return reading + timedelta(seconds=time.monotonic() - at)
+
+
+def clock_sql(connection: BaseDatabaseWrapper) -> str:
+    """Return the SQL text that reads the database's clock in UTC."""
+    return {
+        "postgresql": "CLOCK_TIMESTAMP()",
+        "mysql": "UTC_TIMESTAMP(6)",
+        "sqlite": "STRFTIME('%Y-%m-%d %H:%M:%f','NOW')",
+    }[connection.vendor]
+
+
+def as_utc(value: datetime | str) -> datetime:
+    """Return a time as a driver hands it out (text, naive UTC, aware) as aware UTC."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+@contextmanager
+def engine_transaction(alias: str) -> Iterator[None]:
+    """Open a transaction that takes the write lock at once where there is only one (SQLite).
+
+    A deferred transaction that reads first and writes later fails on SQLite with "database
+    is locked" without waiting, whatever the timeout.
+    """
+    connection = connections[alias]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        with transaction.atomic(using=alias):
+            yield
+        return
+    # This process's threads queue up here, where waiting is fair; SQLite itself only polls.
+    with _sqlite_writer:
+        connection.ensure_connection()
+        configured = connection.transaction_mode  # type: ignore[attr-defined]  # the SQLite wrapper's
+        connection.transaction_mode = "IMMEDIATE"  # type: ignore[attr-defined]
+        try:
+            with transaction.atomic(using=alias):
+                yield
+        finally:
+            connection.transaction_mode = configured  # type: ignore[attr-defined]
+
+
+def in_transaction(
+    alias: str, work: Callable[[], R], *, attempts: int = 5, sleep: Callable[[float], Any] = time.sleep
+) -> R:
+    """Return what `work` returns, run in an engine transaction; conflicts run it again from the start."""
+    for attempt in range(1, attempts + 1):
+        try:
+            with engine_transaction(alias):
+                return work()
+        except OperationalError as error:
+            if attempt == attempts or connections[alias].in_atomic_block or not is_conflict(error):
+                raise
+            logger.debug("Transaction conflict, trying again.", extra={"attempt": attempt})
+        sleep(random.uniform(0.005, 0.05) * attempt)  # noqa: S311 - spreads rivals, hides nothing
+    raise AssertionError("unreachable")
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Return whether `error` means that another transaction was in the way."""
+    cause = error.__cause__
+    if getattr(cause, "sqlstate", None) in _RETRYABLE_SQLSTATES:
+        return True
+    code = error.args[0] if error.args else None
+    return code in _RETRYABLE_MYSQL or any(text in str(error) for text in _RETRYABLE_SQLITE)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether `error` is the database's and may go away by itself."""
+    return isinstance(error, DatabaseError | InterfaceError)
+
+
+def drop_connection(alias: str) -> None:
+    """Close this thread's connection after an error, so that the next statement opens a new one."""
+    connection = connections[alias]
+    if connection.in_atomic_block:
+        return
+    try:
+        connection.close()
+    except Exception:  # noqa: BLE001 - closing a broken connection may fail in any way
+        connection.connection = None
+
+
+def skip_locked(alias: str) -> dict[str, bool]:
+    """Return the arguments of ``select_for_update`` that pass over rows another node has locked."""
+    return {"skip_locked": connections[alias].features.has_select_for_update_skip_locked}
+
+
+def plus(field: str, delta: timedelta) -> Combinable:
+    """Return the expression for a time column plus `delta`."""
+    return ExpressionWrapper(F(field) + Value(delta, DurationField()), output_field=DateTimeField())

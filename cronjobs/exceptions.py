@@ -1,0 +1,113 @@
+"""What can go wrong, as types that carry the facts; nothing here imports the rest of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class CronJobsError(Exception):
+    """Base of every error this app raises on purpose."""
+
+
+class InvalidSettings(CronJobsError, ImproperlyConfigured):
+    """The ``CRONJOBS`` setting holds a key or a value that is not understood."""
+
+
+class InvalidSchedule(CronJobsError, ValueError):
+    """A schedule or a time zone cannot be understood; ``field`` names the part, if one is to blame."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class InvalidDefinition(CronJobsError, ValueError):
+    """A ``@job`` declaration cannot be used as it stands."""
+
+
+class InvalidParameters(CronJobsError, ValueError):
+    """Parameters do not fit the job; ``errors`` maps a parameter's name to its messages."""
+
+    def __init__(self, job_name: str, errors: Mapping[str, Sequence[str]]) -> None:
+        self.job_name = job_name
+        self.errors = {field: list(messages) for field, messages in errors.items()}
+        details = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in self.errors.items())
+        super().__init__(f"Invalid parameters for {job_name!r}: {details}")
+
+
+class DefinitionNotFound(CronJobsError, LookupError):
+    """No function is registered under the given name in this process."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"No job definition is registered as {name!r}.")
+
+
+class JobNotFound(CronJobsError, LookupError):
+    """No job of the given name exists."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no job named {name!r}.")
+
+
+class IllegalMove(CronJobsError):
+    """An execution was asked to enter a state that its present one does not lead to."""
+
+    def __init__(self, current: str, target: str) -> None:
+        self.current, self.target = current, target
+        super().__init__(f"An execution that is {current} cannot become {target}.")
+
+
+class ClaimLost(CronJobsError):
+    """Another node owns the execution now: whoever gets this must write nothing more about it."""
+
+    def __init__(self, execution_id: int) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} is no longer claimed by this worker.")
+
+
+class JobFailed(CronJobsError):
+    """Raised by a job that wants to fail and still leave a ``result`` to look at."""
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        self.result = result
+        super().__init__(message)
+
+
+class Skip(CronJobsError):
+    """Raised by a job that has nothing to do now: its execution ends as skipped, with the reason."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(reason or "The job asked to be skipped.")
+
+
+class Retry(CronJobsError):
+    """Raised by a job that wants another attempt, ``after`` a delay of its own choice if given.
+
+    ``after`` is a ``timedelta`` or a number of seconds. ``max_attempts`` still holds.
+    """
+
+    def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
+        self.after = after if after is None or isinstance(after, timedelta) else timedelta(seconds=after)
+        super().__init__(reason or "The job asked to be tried again.")
+
+
+class MongoUnavailable(CronJobsError, ConnectionError):
+    """MongoDB cannot be reached, or cannot work just now; another attempt may succeed.
+
+    ``hosts`` names the servers without user and password, ``reason`` is the driver's.
+    """
+
+    def __init__(self, hosts: str, reason: str) -> None:
+        self.hosts, self.reason = hosts, reason
+        super().__init__(f"MongoDB at {hosts} is not available: {reason}")
+
+    def __reduce__(self) -> tuple[type[MongoUnavailable], tuple[str, str]]:
+        # The default would pass the finished message on, as the first of two arguments.
+        return type(self), (self.hosts, self.reason)

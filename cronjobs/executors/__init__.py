@@ -1,0 +1,3 @@
+"""Where attempts run: in a thread of the node, or in the calling process."""
+
+from __future__ import annotations

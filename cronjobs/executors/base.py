@@ -1,0 +1,28 @@
+"""What every executor does: take claims, run each through the runner, and hand over the ending."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from cronjobs.models.moves import Ending
+from cronjobs.runner import Claim
+
+# Receives each claim with its ending, exactly once, from whatever thread the attempt ran in.
+Done = Callable[[Claim, Ending], None]
+
+
+class Executor(ABC):
+    """Runs attempts somewhere."""
+
+    @abstractmethod
+    def free(self) -> int:
+        """Return how many more claims can be taken now."""
+
+    @abstractmethod
+    def submit(self, claim: Claim) -> None:
+        """Start the attempt, or arrange that it starts; never blocks for its duration."""
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """Take no more claims; what runs goes on."""

@@ -1,0 +1,59 @@
+"""Performs an execution in the calling process and thread, for commands, tests and requests without a node."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connections
+
+from cronjobs.database import SteadyClock, engine_alias, read_clock
+from cronjobs.executors.leases import LeaseKeeper
+from cronjobs.logs import python_logging_captured
+from cronjobs.models import Job, JobExecution, Trigger
+from cronjobs.models.moves import claim_one, record
+from cronjobs.runner import Claim, announce, perform
+
+
+def run_inline(
+    job_name: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    trigger: str = Trigger.MANUAL,
+    requested_by: str = "",
+    max_attempts: int | None = None,
+) -> JobExecution:
+    """Record an execution of the job, perform its first attempt here and now, and return the row.
+
+    Limits do not hold it back. Further attempts, if any, are a node's. Raises `JobNotFound`
+    and `InvalidParameters`.
+    """
+    execution = JobExecution.objects.request(
+        job_name, params=params, trigger=trigger, requested_by=requested_by, max_attempts=max_attempts
+    )
+    return perform_inline(execution)
+
+
+def perform_inline(execution: JobExecution) -> JobExecution:
+    """Claim and perform one queued execution here; raise `ClaimLost` if a node was faster."""
+    alias = engine_alias(JobExecution)
+    clock = SteadyClock()
+    clock.set(read_clock(alias))
+    name = f"{socket.gethostname()}:{os.getpid()}:inline"
+    claimed = claim_one(execution, node=name, now=clock.now())
+    claim = Claim.of(claimed, Job.objects.filter(pk=claimed.job_id).first())
+    keeper = LeaseKeeper(held=lambda: [claimed])
+    # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
+    if not connections[alias].in_atomic_block:
+        keeper.start()
+    try:
+        with python_logging_captured():
+            ending = perform(claim, now=clock.now)
+        lost = record(claim.log.take(), [ending])
+    finally:
+        keeper.close()
+    if not lost:
+        announce(ending)
+    return JobExecution.objects.get(pk=execution.pk)

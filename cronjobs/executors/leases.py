@@ -1,0 +1,62 @@
+"""Keeps the leases of everything this process holds, on a thread that no busy pool can delay."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+
+from cronjobs.conf import get_settings
+from cronjobs.database import drop_connection, engine_alias
+from cronjobs.models import JobExecution
+from cronjobs.models.moves import renew
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseKeeper(threading.Thread):
+    """Renews the leases of `held()` three times per lease until closed.
+
+    `lost` is told the ids that another worker has taken meanwhile. `beat` is called with
+    each round, after the renewal.
+    """
+
+    def __init__(
+        self,
+        *,
+        held: Callable[[], Collection[JobExecution]],
+        lost: Callable[[set[int]], None] = lambda ids: None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(name="cronjobs-leases", daemon=True)
+        self._held, self._lost, self._beat = held, lost, beat
+        self._closed = threading.Event()
+        self._interval = get_settings().lease.total_seconds() / 3
+        self._alias = engine_alias(JobExecution)
+
+    def close(self) -> None:
+        """Stop renewing."""
+        self._closed.set()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        wait = self._interval
+        try:
+            while not self._closed.wait(wait):
+                wait = self._interval if self._round() else min(1.0, self._interval)
+        finally:
+            drop_connection(self._alias)
+
+    def _round(self) -> bool:
+        try:
+            lost = renew(self._held())
+            self._beat()
+        except Exception as error:  # noqa: BLE001 - a lease keeper that dies loses everybody's work
+            logger.error("Leases could not be renewed: %s", str(error).strip())  # noqa: TRY400 - one line a second
+            drop_connection(self._alias)
+            return False
+        if lost:
+            logger.warning("Claims on executions %s were lost to another worker.", sorted(lost))
+            self._lost(lost)
+        return True

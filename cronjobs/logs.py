@@ -1,0 +1,197 @@
+"""What a job says while it runs: its logger, the context it receives, and how lines find their execution."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from cronjobs.conf import get_settings
+from cronjobs.storable import storable_json, storable_text
+
+# Jobs' own lines, mirrored to the process log as structured records.
+process_log = logging.getLogger("cronjobs.job")
+
+_collector: ContextVar[LogCollector | None] = ContextVar("cronjobs_log_collector", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of one execution. `number` counts from 1 within the attempt."""
+
+    execution_id: int
+    attempt: int
+    number: int
+    level: int
+    message: str
+    data: Any
+    logged_at: datetime
+
+
+class LogCollector:
+    """Gathers the lines of one attempt, capped in size, until somebody takes them to the database.
+
+    Any thread may add; lines beyond the cap are counted and announced once.
+    """
+
+    def __init__(self, *, execution_id: int, attempt: int) -> None:
+        self.execution_id, self.attempt = execution_id, attempt
+        self._settings = get_settings()
+        self._lock = threading.Lock()
+        self._pending: list[LogLine] = []
+        self._number = 0
+        self._bytes = 0
+        self.discarded = 0
+
+    def add(self, level: int, message: object, data: object = None) -> None:
+        """Keep a line, or count it if the execution has said enough."""
+        text = storable_text(message, max_bytes=self._settings.log_message_max_bytes)
+        stored = None if data is None else storable_json(data, mask=self._settings.mask)
+        with self._lock:
+            if self._bytes > self._settings.log_max_bytes:
+                self.discarded += 1
+                return
+            self._bytes += len(text) + (0 if stored is None else len(str(stored)))
+            self._append(level, text, stored)
+            if self._bytes > self._settings.log_max_bytes:
+                limit = self._settings.log_max_bytes
+                self._append(logging.WARNING, f"The log is full ({limit} bytes); later lines are not kept.", None)
+
+    def take(self) -> list[LogLine]:
+        """Return the lines added since the last call."""
+        with self._lock:
+            taken, self._pending = self._pending, []
+        return taken
+
+    def _append(self, level: int, message: str, data: Any) -> None:
+        self._number += 1
+        self._pending.append(
+            LogLine(
+                execution_id=self.execution_id,
+                attempt=self.attempt,
+                number=self._number,
+                level=level,
+                message=message,
+                data=data,
+                logged_at=timezone.now(),
+            )
+        )
+
+
+class JobLogger:
+    """What a job logs with. Every line goes to the process log, and to its execution if there is one."""
+
+    def __init__(self, name: str, collector: LogCollector | None = None) -> None:
+        self.name = name
+        self._collector = collector
+
+    def start(self, message: str = "Started", data: Mapping[str, Any] | None = None) -> None:
+        """Say that the work begins."""
+        self._log(logging.INFO, message, data)
+
+    def progress(self, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Say how far the work has come."""
+        self._log(logging.INFO, message, data)
+
+    def complete(self, message: str = "Completed", data: Mapping[str, Any] | None = None) -> None:
+        """Say that the work is done."""
+        self._log(logging.INFO, message, data)
+
+    def warn(self, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Say what is odd but does not stop the work."""
+        self._log(logging.WARNING, message, data)
+
+    def error(self, message: str, error: BaseException | None = None, data: Mapping[str, Any] | None = None) -> None:
+        """Say what went wrong; `error` is appended as type and text."""
+        text = message if error is None else f"{message}: {type(error).__name__}: {storable_text(error)}"
+        self._log(logging.ERROR, text, data)
+
+    def debug(self, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Say what only a person looking for a fault wants to know."""
+        self._log(logging.DEBUG, message, data)
+
+    def _log(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
+        collector = self._collector or _collector.get()
+        if collector is not None:
+            collector.add(level, message, data)
+        if process_log.isEnabledFor(level):
+            shown = storable_json(data or {}, mask=get_settings().mask)
+            execution_id = None if collector is None else collector.execution_id
+            extra = {"job": self.name, "execution_id": execution_id, "data": shown}
+            process_log.log(level, "%s: %s", self.name, storable_text(message), extra=extra)
+
+
+def create_job_logger(name: str) -> JobLogger:
+    """Return a logger for the job `name`, for code that was not handed a context.
+
+    Inside an execution its lines are that execution's; elsewhere they go to the process log only.
+    """
+    return JobLogger(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """What a job is told about the execution it is part of.
+
+    `execution_id` is the same for every attempt. `scheduled_for` is the due time (aware,
+    UTC); for a manual run, the time of the request.
+    """
+
+    execution_id: int
+    job_name: str
+    trigger: str
+    scheduled_for: datetime
+    attempt: int
+    max_attempts: int
+    log: JobLogger
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def collecting(collector: LogCollector) -> Iterator[None]:
+    """Send what this thread (or task) logs, by whatever logger, to `collector` meanwhile."""
+    token = _collector.set(collector)
+    try:
+        yield
+    finally:
+        _collector.reset(token)
+
+
+class ExecutionLogHandler(logging.Handler):
+    """Copies records that Python's own logging emits inside a job to that job's execution.
+
+    Records from threads that the job starts itself carry no context and are not copied.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        collector = _collector.get()
+        # A JobLogger has already handed its line to the collector.
+        if collector is None or record.name == process_log.name:
+            return
+        try:
+            collector.add(record.levelno, self.format(record), {"logger": record.name})
+        except Exception:  # noqa: BLE001 - logging must never break the code that logs
+            self.handleError(record)
+
+
+@contextmanager
+def python_logging_captured() -> Iterator[None]:
+    """Attach the handler to the root logger meanwhile; safe to nest and to use from several threads."""
+    handler = ExecutionLogHandler()
+    root = logging.getLogger()
+    already = any(isinstance(each, ExecutionLogHandler) for each in root.handlers)
+    if already:
+        yield
+        return
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)

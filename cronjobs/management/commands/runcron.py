@@ -1,0 +1,142 @@
+"""Runs a node: schedules, claims and performs executions until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from cronjobs.conf import get_settings
+from cronjobs.scheduler.node import NodeProcess
+
+logger = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Command(BaseCommand):
+    """Shell around `NodeProcess`."""
+
+    help = (
+        "Run a node: write executions when they are due and perform them. Any number of nodes may "
+        "share a database.\n\n"
+        "SIGTERM or Ctrl-C: claim nothing more, wait for what runs, exit. A second one: end at once."
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        epilog = (
+            "examples:\n"
+            "  manage.py runcron\n"
+            "  manage.py runcron --workers 2 --queues heavy\n"
+            "  manage.py runcron --once        # perform what is due, then exit\n\n"
+            "exit status:\n"
+            "  0  stopped, and everything that ran has ended\n"
+            "  1  something failed, or work had to be given up"
+        )
+        kwargs.update(formatter_class=RawDescriptionHelpFormatter, epilog=epilog)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="Perform what is due now, then exit.")
+        parser.add_argument("--workers", type=_positive, metavar="N", help="Executions at the same time.")
+        parser.add_argument("--queues", type=_names, metavar="A,B", help="Claim from these queues only (default: all).")
+        parser.add_argument("--grace", type=_seconds, metavar="SECONDS", help="Wait this long for what runs at the end.")
+
+    def handle(
+        self,
+        *,
+        once: bool,
+        workers: int | None,
+        queues: list[str] | None,
+        grace: timedelta | None,
+        **options: Any,
+    ) -> None:
+        _ensure_logging()
+        node = NodeProcess(workers=workers, queues=queues)
+        grace = get_settings().shutdown_grace if grace is None else grace
+        # put() may be called from a signal handler, unlike most of what threads share.
+        received: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for each in _SIGNALS:
+            signal.signal(each, lambda number, _frame: received.put(number))
+        if once:
+            performed = node.run_once()
+            node.stop(grace=grace)
+            self.stdout.write(f"{performed} executions performed.")
+            return
+        node.start()
+        self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
+        _wait(node, received)
+        is_drained = _stop(node, received, grace)
+        if node.failure is not None:
+            self._leave(f"Node {node.name} ended because a thread died: {node.failure!r}")
+        if not is_drained:
+            self._leave(f"Node {node.name} ended before everything that ran on it had.")
+
+    def _leave(self, sentence: str) -> None:
+        """Exit with status 1 although worker threads may still run: they cannot be stopped, only left."""
+        self.stderr.write(self.style.ERROR(sentence))
+        logging.shutdown()
+        os._exit(1)
+
+
+def _wait(node: NodeProcess, received: queue.SimpleQueue[int]) -> None:
+    """Return when a signal arrives or a thread of the node has died."""
+    while node.failure is None:
+        try:
+            received.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        return
+
+
+def _stop(node: NodeProcess, received: queue.SimpleQueue[int], grace: timedelta) -> bool:
+    """Stop the node on another thread, while this one waits for the second signal."""
+    hurry = threading.Event()
+    outcome: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    stopper = threading.Thread(target=lambda: outcome.put(node.stop(grace=grace, hurry=hurry)), name="cronjobs-stop")
+    stopper.start()
+    while stopper.is_alive():
+        try:
+            received.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        hurry.set()
+    return not outcome.empty() and outcome.get()
+
+
+def _ensure_logging() -> None:
+    """Show what the node does where the project has configured no logging of its own."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000):
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000.")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ArgumentTypeError("name at least one queue.")
+    return names
+
+
+def _seconds(text: str) -> timedelta:
+    try:
+        seconds = float(text)
+        if not 0 <= seconds <= 86_400:
+            raise ValueError
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400.") from None
+    return timedelta(seconds=seconds)
+
+

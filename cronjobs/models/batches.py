@@ -1,0 +1,106 @@
+"""One UPDATE that gives each of many rows its own values: the statement the ORM cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model
+
+# SQLite's default limit of bound variables was 999 before 3.32; rows are sent in chunks below it.
+_MOST_VARIABLES = 900
+
+
+def update_from_values(
+    model: type[Model],
+    *,
+    using: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    match: Sequence[str],
+    where: Mapping[str, Any],
+    also: Mapping[str, Any],
+) -> int:
+    """Set `columns` of each row from `rows` where the `match` columns agree; return how many rows did.
+
+    `where` holds conditions and `also` assignments that are the same for every row. Columns
+    are names of fields. Must run in a transaction: large batches take several statements.
+    """
+    connection = connections[using]
+    fields = [model._meta.get_field(name) for name in columns]  # noqa: SLF001 - Django's documented API
+    chunk = max(1, _MOST_VARIABLES // len(columns))
+    updated = 0
+    for start in range(0, len(rows), chunk):
+        statement = _Statement(connection, model, fields, match, where, also)  # type: ignore[arg-type]  # no relations among them
+        updated += statement.execute(rows[start : start + chunk])
+    return updated
+
+
+class _Statement:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        model: type[Model],
+        fields: Sequence[Field[Any, Any]],
+        match: Sequence[str],
+        where: Mapping[str, Any],
+        also: Mapping[str, Any],
+    ) -> None:
+        self._connection, self._model, self._fields = connection, model, fields
+        self._match, self._where, self._also = match, where, also
+        self._table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+
+    def execute(self, rows: Sequence[Sequence[Any]]) -> int:
+        values = [self._prepare(field, value) for row in rows for field, value in zip(self._fields, row, strict=True)]
+        same = [self._prepare(self._field(name), value) for name, value in self._also.items()]
+        conditions = [self._prepare(self._field(name), value) for name, value in self._where.items()]
+        is_mysql = self._connection.vendor == "mysql"
+        params = [*values, *same, *conditions] if is_mysql else [*same, *values, *conditions]
+        with self._connection.cursor() as cursor:
+            cursor.execute(self._mysql(len(rows)) if is_mysql else self._standard(len(rows)), params)
+            return int(cursor.rowcount)
+
+    def _standard(self, count: int) -> str:
+        row = f"({', '.join(self._placeholder(field) for field in self._fields)})"
+        names = ", ".join(field.attname for field in self._fields)
+        values = f"(VALUES {', '.join([row] * count)})"
+        if self._connection.vendor == "sqlite":
+            # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
+            renamed = ", ".join(f"column{i} AS {field.attname}" for i, field in enumerate(self._fields, 1))
+            source = f"(SELECT {renamed} FROM {values}) AS v"
+        else:
+            source = f"{values} AS v ({names})"
+        return f"UPDATE {self._table} SET {self._assignments('')} FROM {source} WHERE {self._conditions()}"  # noqa: S608 - names of our own columns
+
+    def _mysql(self, count: int) -> str:
+        named = ", ".join(f"{self._placeholder(field)} AS {field.attname}" for field in self._fields)
+        source = " UNION ALL ".join([f"SELECT {named}"] * count)
+        assignments = self._assignments(f"{self._table}.")
+        matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._match)
+        conditions = " AND ".join(f"{self._table}.{name} = %s" for name in self._where)
+        return f"UPDATE {self._table} JOIN ({source}) AS v ON {matching} SET {assignments} WHERE {conditions}"  # noqa: S608 - as above
+
+    def _assignments(self, prefix: str) -> str:
+        changed = [field.attname for field in self._fields if field.attname not in self._match]
+        from_values = [f"{prefix}{name} = v.{name}" for name in changed]
+        same = [f"{prefix}{name} = %s" for name in self._also]
+        # PostgreSQL and SQLite bind in the order of the text: constants first.
+        return ", ".join([*from_values, *same] if prefix else [*same, *from_values])
+
+    def _conditions(self) -> str:
+        matching = [f"{self._table}.{name} = v.{name}" for name in self._match]
+        return " AND ".join([*matching, *(f"{self._table}.{name} = %s" for name in self._where)])
+
+    def _placeholder(self, field: Field[Any, Any]) -> str:
+        if self._connection.vendor != "postgresql":
+            return "%s"
+        # A bare NULL or literal in VALUES would be text.
+        return f"%s::{field.rel_db_type(self._connection)}"
+
+    def _prepare(self, field: Field[Any, Any], value: Any) -> Any:
+        return field.get_db_prep_save(value, self._connection)
+
+    def _field(self, name: str) -> Field[Any, Any]:
+        return self._model._meta.get_field(name)  # type: ignore[return-value]  # noqa: SLF001 - as above

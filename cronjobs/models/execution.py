@@ -1,0 +1,256 @@
+"""An execution: what happened, or is to happen, for one due time or one request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import connections, models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cronjobs.models.job import Job, Priority
+from cronjobs.registry import NAME_MAX_LENGTH, PRIORITIES
+from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
+from cronjobs.storable import storable_json
+
+# One step of priority is worth this much waiting; so nothing waits for ever.
+PRIORITY_STEP = timedelta(minutes=1)
+
+
+class Trigger(models.TextChoices):
+    """Why an execution exists."""
+
+    SCHEDULE = "schedule", _("Schedule")
+    CATCH_UP = "catch_up", _("Catch-up")
+    MANUAL = "manual", _("Manual")
+    API = "api", _("API")
+
+
+def claim_time(run_after: datetime, priority: int) -> datetime:
+    """Return the place in the queue: the earlier, the sooner it is claimed once it is due."""
+    return run_after - (priority - Priority.BACKGROUND) * PRIORITY_STEP
+
+
+def occurrence_key(scheduled_for: datetime) -> str:
+    """Return the key that makes one due time of one job unique."""
+    return f"@{scheduled_for:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class ExecutionQuerySet(models.QuerySet["JobExecution"]):
+    """Executions, by where they stand."""
+
+    def open(self) -> Self:
+        """Return those that are not final: waiting, running, or between two attempts."""
+        return self.filter(status__in=OPEN)
+
+    def running(self) -> Self:
+        """Return those that a worker holds."""
+        return self.filter(status=ExecutionStatus.RUNNING)
+
+    def claimable(self, now: datetime) -> Self:
+        """Return those whose time has come, in the order in which they should be claimed."""
+        return self.filter(status=ExecutionStatus.QUEUED, run_after__lte=now).order_by("claim_at", "id")
+
+    def unsuccessful(self) -> Self:
+        """Return those that ended badly."""
+        return self.filter(status__in=UNSUCCESSFUL)
+
+    def request(
+        self,
+        job_name: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        trigger: str = Trigger.MANUAL,
+        run_after: datetime | None = None,
+        priority: int | str | None = None,
+        key: str | None = None,
+        requested_by: str = "",
+        max_attempts: int | None = None,
+    ) -> JobExecution:
+        """Record that the job `job_name` should run, in the caller's transaction, and return the row.
+
+        `run_after` is aware (None: now); `priority` is 1-5 or its name (None: the job's). A
+        repeated `key` returns the row of the first call. Raises `JobNotFound`,
+        `InvalidParameters` and whatever makes the job broken.
+        """
+        job = Job.objects.named(job_name)
+        execution = self._requested(job, dict(params or {}), run_after, priority, max_attempts)
+        execution.trigger, execution.requested_by = trigger, requested_by[:150]
+        if key is None:
+            execution.save(using=self.db, force_insert=True)
+            return execution
+        execution.dedupe_key = f"idem:{hashlib.sha256(key.encode()).hexdigest()}"
+        insert_once(self.using(self.db), [execution])
+        return self.get(job=job, dedupe_key=execution.dedupe_key)
+
+    def _requested(
+        self,
+        job: Job,
+        params: dict[str, Any],
+        run_after: datetime | None,
+        priority: int | str | None,
+        max_attempts: int | None,
+    ) -> JobExecution:
+        resolved, now = job.resolve(), timezone.now()
+        resolved.definition.clean({**resolved.params, **params})
+        if run_after is not None and timezone.is_naive(run_after):
+            raise ValueError("run_at must be an aware datetime.")
+        start = run_after or now
+        rank = PRIORITIES[priority] if isinstance(priority, str) else priority or resolved.priority
+        return JobExecution(
+            job=job,
+            job_name=job.name,
+            scheduled_for=start,
+            run_after=start,
+            claim_at=claim_time(start, rank),
+            queued_at=now,
+            max_attempts=max_attempts or resolved.retry.max_attempts,
+            queue=resolved.queue,
+            priority=rank,
+            params=storable_json({**resolved.params, **params}),
+        )
+
+
+def insert_once(executions: models.QuerySet[JobExecution], rows: list[JobExecution]) -> None:
+    """Insert rows in one statement; one whose (job, dedupe_key) exists already changes nothing.
+
+    Not ``ignore_conflicts``: on MariaDB that is INSERT IGNORE, which also hides real errors.
+    """
+    has_target = connections[executions.db].features.supports_update_conflicts_with_target
+    target = {"unique_fields": ["job", "dedupe_key"]} if has_target else {}
+    executions.bulk_create(rows, batch_size=500, update_conflicts=True, update_fields=["job_name"], **target)
+
+
+class JobExecution(models.Model):
+    """One due time or one request, through all its attempts. The history that is never pickled."""
+
+    # No constraint in the database and no cascade: history outlives its job.
+    job = models.ForeignKey(
+        Job,
+        verbose_name=_("job"),
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="executions",
+        db_index=False,
+    )
+    job_name = models.CharField(_("job name"), max_length=NAME_MAX_LENGTH)
+    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger.choices, default=Trigger.MANUAL)
+    dedupe_key = models.CharField(max_length=80, null=True, editable=False)  # noqa: DJ001 - NULL is never a duplicate
+    status = models.CharField(
+        _("status"), max_length=9, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED
+    )
+    scheduled_for = models.DateTimeField(_("scheduled for"), help_text=_("The due time, or the time of the request."))
+    run_after = models.DateTimeField(_("not before"))
+    claim_at = models.DateTimeField(editable=False)
+    queued_at = models.DateTimeField(_("queued"))
+    first_started_at = models.DateTimeField(_("first started"), null=True)
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    duration_ms = models.PositiveBigIntegerField(_("duration in ms"), null=True)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    max_attempts = models.PositiveSmallIntegerField(_("most attempts"), default=1)
+    queue = models.CharField(_("queue"), max_length=50, default="default")
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.MEDIUM)
+    params = models.JSONField(_("parameters"), default=dict)
+    result = models.JSONField(_("result"), null=True)
+    error_type = models.CharField(_("error type"), max_length=200, blank=True, default="")
+    error_message = models.TextField(_("error"), blank=True, default="")
+    traceback = models.TextField(_("traceback"), blank=True, default="")
+    reason = models.TextField(_("reason"), blank=True, default="")
+    requested_by = models.CharField(_("requested by"), max_length=150, blank=True, default="")
+    node = models.CharField(_("node"), max_length=150, blank=True, default="")
+    claim_token = models.CharField(max_length=32, blank=True, default="", editable=False)
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+    missed_from = models.DateTimeField(_("missed from"), null=True)
+    missed_until = models.DateTimeField(_("missed until"), null=True)
+    missed_count = models.PositiveIntegerField(_("missed"), null=True)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+        ordering = ("-id",)
+        constraints: ClassVar = [
+            # The guarantee: one row per due time, however many nodes there are.
+            models.UniqueConstraint(fields=["job", "dedupe_key"], name="cronjobs_execution_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "claim_at"], name="cronjobs_execution_claim"),
+            models.Index(fields=["status", "run_after"], name="cronjobs_execution_due"),
+            models.Index(fields=["status", "-id"], name="cronjobs_execution_status"),
+            models.Index(fields=["job", "-id"], name="cronjobs_execution_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_name} #{self.pk}"
+
+    @property
+    def lateness(self) -> timedelta | None:
+        """How long after its time the first attempt started."""
+        # `run_after` moves with every retry, so the first start is compared with the due time.
+        return None if self.first_started_at is None else self.first_started_at - self.scheduled_for
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status not in OPEN
+
+
+class ExecutionAttempt(models.Model):
+    """One attempt that did not succeed: what went wrong, where, after how long."""
+
+    execution = models.ForeignKey(
+        JobExecution, db_constraint=False, on_delete=models.CASCADE, related_name="attempts", db_index=False
+    )
+    attempt = models.PositiveSmallIntegerField(_("attempt"))
+    status = models.CharField(_("status"), max_length=9, choices=ExecutionStatus.choices)
+    node = models.CharField(_("node"), max_length=150, blank=True, default="")
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    duration_ms = models.PositiveBigIntegerField(_("duration in ms"), null=True)
+    error_type = models.CharField(_("error type"), max_length=200, blank=True, default="")
+    error_message = models.TextField(_("error"), blank=True, default="")
+    traceback = models.TextField(_("traceback"), blank=True, default="")
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ("attempt",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["execution", "attempt"], name="cronjobs_attempt_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id}/{self.attempt}"
+
+
+class ExecutionLog(models.Model):
+    """One line that a job logged."""
+
+    execution = models.ForeignKey(
+        JobExecution, db_constraint=False, on_delete=models.CASCADE, related_name="log_lines", db_index=False
+    )
+    attempt = models.PositiveSmallIntegerField(_("attempt"))
+    number = models.PositiveIntegerField(_("number"))
+    level = models.PositiveSmallIntegerField(_("level"))
+    message = models.TextField(_("message"))
+    data = models.JSONField(_("data"), null=True)
+    logged_at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("log line")
+        verbose_name_plural = _("log lines")
+        ordering = ("attempt", "number")
+        constraints: ClassVar = [
+            # Also what makes writing a batch again, after a lost reply to COMMIT, harmless.
+            models.UniqueConstraint(fields=["execution", "attempt", "number"], name="cronjobs_log_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+

@@ -1,0 +1,282 @@
+"""Which functions are jobs: the ``@job`` decorator, what it declares, and where declarations are kept."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import pkgutil
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
+
+from cronjobs.exceptions import (
+    CronJobsError,
+    DefinitionNotFound,
+    InvalidDefinition,
+    InvalidParameters,
+)
+from cronjobs.retries import RetryPolicy
+from cronjobs.schedules import CatchUp, Schedule, parse_schedule, parse_time_zone
+
+if TYPE_CHECKING:
+    from django import forms
+
+logger = logging.getLogger(__name__)
+
+NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
+NAME_MAX_LENGTH = 100
+PRIORITIES = {"background": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A declaration that cannot be used, for the system check and the admin to show."""
+
+    where: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDefinition:
+    """A function registered with ``@job``, and its defaults. Calling it calls the function."""
+
+    name: str
+    func: Callable[..., Any]
+    description: str = ""
+    schedule: Schedule | None = None
+    time_zone: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    params_form: type[forms.Form] | None = None
+    retry: RetryPolicy | None = None
+    queue: str = "default"
+    priority: int = PRIORITIES["medium"]
+    overlap: str = "forbid"
+    max_instances: int | None = None
+    misfire_grace: timedelta | None = None
+    catch_up: CatchUp | None = None
+    rerun_lost: bool = False
+    only_if: Callable[[], bool] = field(default=lambda: True)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.func(*args, **kwargs)
+
+    def enqueue(
+        self,
+        *,
+        run_at: datetime | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+        **params: Any,
+    ) -> Any:
+        """Record an execution of this definition in the caller's transaction and return its row.
+
+        A node starts it at `run_at` (aware; None: as soon as there is a free worker). `key`
+        makes a repeated call return the first call's row. Raises `InvalidParameters`, and
+        `JobNotFound` before `migrate` has made the definition's job.
+        """
+        # The app registry, not an import: rows live above this module.
+        executions = apps.get_model("cronjobs", "JobExecution").objects
+        return executions.request(self.name, params=params, run_after=run_at, priority=priority, key=key)
+
+    def clean(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keyword arguments that `params` make; raise `InvalidParameters` if they do not fit."""
+        params = {**self.params, **params}
+        if self.params_form is not None:
+            return self._clean_by_form(self.params_form, params)
+        self._check_signature(params)
+        return params
+
+    def _clean_by_form(self, form_class: type[forms.Form], params: Mapping[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(params) - set(form_class.base_fields))
+        if unknown:
+            raise InvalidParameters(self.name, {name: ["There is no such parameter."] for name in unknown})
+        initial = {
+            name: each.initial for name, each in form_class.base_fields.items() if each.initial is not None
+        }
+        form = form_class(data={**initial, **params})
+        if not form.is_valid():
+            raise InvalidParameters(self.name, {name: list(map(str, texts)) for name, texts in form.errors.items()})
+        # A field left empty keeps the function's own default.
+        return {name: value for name, value in form.cleaned_data.items() if value is not None or name in params}
+
+    def _check_signature(self, params: Mapping[str, Any]) -> None:
+        known = _parameters_of(self.func)
+        if any(each.kind is each.VAR_KEYWORD for each in known.values()):
+            return
+        errors = {name: ["There is no such parameter."] for name in params if name not in known}
+        for name, each in known.items():
+            if each.default is each.empty and each.kind is not each.VAR_POSITIONAL and name not in params:
+                errors[name] = ["This parameter is required."]
+        if errors:
+            raise InvalidParameters(self.name, errors)
+
+
+def _parameters_of(func: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters after the first one, which receives the context."""
+    return dict(list(inspect.signature(func).parameters.items())[1:])
+
+
+class Registry:
+    """Definitions by name, and the problems met while collecting them."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, JobDefinition] = {}
+        self.problems: list[Problem] = []
+
+    def __getitem__(self, name: str) -> JobDefinition:
+        try:
+            return self._definitions[name]
+        except KeyError:
+            raise DefinitionNotFound(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._definitions
+
+    def __iter__(self) -> Iterator[JobDefinition]:
+        return iter(sorted(self._definitions.values(), key=lambda each: each.name))
+
+    def add(self, definition: JobDefinition) -> None:
+        """Register `definition`; a second one of the same name is a problem, not a replacement."""
+        known = self._definitions.get(definition.name)
+        if known is not None and _origin(known.func) != _origin(definition.func):
+            message = f"Two functions are registered as {definition.name!r}: {_origin(known.func)} came first."
+            self.problems.append(Problem(where=_origin(definition.func), message=message, hint="Rename one of them."))
+            return
+        self._definitions[definition.name] = definition
+
+    def remove(self, name: str) -> None:
+        """Forget the definition of that name, if there is one."""
+        self._definitions.pop(name, None)
+
+    def discover(self) -> None:
+        """Import the ``jobs`` module, or every module of the ``jobs`` package, of every installed app.
+
+        A module that cannot be imported becomes a problem and stops nobody else.
+        """
+        for config in apps.get_app_configs():
+            if config.module is not None and module_has_submodule(config.module, "jobs"):
+                self._import(f"{config.name}.jobs")
+
+    def _import(self, name: str) -> None:
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+            logger.exception("The jobs in %s cannot be imported.", name, extra={"module_name": name})
+            reason = traceback.format_exception_only(error)[-1].strip()
+            message = f"{name} cannot be imported: {reason}"
+            self.problems.append(Problem(where=name, message=message, hint="Its jobs are not available until it can."))
+            return
+        for each in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            self._import(f"{name}.{each.name}")
+
+
+registry = Registry()
+
+
+def job(
+    name: str,
+    *,
+    schedule: Schedule | str | None = None,
+    time_zone: str | None = None,
+    priority: int | str = "medium",
+    catch_up: CatchUp | str | None = None,
+    misfire_grace: timedelta | float | None = None,
+    description: str = "",
+    **options: Any,
+) -> Callable[[Callable[..., Any]], JobDefinition]:
+    """Register the decorated function as the job definition `name`.
+
+    The function's first parameter receives the `JobContext`; the others are the job's
+    parameters. `schedule` is a cron expression, ``@every 90s``, ``@at <ISO time>`` or a
+    `Schedule`; without one the job runs on demand. `time_zone` is an IANA name (default: the
+    setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace` is a
+    ``timedelta`` or seconds. The other options are the fields of `JobDefinition`.
+
+    A mistake does not raise, since that would take down every process that imports the
+    module: it becomes a system check warning, and the definition is not registered.
+    """
+
+    def register(func: Callable[..., Any]) -> JobDefinition:
+        text = description or (inspect.getdoc(func) or "").partition("\n")[0]
+        bare = JobDefinition(name=str(name), func=func, description=text)
+        try:
+            definition = JobDefinition(
+                name=_checked_name(name),
+                func=_checked_function(func),
+                description=text,
+                schedule=_checked_schedule(schedule, time_zone),
+                time_zone=time_zone,
+                priority=_checked_priority(priority),
+                catch_up=None if catch_up is None else CatchUp(catch_up),
+                misfire_grace=_as_duration(misfire_grace),
+                **_checked_options(options),
+            )
+        except (CronJobsError, ValueError, TypeError) as error:
+            registry.problems.append(Problem(where=_origin(func), message=f"Job {name!r}: {error}"))
+            return bare
+        registry.add(definition)
+        return definition
+
+    return register
+
+
+def is_valid_name(name: str) -> bool:
+    """Return whether `name` may name a job: lower-case letters, digits, inner hyphens and underscores."""
+    return len(name) <= NAME_MAX_LENGTH and NAME_PATTERN.fullmatch(name) is not None
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str) or not is_valid_name(name):
+        raise InvalidDefinition(
+            "a name is up to 100 lower-case letters, digits, hyphens and underscores, "
+            "beginning and ending with a letter or digit."
+        )
+    return name
+
+
+def _checked_function(func: Callable[..., Any]) -> Callable[..., Any]:
+    if not callable(func) or inspect.isclass(func):
+        raise InvalidDefinition(f"{func!r} is not a function.")
+    if not inspect.signature(func).parameters:
+        raise InvalidDefinition("the function needs a first parameter for the context.")
+    return func
+
+
+def _checked_schedule(schedule: Schedule | str | None, time_zone: str | None) -> Schedule | None:
+    if time_zone is not None:
+        parse_time_zone(time_zone)
+    parsed = parse_schedule(schedule) if isinstance(schedule, str) else schedule
+    if parsed is None or time_zone is None:
+        return parsed
+    return parsed.in_zone(time_zone)
+
+
+def _checked_priority(priority: int | str) -> int:
+    number = PRIORITIES.get(priority, 0) if isinstance(priority, str) else priority
+    if number not in PRIORITIES.values():
+        raise InvalidDefinition(f"priority is 1 to 5 or one of {', '.join(PRIORITIES)}, not {priority!r}.")
+    return number
+
+
+def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
+    if options.get("overlap", "forbid") not in ("forbid", "allow"):
+        raise InvalidDefinition(f"overlap is 'forbid' or 'allow', not {options['overlap']!r}.")
+    if (options.get("max_instances") or 1) < 1:
+        raise InvalidDefinition(f"max_instances must be at least 1, not {options['max_instances']!r}.")
+    return options
+
+
+def _as_duration(value: timedelta | float | None) -> timedelta | None:
+    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def _origin(func: Any) -> str:
+    return f"{getattr(func, '__module__', '?')}.{getattr(func, '__qualname__', repr(func))}"

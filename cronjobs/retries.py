@@ -1,0 +1,150 @@
+"""Whether, and how soon, a failed attempt is tried again: pure decisions and one helper that acts."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from cronjobs.exceptions import Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Trying again cannot mend these: the input or the code is wrong. Matched by qualified
+# name along the class's ancestry, so that no optional package has to be importable.
+NEVER_RETRIED = (
+    "builtins.SyntaxError",
+    "builtins.TypeError",
+    "django.core.exceptions.ValidationError",
+    "mongoengine.errors.ValidationError",
+    "bson.errors.InvalidDocument",
+    "bson.errors.InvalidId",
+    "cronjobs.exceptions.DefinitionNotFound",
+    "cronjobs.exceptions.InvalidParameters",
+)
+
+# 2.0 ** 64 seconds is beyond any cap in use; a larger exponent would only overflow.
+_LARGEST_DELAY = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Exponential backoff with a cap and jitter.
+
+    `max_attempts` counts the first attempt; `jitter` is the fraction by which a delay is
+    spread to both sides; `never_retry` names exception classes ("package.module.Class").
+    """
+
+    max_attempts: int = 3
+    initial_delay: timedelta = timedelta(seconds=1)
+    max_delay: timedelta | None = timedelta(seconds=30)
+    backoff_multiplier: float = 2.0
+    jitter: float = 0.1
+    never_retry: tuple[str, ...] = NEVER_RETRIED
+
+    def __post_init__(self) -> None:
+        """Refuse a policy that could never have been meant."""
+        if self.max_attempts < 1:
+            raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}.")
+        if self.initial_delay < timedelta(0) or (self.max_delay or timedelta(0)) < timedelta(0):
+            raise ValueError("Delays must not be negative.")
+        if self.backoff_multiplier < 1:
+            raise ValueError(f"backoff_multiplier must be at least 1, not {self.backoff_multiplier}.")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter must be between 0 and 1, not {self.jitter}.")
+
+    def delay_after(
+        self, attempt: int, error: BaseException, *, rand: Callable[[], float] = random.random
+    ) -> timedelta | None:
+        """Return how long to wait after the failed `attempt` (1-based), or None to give up.
+
+        The wait never exceeds `max_delay` (a year, if that is None), jitter included.
+        """
+        if attempt >= self.max_attempts or self.is_never_retried(error):
+            return None
+        if isinstance(error, Retry) and error.after is not None:
+            return max(error.after, timedelta(0))
+        return self._backoff(attempt, rand)
+
+    def is_never_retried(self, error: BaseException) -> bool:
+        """Return whether another attempt cannot mend `error`."""
+        names = {f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__}
+        return not names.isdisjoint(self.never_retry)
+
+    def _backoff(self, attempt: int, rand: Callable[[], float]) -> timedelta:
+        cap = min(self.max_delay or _LARGEST_DELAY, _LARGEST_DELAY).total_seconds()
+        try:
+            seconds = self.initial_delay.total_seconds() * self.backoff_multiplier ** (attempt - 1)
+        except OverflowError:
+            seconds = cap
+        spread = 1 + self.jitter * (2 * rand() - 1)
+        return timedelta(seconds=min(min(seconds, cap) * spread, cap))
+
+
+def with_retry(
+    func: Callable[P, R],
+    max_attempts: int = 3,
+    initial_delay: float = 1.0,
+    max_delay: float = 30.0,
+    backoff_multiplier: float = 2.0,
+    *,
+    sleep: Callable[[float], Any] | None = None,
+) -> Callable[P, R]:
+    """Return a callable that calls `func` until it succeeds, at most `max_attempts` times.
+
+    For use outside the engine, where an execution's attempts are rows instead. Delays are in
+    seconds. A coroutine function gives a coroutine function. The last error is raised as it
+    was. `sleep` replaces `time.sleep` (or `asyncio.sleep`) for tests.
+    """
+    policy = RetryPolicy(
+        max_attempts=max_attempts,
+        initial_delay=timedelta(seconds=initial_delay),
+        max_delay=timedelta(seconds=max_delay),
+        backoff_multiplier=backoff_multiplier,
+    )
+    if inspect.iscoroutinefunction(func):
+        return _retrying_coroutine(func, policy, sleep or asyncio.sleep)  # type: ignore[return-value]  # R is an awaitable
+    return _retrying(func, policy, sleep or time.sleep)
+
+
+def _retrying(func: Callable[P, R], policy: RetryPolicy, sleep: Callable[[float], Any]) -> Callable[P, R]:
+    @functools.wraps(func)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        attempt = 1
+        while True:
+            try:
+                return func(*args, **kwargs)
+            except Exception as error:
+                delay = policy.delay_after(attempt, error)
+                if delay is None:
+                    raise
+            sleep(delay.total_seconds())
+            attempt += 1
+
+    return call
+
+
+def _retrying_coroutine(
+    func: Callable[..., Any], policy: RetryPolicy, sleep: Callable[[float], Any]
+) -> Callable[..., Any]:
+    @functools.wraps(func)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        attempt = 1
+        while True:
+            try:
+                return await func(*args, **kwargs)
+            except Exception as error:
+                delay = policy.delay_after(attempt, error)
+                if delay is None:
+                    raise
+            await sleep(delay.total_seconds())
+            attempt += 1
+
+    return call

@@ -1,0 +1,189 @@
+"""Performs one claimed execution: calls the job's function and decides how the attempt ended."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from asgiref.sync import async_to_sync
+
+from cronjobs import events
+from cronjobs.conf import get_settings
+from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
+from cronjobs.logs import JobContext, JobLogger, LogCollector, collecting
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.execution import claim_time
+from cronjobs.models.job import ResolvedJob
+from cronjobs.models.moves import Ending
+from cronjobs.retries import RetryPolicy
+from cronjobs.states import ExecutionStatus
+from cronjobs.storable import storable_json, storable_text
+
+logger = logging.getLogger(__name__)
+
+_TRACEBACK_MAX_BYTES = 64_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An execution that this process holds, with its job as read at the claim and its log."""
+
+    execution: JobExecution
+    job: Job | None
+    log: LogCollector
+
+    @classmethod
+    def of(cls, execution: JobExecution, job: Job | None) -> Claim:
+        """Return the claim on `execution` with an empty log."""
+        log = LogCollector(execution_id=execution.pk, attempt=execution.attempt)
+        return cls(execution=execution, job=job, log=log)
+
+
+def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
+    """Call the job's function and return how the attempt ended; never raises what the job raised.
+
+    `now` is the engine's clock; the duration is measured on the monotonic one.
+    """
+    events.execution_started.send_robust(sender=JobExecution, execution=claim.execution)
+    started = time.monotonic()
+    verdict = _verdict(claim)
+    duration_ms = int((time.monotonic() - started) * 1000)
+    return _ending(claim.execution, verdict, now(), duration_ms)
+
+
+def announce(ending: Ending) -> None:
+    """Tell observers about an ending that the database has; what they raise is logged and ignored."""
+    execution = ending.apply()
+    is_retried = execution.status == ExecutionStatus.QUEUED
+    event = events.execution_retried if is_retried else events.execution_finished
+    _log_ending(ending)
+    for receiver, answer in event.send_robust(sender=JobExecution, execution=execution):
+        if isinstance(answer, Exception):
+            logger.error("%r failed on %s.", receiver, execution, exc_info=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What an attempt came to: the outcome, and the delay before the next attempt if there is one."""
+
+    outcome: ExecutionStatus
+    delay: timedelta | None = None
+    result: Any = None
+    error: BaseException | None = None
+    reason: str = ""
+
+
+def _verdict(claim: Claim) -> _Verdict:
+    try:
+        resolved = _resolve(claim)
+    except CronJobsError as error:
+        # The job is broken or gone: another attempt would meet the same.
+        return _Verdict(ExecutionStatus.FAILED, error=error)
+    try:
+        return _Verdict(ExecutionStatus.SUCCEEDED, result=_call(claim, resolved))
+    except BaseException as error:  # noqa: BLE001 - whatever a job raises is the execution's failure, not the worker's
+        return _judge_error(claim, error, resolved.retry)
+
+
+def _resolve(claim: Claim) -> ResolvedJob:
+    if claim.job is None:
+        raise JobNotFound(claim.execution.job_name)
+    return claim.job.resolve()
+
+
+def _call(claim: Claim, resolved: ResolvedJob) -> Any:
+    execution, definition = claim.execution, resolved.definition
+    arguments = definition.clean(execution.params)
+    context = JobContext(
+        execution_id=execution.pk,
+        job_name=execution.job_name,
+        trigger=execution.trigger,
+        scheduled_for=execution.scheduled_for,
+        attempt=execution.attempt,
+        max_attempts=execution.max_attempts,
+        log=JobLogger(execution.job_name, claim.log),
+        params=execution.params,
+    )
+    call = definition.func
+    if inspect.iscoroutinefunction(call):
+        call = async_to_sync(call)
+    with collecting(claim.log):
+        return call(context, **arguments)
+
+
+def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Verdict:
+    if isinstance(error, Skip):
+        return _Verdict(ExecutionStatus.SKIPPED, reason=error.reason or str(error))
+    # The number of attempts was fixed when the row was written.
+    policy = replace(retry, max_attempts=max(1, claim.execution.max_attempts))
+    delay = policy.delay_after(claim.execution.attempt, error)
+    result = error.result if isinstance(error, JobFailed) else None
+    return _Verdict(ExecutionStatus.FAILED, error=error, delay=delay, result=result)
+
+
+def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
+    again = verdict.delay is not None
+    run_after = now + verdict.delay if verdict.delay is not None else execution.run_after
+    error = verdict.error
+    return Ending(
+        execution=execution,
+        outcome=verdict.outcome,
+        status=ExecutionStatus.QUEUED if again else verdict.outcome,
+        # A clock that was set back must not let an execution end before it began.
+        finished_at=max(now, execution.started_at or now),
+        duration_ms=duration_ms,
+        run_after=run_after,
+        claim_at=claim_time(run_after, execution.priority),
+        result=_storable_result(verdict.result),
+        error_type="" if error is None else storable_text(_type_name(error), max_bytes=200),
+        error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES),
+        traceback="" if error is None else _traceback(error),
+        reason=storable_text(verdict.reason, max_bytes=2_000),
+    )
+
+
+def _storable_result(result: Any) -> Any:
+    settings = get_settings()
+    stored = storable_json(result, mask=settings.mask)
+    text = json.dumps(stored, ensure_ascii=False)
+    if len(text.encode()) <= settings.result_max_bytes:
+        return stored
+    return {"truncated": True, "text": storable_text(text, max_bytes=settings.result_max_bytes)}
+
+
+def _type_name(error: BaseException) -> str:
+    cls = type(error)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _traceback(error: BaseException) -> str:
+    # The first frames are the runner's own.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__ and frames.tb_next:
+        frames = frames.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception as broken:  # noqa: BLE001 - an exception may break while it is formatted
+        text = f"{_type_name(error)} (its traceback cannot be shown: {type(broken).__name__})"
+    return storable_text(text, max_bytes=_TRACEBACK_MAX_BYTES)
+
+
+def _log_ending(ending: Ending) -> None:
+    execution = ending.execution
+    level = logging.INFO if ending.outcome in (ExecutionStatus.SUCCEEDED, ExecutionStatus.SKIPPED) else logging.WARNING
+    extra = {
+        "job": execution.job_name,
+        "execution_id": execution.pk,
+        "status": execution.status,
+        "attempt": execution.attempt,
+        "duration_ms": ending.duration_ms,
+    }
+    suffix = f": {ending.error_type}: {ending.error_message}"[:300] if ending.error_type else ""
+    logger.log(level, "%s %s in %d ms%s", execution, ending.status, ending.duration_ms, suffix, extra=extra)

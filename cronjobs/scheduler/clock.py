@@ -1,0 +1,134 @@
+"""The APScheduler scheduler that keeps time: it writes executions when they are due and runs nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from apscheduler.executors.base import BaseExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
+
+from cronjobs.conf import get_settings
+from cronjobs.database import SteadyClock, drop_connection, engine_alias
+from cronjobs.exceptions import CronJobsError
+from cronjobs.models import JobExecution
+from cronjobs.scheduler.store import ClockStore
+from cronjobs.scheduler.ticks import BATCH, Look, look, reconcile, sync, tick
+
+logger = logging.getLogger(__name__)
+
+# A database clock that went back by more than this was set, not read late.
+_SET_BACK = timedelta(seconds=-2)
+_FIRST_BACKOFF = 0.2
+_LONGEST_BACKOFF = 1.0
+
+
+class Clock(BackgroundScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """Looks at the database at least once a poll interval, exactly when something is due, or when woken.
+
+    `on_work` is called whenever an execution can be claimed now; `on_death` if the thread
+    ends other than by `shutdown`.
+    """
+
+    def __init__(
+        self,
+        *,
+        time: SteadyClock,
+        on_work: Callable[[], None] = lambda: None,
+        on_death: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self._time, self._on_work, self._on_death = time, on_work, on_death
+        self._alias_of_database = engine_alias(JobExecution)
+        self._poll = get_settings().poll_interval.total_seconds()
+        self._backoff = 0.0
+        self.last_tick_at: datetime | None = None
+        super().__init__(timezone=UTC)
+
+    def tick_once(self) -> Look:
+        """Look, plan what was edited, write everything that is due; return the last look."""
+        seen = self._look()
+        if seen.is_stale:
+            while sync(seen.now) == BATCH:
+                pass
+            seen = self._look()
+        while seen.next_due is not None and seen.next_due <= seen.now:
+            if tick(seen.now) == 0:
+                # Another node has the rows locked; it will have written them by the next look.
+                break
+            seen = self._look()
+        self.last_tick_at = seen.now
+        return seen
+
+    def export_jobs(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise CronJobsError("APScheduler exports jobs as pickles; use Django's dumpdata for cronjobs.Job.")
+
+    def import_jobs(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise CronJobsError("APScheduler imports jobs as pickles; use Django's loaddata for cronjobs.Job.")
+
+    def _create_default_jobstore(self) -> ClockStore:
+        return ClockStore()
+
+    def _create_default_executor(self) -> BaseExecutor:
+        return _NoExecutor()
+
+    def _main_loop(self) -> None:
+        wait: float | None = 0.0
+        try:
+            while self.state != STATE_STOPPED:
+                self._event.wait(wait)
+                self._event.clear()
+                if self.state != STATE_STOPPED:
+                    wait = self._process_jobs()
+        except BaseException as error:
+            logger.critical("The clock has stopped: %r", error)
+            self._on_death(error)
+            raise
+        finally:
+            drop_connection(self._alias_of_database)
+
+    def _process_jobs(self) -> float:
+        if self.state != STATE_RUNNING:
+            return self._poll
+        try:
+            seen = self.tick_once()
+        except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
+            return self._wait_after(error)
+        self._backoff = 0.0
+        return self._wait_until_next(seen)
+
+    def _look(self) -> Look:
+        seen = look()
+        if self._time.set(seen.now) < _SET_BACK:
+            logger.warning("The database's clock was set back; planning what is due again.")
+            reconcile(seen.now, rewind=True)
+        return seen
+
+    def _wait_until_next(self, seen: Look) -> float:
+        now = self._time.now()
+        if seen.next_claim is not None and seen.next_claim <= now:
+            self._on_work()
+        # What is claimable already is the dispatcher's; it waits for free workers, not for the clock.
+        moments = [each for each in (seen.next_due, seen.next_claim) if each is not None and each > now]
+        wait = min((each - now).total_seconds() for each in moments) if moments else self._poll
+        return min(wait, self._poll)
+
+    def _wait_after(self, error: Exception) -> float:
+        drop_connection(self._alias_of_database)
+        if self._backoff == 0.0:
+            # An idle connection that the server dropped: at once, and without a word.
+            logger.info("Tick failed, trying again: %s", str(error).strip())
+            self._backoff = _FIRST_BACKOFF
+            return 0.0
+        logger.error("Tick failed: %s", str(error).strip())  # noqa: TRY400 - one line, at most one a second
+        self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
+        return self._backoff
+
+
+class _NoExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has no types
+    """Refuses work: executions are performed by cronjobs' executors, never by APScheduler's."""
+
+    def _do_submit_job(self, job: Any, run_times: Any) -> NoReturn:
+        raise CronJobsError("The clock only writes executions; it runs nothing.")

@@ -1,0 +1,98 @@
+"""Claims due executions whenever there are free workers, and hands them to the executor."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+
+from cronjobs.conf import get_settings
+from cronjobs.database import SteadyClock, drop_connection, engine_alias
+from cronjobs.executors.base import Executor
+from cronjobs.models import JobExecution
+from cronjobs.models.moves import claim
+from cronjobs.runner import Claim
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_BACKOFF = 1.0
+
+
+class Dispatcher(threading.Thread):
+    """A thread that claims when it is woken, and at least once a poll interval.
+
+    `hold` is told of every claim before its attempt starts, so that its lease is renewed.
+    """
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        time: SteadyClock,
+        executor: Executor,
+        hold: Callable[[Claim], None],
+        queues: Collection[str] | None = None,
+        on_death: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        super().__init__(name="cronjobs-dispatcher", daemon=True)
+        self._node, self._time, self._executor, self._hold = node, time, executor, hold
+        self._queues, self._on_death = queues, on_death
+        self._woken, self._closed = threading.Event(), threading.Event()
+        self._poll = get_settings().poll_interval.total_seconds()
+        self._alias = engine_alias(JobExecution)
+        self._backoff = 0.0
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Claim nothing more; when this returns, no claim is under way."""
+        self._closed.set()
+        self._woken.set()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        try:
+            while not self._closed.is_set():
+                self._round()
+        except BaseException as error:
+            logger.critical("The dispatcher has stopped: %r", error)
+            self._on_death(error)
+            raise
+        finally:
+            drop_connection(self._alias)
+
+    def claim_once(self) -> int:
+        """Claim as many due executions as there are free workers, start them, and return how many."""
+        free = self._executor.free()
+        if free <= 0:
+            return 0
+        claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues)
+        for execution, job in claimed:
+            one = Claim.of(execution, job)
+            self._hold(one)
+            self._executor.submit(one)
+        return len(claimed)
+
+    def _round(self) -> None:
+        self._woken.wait(self._backoff or self._poll)
+        woken = self._woken.is_set()
+        self._woken.clear()
+        if not woken and not self._backoff:
+            # The clock looks for claimable rows on our behalf; silence means there are none.
+            return
+        try:
+            while not self._closed.is_set() and self.claim_once():
+                pass
+        except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
+            self._back_off(error)
+        else:
+            self._backoff = 0.0
+
+    def _back_off(self, error: Exception) -> None:
+        drop_connection(self._alias)
+        if self._backoff:
+            logger.error("Executions could not be claimed: %s", str(error).strip())  # noqa: TRY400 - one line a second
+        self._backoff = min(self._backoff * 2 or 0.1, _LONGEST_BACKOFF)

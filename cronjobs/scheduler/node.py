@@ -1,0 +1,250 @@
+"""A node: the clock, the dispatcher, the workers and the upkeep of one ``runcron`` process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from cronjobs import events
+from cronjobs.conf import get_settings
+from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus, engine_alias, read_clock
+from cronjobs.executors.leases import LeaseKeeper
+from cronjobs.executors.recorder import Recorder
+from cronjobs.executors.thread import ThreadExecutor
+from cronjobs.logs import python_logging_captured
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.moves import Ending, abandon, rescue
+from cronjobs.processes import resident_bytes
+from cronjobs.registry import registry
+from cronjobs.runner import Claim
+from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.dispatcher import Dispatcher
+from cronjobs.scheduler.ticks import reconcile
+
+logger = logging.getLogger(__name__)
+
+# Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
+_REMEMBERED = timedelta(days=1)
+_RECONCILE_EVERY = timedelta(minutes=1)
+
+
+class NodeProcess:
+    """Everything that one node does. Any number of nodes may share a database."""
+
+    def __init__(self, *, workers: int | None = None, queues: Collection[str] | None = None) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._workers = workers or get_settings().workers
+        self._time = SteadyClock()
+        self._lock = threading.Lock()
+        self._claims: dict[int, Claim] = {}
+        self._idle = threading.Condition(self._lock)
+        self._failure: BaseException | None = None
+        self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
+        self._recorder = Recorder(recorded=self._recorded, live=self._held_claims)
+        self._dispatcher = Dispatcher(
+            node=self.name,
+            time=self._time,
+            executor=self._executor,
+            hold=self._take,
+            queues=queues,
+            on_death=self._fail,
+        )
+        self.clock = Clock(time=self._time, on_work=self._dispatcher.wake, on_death=self._fail)
+        self._keeper = LeaseKeeper(held=self._held, beat=self._beat)
+        self._capture = python_logging_captured()
+        self._upkeep = _Upkeep(self)
+        self._is_started = False
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What killed one of the node's threads; a node with a failure must be stopped."""
+        return self._failure
+
+    @property
+    def running(self) -> int:
+        """How many executions this node holds now."""
+        with self._lock:
+            return len(self._claims)
+
+    def start(self) -> None:
+        """Register the node, create missing jobs, and begin to schedule and to claim."""
+        self._prepare()
+        self._keeper.start()
+        self.clock.start()
+        self._dispatcher.start()
+        self._dispatcher.wake()
+        self._is_started = True
+        logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
+
+    def run_once(self) -> int:
+        """Write what is due, perform everything that can be claimed now, and return how many that was.
+
+        Attempts that are to be repeated later stay queued.
+        """
+        self._prepare()
+        self._keeper.start()
+        self.clock.tick_once()
+        total = 0
+        while (claimed := self._dispatcher.claim_once()) or self.running:
+            total += claimed
+            with self._idle:
+                self._idle.wait(timeout=0.05)
+        return total
+
+    def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
+        """Claim nothing more, wait up to `grace` for what runs, and return whether all of it ended.
+
+        What did not is closed as lost (or queued again, with `rerun_lost`). Setting `hurry`
+        ends the waiting.
+        """
+        if self.clock.running:
+            self.clock.shutdown()
+        self._dispatcher.close()
+        self._executor.shutdown()
+        is_drained = self._drain(grace, hurry or threading.Event())
+        if not is_drained:
+            self._abandon()
+        self._recorder.close(timeout=5.0)
+        self._keeper.close()
+        self._upkeep.say_goodbye()
+        self._capture.__exit__(None, None, None)
+        logger.info("Node %s stopped.", self.name, extra={"node": self.name})
+        return is_drained
+
+    def _prepare(self) -> None:
+        now = read_clock(engine_alias(JobExecution))
+        self._time.set(now)
+        Job.objects.ensure(registry)
+        reconcile(now)
+        self._upkeep.introduce(workers=self._workers)
+        self._capture.__enter__()
+        self._recorder.start()
+
+    def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
+        deadline = time.monotonic() + grace.total_seconds()
+        with self._idle:
+            while self._claims and not hurry.is_set() and time.monotonic() < deadline:
+                self._idle.wait(timeout=0.1)
+            return not self._claims
+
+    def _abandon(self) -> None:
+        held = self._held()
+        reason = f"Node {self.name} stopped before it ended."
+        try:
+            given_up = abandon(held, reason=reason)
+        except Exception:  # noqa: BLE001 - the leases will run out and another node takes over
+            logger.exception("%d executions could not be given up.", len(held))
+            return
+        for each in given_up:
+            logger.warning("%s was given up: it is %s now.", each, each.status)
+
+    def _take(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims[claim.execution.pk] = claim
+
+    def _attempt_done(self, claim: Claim, ending: Ending) -> None:
+        self._recorder.end(claim, ending)
+        self._dispatcher.wake()
+
+    def _recorded(self, claim: Claim, ending: Ending) -> None:
+        with self._idle:
+            # The same row may have been claimed again here, under another token.
+            if self._claims.get(claim.execution.pk) is claim:
+                del self._claims[claim.execution.pk]
+            self._idle.notify_all()
+        # A limit may have just been freed, and the first retry may be due soon.
+        self._dispatcher.wake()
+        if ending.status == "queued":
+            self.clock.wakeup()
+
+    def _held_claims(self) -> list[Claim]:
+        with self._lock:
+            return list(self._claims.values())
+
+    def _held(self) -> list[JobExecution]:
+        return [claim.execution for claim in self._held_claims()]
+
+    def _beat(self) -> None:
+        self._upkeep.beat()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+
+
+class _Upkeep:
+    """What a node does beside its work: say that it lives, and look after rows that nobody else will."""
+
+    def __init__(self, process: NodeProcess) -> None:
+        self._process = process
+        self._pk: int | None = None
+        self._calm_since = time.monotonic()
+        self._last_beat = time.monotonic()
+        self._last_reconcile = time.monotonic()
+
+    def introduce(self, *, workers: int) -> None:
+        """Insert the node's row and forget nodes of long ago."""
+        Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
+        now = DatabaseNow()
+        node = Node.objects.create(
+            name=self._process.name,
+            hostname=socket.gethostname()[:100],
+            pid=os.getpid(),
+            version=_version(),
+            workers=workers,
+            started_at=now,
+            heartbeat_at=now,
+            rss_bytes=resident_bytes(),
+        )
+        self._pk = node.pk
+        self._calm_since = self._last_beat = time.monotonic()
+
+    def beat(self) -> None:
+        """Update the node's row; rescue what silent nodes held; mend clock rows now and then."""
+        lease = get_settings().lease.total_seconds()
+        started = time.monotonic()
+        if started - self._last_beat > lease / 3 + 2:
+            # There was an error or a stall since the last beat: others may have been cut off as well.
+            self._calm_since = started
+        skew = datetime.now(UTC) - self._process._time.now()  # noqa: SLF001 - one object in two parts
+        Node.objects.filter(pk=self._pk).update(
+            heartbeat_at=DatabaseNow(),
+            last_tick_at=self._process.clock.last_tick_at,
+            running=self._process.running,
+            rss_bytes=resident_bytes(),
+            clock_skew_ms=int(skew.total_seconds() * 1000),
+        )
+        # After an outage longer than a lease every lease is expired; their owners come first.
+        if started - self._calm_since >= lease / 3 + 2:
+            self._rescue()
+        if started - self._last_reconcile >= _RECONCILE_EVERY.total_seconds():
+            self._last_reconcile = started
+            reconcile(self._process._time.now())  # noqa: SLF001 - as above
+        self._last_beat = time.monotonic()
+
+    def say_goodbye(self) -> None:
+        """Mark the node as stopped; a database that is away makes no difference to anybody else."""
+        try:
+            Node.objects.filter(pk=self._pk).update(
+                stopped_at=DatabaseNow(), heartbeat_at=DatabaseNow(), running=self._process.running
+            )
+        except Exception:  # noqa: BLE001 - the missing heartbeat will say it
+            logger.warning("Node %s could not be marked as stopped.", self._process.name)
+
+    def _rescue(self) -> None:
+        for execution in rescue():
+            logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
+            events.execution_lost.send_robust(sender=JobExecution, execution=execution)
+
+
+def _version() -> str:
+    try:
+        return version("django-cronjobs")
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,74 @@
+"""A gallery of tiny jobs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cronjobs import Retry, RetryPolicy, Skip, job
+from cronjobs.logs import JobContext
+
+AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=timedelta(0), jitter=0)
+
+
+@job("succeeds")
+def succeeds(context: JobContext, *, value: Any = 1) -> Any:
+    """Return what it is given."""
+    return {"value": value}
+
+
+@job("noop", overlap="allow")
+def noop(context: JobContext) -> None:
+    """Do nothing, side by side."""
+
+
+@job("fails", retry=RetryPolicy(max_attempts=1))
+def fails(context: JobContext) -> None:
+    """Fail."""
+    raise RuntimeError("boom")
+
+
+@job("fails-twice", retry=AT_ONCE)
+def fails_twice(context: JobContext) -> str:
+    """Fail on the first two attempts."""
+    if context.attempt < 3:
+        raise RuntimeError(f"attempt {context.attempt}")
+    return "third time lucky"
+
+
+@job("logs")
+def logs(context: JobContext) -> None:
+    """Log by every way there is."""
+    context.log.start("Beginning", data={"step": 1, "password": "hunter2"})
+    context.log.warn("Odd")
+    context.log.error("Bad", ValueError("worse"))
+    logging.getLogger("somebody.else").warning("From %s", "elsewhere")
+    context.log.complete("Finished")
+
+
+@job("skips")
+def skips(context: JobContext) -> None:
+    """Have nothing to do."""
+    raise Skip("nothing to do")
+
+
+@job("asks-again", retry=RetryPolicy(max_attempts=2))
+def asks_again(context: JobContext) -> str:
+    """Ask for another attempt in an hour."""
+    raise Retry("not yet", after=timedelta(hours=1))
+
+
+@job("marks", overlap="allow")
+def marks(context: JobContext, *, path: str, seconds: float = 0.0) -> str:
+    """Append one line to a file outside the database, then take its time."""
+    line = f"{context.execution_id} {context.scheduled_for:%Y-%m-%dT%H:%M:%SZ} {os.getpid()} {context.attempt}\n"
+    with Path(path).open("a", encoding="ascii") as file:
+        file.write(line)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(min(0.05, seconds))
+    return datetime.now(context.scheduled_for.tzinfo).isoformat()
