@@ -1,0 +1,19 @@
+"""Fixtures that tests of every kind share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+
+from tests.servers import running_mongo
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a MongoDB server: the one in TEST_MONGODB_URI, or one for this test process alone."""
+    given = os.environ.get("TEST_MONGODB_URI")
+    with nullcontext(given) if given else running_mongo(tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
