@@ -57,7 +57,7 @@ class _Statement:
         same = [self._prepare(self._field(name), value) for name, value in self._also.items()]
         conditions = [self._prepare(self._field(name), value) for name, value in self._where.items()]
         is_mysql = self._connection.vendor == "mysql"
-        params = [*values, *same, *conditions] if is_mysql else [*same, *values, *conditions]
+        params = [*values, *conditions, *same] if is_mysql else [*same, *values, *conditions]
         with self._connection.cursor() as cursor:
             cursor.execute(self._mysql(len(rows)) if is_mysql else self._standard(len(rows)), params)
             return int(cursor.rowcount)
@@ -79,8 +79,8 @@ class _Statement:
         source = " UNION ALL ".join([f"SELECT {named}"] * count)
         assignments = self._assignments(f"{self._table}.")
         matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._match)
-        conditions = " AND ".join(f"{self._table}.{name} = %s" for name in self._where)
-        return f"UPDATE {self._table} JOIN ({source}) AS v ON {matching} SET {assignments} WHERE {conditions}"  # noqa: S608 - as above
+        joined = " AND ".join([matching, *(f"{self._table}.{name} = %s" for name in self._where)])
+        return f"UPDATE {self._table} JOIN ({source}) AS v ON {joined} SET {assignments}"  # noqa: S608 - as above
 
     def _assignments(self, prefix: str) -> str:
         changed = [field.attname for field in self._fields if field.attname not in self._match]
