@@ -15,10 +15,17 @@ from project.processes import Child, start, wait_until
 _LISTENING = re.compile(r"listening on \S+:(\d+)")
 
 
+class MongoMissing(RuntimeError):
+    """There is no server that could be started."""
+
+    def __init__(self) -> None:
+        super().__init__("SecantusDB is not installed: run script/bootstrap, or set MONGODB_URI.")
+
+
 def start_mongo(data: Path, *, log: Path, within: float = 30.0) -> tuple[Child, str]:
     """Start a server on a free loopback port; return the process and the URI of a database on it."""
     if find_spec("secantus") is None:
-        raise RuntimeError("SecantusDB is not installed: run script/bootstrap, or set MONGODB_URI.")
+        raise MongoMissing
     data.mkdir(parents=True, exist_ok=True)
     # Without a configuration file of ours the server would read one from the user's home directory.
     config = data / "secantusd.toml"

@@ -32,10 +32,9 @@ _PAUSE = 0.05
 class ProcessFailed(RuntimeError):
     """A child process ended, or did not do in time what it was started for."""
 
-    def __init__(self, name: str, reason: str, *, log: Path) -> None:
-        self.name = name
-        self.log = log
-        super().__init__(f"{name} {reason}; its log is {log}.")
+    def __init__(self, child: Child, reason: str) -> None:
+        self.child = child
+        super().__init__(f"{child.name} {reason}; its log is {child.log}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class Child:
         code = self.process.poll()
         if code is not None:
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-            raise ProcessFailed(self.name, how, log=self.log)
+            raise ProcessFailed(self, how)
 
 
 def start(name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -85,7 +84,7 @@ def wait_until(found: Callable[[], T | None], *, child: Child, within: float) ->
     while (result := found()) is None:
         child.check()
         if time.monotonic() > deadline:
-            raise ProcessFailed(child.name, f"was not ready after {within:g} s", log=child.log)
+            raise ProcessFailed(child, f"was not ready after {within:g} s")
         time.sleep(_PAUSE)
     return result
 

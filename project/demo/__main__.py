@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from project.demo.check import check
-from project.demo.site import ADMIN, ROOT, DemoFailed, Site, choose_port, running
+from project.demo.site import ADMIN, FAILURES, ROOT, DemoFailed, Site, choose_port, running
 from project.processes import ProcessFailed
 
 
@@ -25,8 +25,9 @@ def main() -> int:
     signal.signal(signal.SIGHUP, _interrupt)
     try:
         return check() if options.check else _show(options.host, options.port)
-    except (DemoFailed, ProcessFailed) as error:
-        print(f"The demo stopped: {error}", file=sys.stderr)  # noqa: T201  # a command's output
+    except FAILURES as error:
+        last = error.child.output()[-2000:] if isinstance(error, ProcessFailed) else ""
+        print(last, f"The demo stopped: {error}", sep="\n", file=sys.stderr)  # noqa: T201  # a command's output
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)  # noqa: T201
@@ -36,7 +37,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/demo", description="Show the app at work.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to serve on (default: %(default)s; for others, name this machine in DJANGO_ALLOWED_HOSTS)",
+    )
     parser.add_argument("--port", type=int, help="port to serve on (default: 8000, or else a free one)")
     parser.add_argument(
         "--check",

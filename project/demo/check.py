@@ -7,13 +7,13 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from project.demo.site import ADMIN, DemoFailed, Site, choose_port, running
-from project.processes import ProcessFailed
+from project.demo.site import ADMIN, FAILURES, DemoFailed, Site, choose_port, running
 
 SECONDS = 85
 # The check touches nothing of yours, so it hears nothing of your environment.
@@ -29,8 +29,10 @@ def check() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="cronjobs-demo-") as scratch:
             summary = {"ok": True, **_watch(Path(scratch), started + SECONDS)}
-    except (DemoFailed, ProcessFailed) as error:
-        summary = {"ok": False, "reason": str(error)}
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the reason
+        if not isinstance(error, FAILURES):
+            traceback.print_exc()
+        summary = {"ok": False, "reason": str(error) or type(error).__name__}
     summary["seconds"] = round(time.monotonic() - started, 1)
     print(json.dumps(summary))  # noqa: T201  # its purpose
     return 0 if summary["ok"] else 1
@@ -43,7 +45,7 @@ def _watch(var: Path, deadline: float) -> dict[str, Any]:
                 "execution": _wait(_scheduled_success, site, deadline, "no scheduled execution succeeded"),
                 "status": _wait(lambda: _status(site.url), site, deadline, "GET /cron/status did not answer 200"),
             }
-    except (DemoFailed, ProcessFailed):
+    except FAILURES:
         # The logs are about to vanish with the scratch directory.
         for log in sorted(var.glob("log/*.log")):
             print(f"--- {log.name}", log.read_text()[-4000:], sep="\n", file=sys.stderr)  # noqa: T201

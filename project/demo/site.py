@@ -16,21 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import django
-from django.core.management import call_command
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
-from project.embedded_mongo import start_mongo
-from project.processes import Child, start, stop, wait_until
+from project.embedded_mongo import MongoMissing, start_mongo
+from project.processes import Child, ProcessFailed, start, stop, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "admin"
 _DEFAULT_PORT = 8000
 _EVERYWHERE = "0.0.0.0"  # noqa: S104  # compared with, not bound to
 # What a person needs to run manage.py beside the demo.
-_SHARED = ("DJANGO_SETTINGS_MODULE", "DJANGO_SECRET_KEY", "DJANGO_VAR_DIR", "DJANGO_HTTPS", "MONGODB_URI")
+_SHARED = ("DJANGO_SETTINGS_MODULE", "DJANGO_VAR_DIR", "DATABASE_URL", "MONGODB_URI")
 
 
 class DemoFailed(RuntimeError):
     """The demo cannot start, or does not show what it should."""
+
+
+# What a person can do something about; everything else is a bug and keeps its traceback.
+FAILURES = (DemoFailed, ProcessFailed, MongoMissing, CommandError, DatabaseError, ImproperlyConfigured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,8 @@ def _configure(var: Path, host: str) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    shared = [f"export {name}={shlex.quote(os.environ[name])}\n" for name in (*_SHARED, *defaults)]
+    names = [name for name in (*_SHARED, *defaults) if name in os.environ]
+    shared = [f"export {name}={shlex.quote(os.environ[name])}\n" for name in names]
     _write_private(var / "demo.env", "".join(shared))
 
 
