@@ -75,9 +75,7 @@ def check_sqlite(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage
     is_ready = journal == "wal" and options.get("transaction_mode") == "IMMEDIATE" and options.get("timeout", 5) >= 20
     if is_ready:
         return []
-    hint = (
-        'Set OPTIONS = {"init_command": "PRAGMA journal_mode=WAL;", "transaction_mode": "IMMEDIATE", "timeout": 20}.'
-    )
+    hint = 'Set OPTIONS = {"init_command": "PRAGMA journal_mode=WAL;", "transaction_mode": "IMMEDIATE", "timeout": 20}.'
     return [checks.Warning("SQLite will answer 'database is locked' under load.", hint=hint, id="cronjobs.W002")]
 
 

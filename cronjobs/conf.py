@@ -24,7 +24,7 @@ DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
 )
 
 
-def _setting(default: Any, meaning: str, *, low: float | None = None, one_of: tuple[str, ...] = ()) -> Any:
+def _setting(meaning: str, *, default: Any, low: float | None = None, one_of: tuple[str, ...] = ()) -> Any:
     """Declare a field with what the documentation and the parser need to know about it."""
     metadata = {"meaning": meaning, "low": low, "one_of": one_of}
     if isinstance(default, Mapping):
@@ -56,60 +56,86 @@ class _Parsed:
 class RetrySettings(_Parsed):
     """How often and how soon a failed attempt is tried again, where a definition does not say."""
 
-    max_attempts: int = _setting(3, "Attempts in all, the first included.", low=1)
-    initial_delay: timedelta = _setting(timedelta(seconds=1), "Wait after the first failed attempt.", low=0)
-    max_delay: timedelta = _setting(timedelta(seconds=30), "No wait is longer than this.", low=0)
-    backoff_multiplier: float = _setting(2.0, "Each wait is this many times the one before.", low=1)
-    jitter: float = _setting(0.1, "Each wait is spread by up to this fraction of itself.", low=0)
-    never: tuple[str, ...] = _setting((), "Qualified class names, beside the built-in ones, that are never retried.")
+    max_attempts: int = _setting("Attempts in all, the first included.", default=3, low=1)
+    initial_delay: timedelta = _setting("Wait after the first failed attempt.", default=timedelta(seconds=1), low=0)
+    max_delay: timedelta = _setting("No wait is longer than this.", default=timedelta(seconds=30), low=0)
+    backoff_multiplier: float = _setting("Each wait is this many times the one before.", default=2.0, low=1)
+    jitter: float = _setting("Each wait is spread by up to this fraction of itself.", default=0.1, low=0)
+    never: tuple[str, ...] = _setting(
+        "Qualified class names, beside the built-in ones, that are never retried.", default=()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(_Parsed):
     """Every key of ``CRONJOBS``; each has a safe default."""
 
-    time_zone: str = _setting("UTC", "Zone of every schedule that names none (an IANA name).")
+    time_zone: str = _setting("Zone of every schedule that names none (an IANA name).", default="UTC")
     schedules: Mapping[str, str | None] = _setting(
-        DEFAULT_SCHEDULES, "Schedule by job name; overrides the definition's own. None: on demand only."
+        "Schedule by job name; overrides the definition's own. None: on demand only.", default=DEFAULT_SCHEDULES
     )
     retry: RetrySettings = field(
         default_factory=RetrySettings,
-        metadata={"meaning": "Defaults for jobs that set no retry policy: MAX_ATTEMPTS, INITIAL_DELAY, MAX_DELAY, "
-                             "BACKOFF_MULTIPLIER, JITTER, NEVER."},
+        metadata={
+            "meaning": "Defaults for jobs that set no retry policy: MAX_ATTEMPTS, INITIAL_DELAY, MAX_DELAY, "
+            "BACKOFF_MULTIPLIER, JITTER, NEVER."
+        },
     )
-    paused: bool = _setting(False, "True: nothing is scheduled and nothing is claimed.")
-    misfire_grace: timedelta = _setting(timedelta(hours=1), "How late an occurrence may still start.", low=0)
+    paused: bool = _setting("True: nothing is scheduled and nothing is claimed.", default=False)
+    misfire_grace: timedelta = _setting("How late an occurrence may still start.", default=timedelta(hours=1), low=0)
     catch_up: str = _setting(
-        "latest", "Which occurrences within the grace run after an outage.", one_of=("skip", "latest", "all")
+        "Which occurrences within the grace run after an outage.", default="latest", one_of=("skip", "latest", "all")
     )
-    workers: int = _setting(8, "Executions that one node performs at the same time.", low=1)
-    poll_interval: timedelta = _setting(timedelta(seconds=1), "A node looks for work at least this often.", low=0.05)
-    lease: timedelta = _setting(timedelta(seconds=30), "A claim that is not renewed for this long is lost.", low=3)
+    workers: int = _setting("Executions that one node performs at the same time.", default=8, low=1)
+    poll_interval: timedelta = _setting(
+        "A node looks for work at least this often.", default=timedelta(seconds=1), low=0.05
+    )
+    lease: timedelta = _setting(
+        "A claim that is not renewed for this long is lost.", default=timedelta(seconds=30), low=3
+    )
     shutdown_grace: timedelta = _setting(
-        timedelta(seconds=30), "How long a stopping node waits for what is running.", low=0
+        "How long a stopping node waits for what is running.", default=timedelta(seconds=30), low=0
     )
-    max_lost: int = _setting(3, "A job with rerun_lost is queued again at most this many times.", low=0)
+    max_lost: int = _setting("A job with rerun_lost is queued again at most this many times.", default=3, low=0)
     execute_timeout: timedelta = _setting(
-        timedelta(seconds=25), "How long POST execute waits for the result before it answers 202.", low=0
+        "How long POST execute waits for the result before it answers 202.", default=timedelta(seconds=25), low=0
     )
-    execute_max_waiting: int = _setting(4, "Requests per web process that may wait for a result at once.", low=0)
+    execute_max_waiting: int = _setting(
+        "Requests per web process that may wait for a result at once.", default=4, low=0
+    )
     execute_inline: str = _setting(
-        "auto", "auto: POST execute performs the job itself when no node is alive.", one_of=("auto", "never")
+        "auto: POST execute performs the job itself when no node is alive.", default="auto", one_of=("auto", "never")
     )
-    log_max_bytes: int = _setting(1_000_000, "Log text kept per execution; the rest is counted, not kept.", low=1_000)
-    log_message_max_bytes: int = _setting(16_000, "Longest single log message; longer ones are cut.", low=100)
-    result_max_bytes: int = _setting(64_000, "Largest result stored as it is; larger ones are cut.", low=100)
+    log_max_bytes: int = _setting(
+        "Log text kept per execution; the rest is counted, not kept.", default=1_000_000, low=1_000
+    )
+    log_message_max_bytes: int = _setting("Longest single log message; longer ones are cut.", default=16_000, low=100)
+    result_max_bytes: int = _setting("Largest result stored as it is; larger ones are cut.", default=64_000, low=100)
     mask: tuple[str, ...] = _setting(
-        ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "cookie", "private_key"),
         "Values under keys that contain one of these words are masked.",
+        default=(
+            "password",
+            "passwd",
+            "secret",
+            "token",
+            "api_key",
+            "apikey",
+            "authorization",
+            "cookie",
+            "private_key",
+        ),
     )
-    mongodb_uri: str = _setting("", "mongodb://… of the conversation database; empty: not configured.")
+    mongodb_uri: str = _setting("mongodb://… of the conversation database; empty: not configured.", default="")
     mongodb_timeout: timedelta = _setting(
-        timedelta(seconds=3), "How long to look for a MongoDB server before giving up.", low=0.1
+        "How long to look for a MongoDB server before giving up.", default=timedelta(seconds=3), low=0.1
     )
-    legacy_minutes: int = _setting(10, "An active conversation older than this is stale.", low=1)
-    quote_retention: timedelta = _setting(timedelta(days=90), "Quotes are deleted this long after createdAt.", low=0)
-    unregister_stock_admin: bool = _setting(True, "Hide django-apscheduler's own admin pages, which unpickle rows.")
+    legacy_minutes: int = _setting("An active conversation older than this is stale.", default=10, low=1)
+    quote_retention: timedelta = _setting(
+        "Quotes are deleted this long after createdAt.", default=timedelta(days=90), low=0
+    )
+    unregister_stock_admin: bool = _setting(
+        "Hide django-apscheduler's own admin pages, which unpickle rows.", default=True
+    )
 
 
 @lru_cache(maxsize=1)

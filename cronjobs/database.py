@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Model, Value
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Func, Model, QuerySet, Value
 from django.db.models.expressions import Combinable
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def read_clock(alias: str) -> datetime:
     """Return the database server's present time, aware, in UTC."""
     connection = connections[alias]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {clock_sql(connection)}")  # noqa: S608 - a constant per vendor
+        cursor.execute(f"SELECT {clock_sql(connection)}")
         return as_utc(cursor.fetchone()[0])
 
 
@@ -163,11 +163,6 @@ def drop_connection(alias: str) -> None:
         connection.connection = None
 
 
-def skip_locked(alias: str) -> dict[str, bool]:
-    """Return the arguments of ``select_for_update`` that pass over rows another node has locked."""
-    return {"skip_locked": connections[alias].features.has_select_for_update_skip_locked}
-
-
-def plus(field: str, delta: timedelta) -> Combinable:
-    """Return the expression for a time column plus `delta`."""
-    return ExpressionWrapper(F(field) + Value(delta, DurationField()), output_field=DateTimeField())
+def lock_unlocked(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return `rows` locked for update, without those that another transaction has locked (where there are locks)."""
+    return rows.select_for_update(skip_locked=connections[rows.db].features.has_select_for_update_skip_locked)

@@ -7,4 +7,4 @@ VIEW_JOBS = "cronjobs.view_job"
 VIEW_EXECUTIONS = "cronjobs.view_jobexecution"
 RUN_JOBS = "cronjobs.run_job"
 
-JOB_PERMISSIONS = [("run_job", "Can run a job now")]
+JOB_PERMISSIONS = (("run_job", "Can run a job now"),)

@@ -98,9 +98,7 @@ class JobDefinition:
         unknown = sorted(set(params) - set(form_class.base_fields))
         if unknown:
             raise InvalidParameters(self.name, {name: ["There is no such parameter."] for name in unknown})
-        initial = {
-            name: each.initial for name, each in form_class.base_fields.items() if each.initial is not None
-        }
+        initial = {name: each.initial for name, each in form_class.base_fields.items() if each.initial is not None}
         form = form_class(data={**initial, **params})
         if not form.is_valid():
             raise InvalidParameters(self.name, {name: list(map(str, texts)) for name, texts in form.errors.items()})
@@ -137,6 +135,10 @@ class Registry:
         except KeyError:
             raise DefinitionNotFound(name) from None
 
+    def get(self, name: str) -> JobDefinition | None:
+        """Return the definition of that name, or None."""
+        return self._definitions.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._definitions
 
@@ -168,7 +170,7 @@ class Registry:
     def _import(self, name: str) -> None:
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+        except Exception as error:
             logger.exception("The jobs in %s cannot be imported.", name, extra={"module_name": name})
             reason = traceback.format_exception_only(error)[-1].strip()
             message = f"{name} cannot be imported: {reason}"
@@ -205,7 +207,7 @@ def job(
     """
 
     def register(func: Callable[..., Any]) -> JobDefinition:
-        text = description or (inspect.getdoc(func) or "").partition("\n")[0]
+        text = description or (func.__doc__ or "").strip().partition("\n")[0]
         bare = JobDefinition(name=str(name), func=func, description=text)
         try:
             definition = JobDefinition(
@@ -233,7 +235,7 @@ def is_valid_name(name: str) -> bool:
     return len(name) <= NAME_MAX_LENGTH and NAME_PATTERN.fullmatch(name) is not None
 
 
-def _checked_name(name: str) -> str:
+def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not is_valid_name(name):
         raise InvalidDefinition(
             "a name is up to 100 lower-case letters, digits, hyphens and underscores, "
@@ -242,12 +244,13 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_function(func: Callable[..., Any]) -> Callable[..., Any]:
+def _checked_function(func: Any) -> Callable[..., Any]:
     if not callable(func) or inspect.isclass(func):
         raise InvalidDefinition(f"{func!r} is not a function.")
     if not inspect.signature(func).parameters:
         raise InvalidDefinition("the function needs a first parameter for the context.")
-    return func
+    checked: Callable[..., Any] = func
+    return checked
 
 
 def _checked_schedule(schedule: Schedule | str | None, time_zone: str | None) -> Schedule | None:

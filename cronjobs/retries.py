@@ -110,7 +110,7 @@ def with_retry(
         backoff_multiplier=backoff_multiplier,
     )
     if inspect.iscoroutinefunction(func):
-        return _retrying_coroutine(func, policy, sleep or asyncio.sleep)  # type: ignore[return-value]  # R is an awaitable
+        return _retrying_coroutine(func, policy, sleep or asyncio.sleep)
     return _retrying(func, policy, sleep or time.sleep)
 
 

@@ -35,9 +35,7 @@ _S = ExecutionStatus
 
 MOVES: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED, _S.SKIPPED}),
-    _S.RUNNING: frozenset(
-        {_S.SUCCEEDED, _S.FAILED, _S.QUEUED, _S.TIMED_OUT, _S.CANCELLED, _S.LOST, _S.SKIPPED}
-    ),
+    _S.RUNNING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.QUEUED, _S.TIMED_OUT, _S.CANCELLED, _S.LOST, _S.SKIPPED}),
     _S.SUCCEEDED: frozenset(),
     _S.FAILED: frozenset(),
     # With attempts left, and with `rerun_lost`, the same row goes back to the queue.

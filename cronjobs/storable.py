@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -95,26 +95,23 @@ def _text_keys(value: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     return [(storable_text(key), each) for key, each in list(value.items())]
 
 
+# First match wins. A subclass of a JSON type may override what an encoder calls, hence the plain copies.
+_SCALARS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (Enum, lambda value: storable_json(value.value)),
+    ((datetime, date, time), lambda value: value.isoformat()),
+    (timedelta, lambda value: value.total_seconds()),
+    ((Decimal, UUID), str),
+    ((bytes, bytearray, memoryview), lambda value: f"({len(bytes(value))} bytes)"),
+    (int, lambda value: storable_json(int(value))),
+    (float, lambda value: storable_json(float(value))),
+)
+
+
 def _scalar(value: Any) -> Any:
-    match value:
-        case Enum():
-            return _scalar(value.value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case Decimal() | UUID():
-            return str(value)
-        case bytes() | bytearray() | memoryview():
-            return f"({len(bytes(value))} bytes)"
-        case bool():
-            return bool(value)
-        case int():
-            return int(value)
-        case float():
-            return float(value) if math.isfinite(value) else _NOT_FINITE[str(float(value))]
-        case _:
-            return storable_text(value)
+    for kinds, convert in _SCALARS:
+        if isinstance(value, kinds):
+            return convert(value)
+    return storable_text(value)
 
 
 def _to_text(value: object) -> str:

@@ -43,7 +43,7 @@ def perform_inline(execution: JobExecution) -> JobExecution:
     clock.set(read_clock(alias))
     name = f"{socket.gethostname()}:{os.getpid()}:inline"
     claimed = claim_one(execution, node=name, now=clock.now())
-    claim = Claim.of(claimed, Job.objects.filter(pk=claimed.job_id).first())
+    claim = Claim.of(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))
     keeper = LeaseKeeper(held=lambda: [claimed])
     # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
     if not connections[alias].in_atomic_block:

@@ -1,4 +1,4 @@
-"""One UPDATE that gives each of many rows its own values: the statement the ORM cannot say."""
+"""Many rows in one statement: inserts that may be repeated, and updates of each row to its own values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,31 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model
+from django.db.models import Field, Model, QuerySet
 
 # SQLite's default limit of bound variables was 999 before 3.32; rows are sent in chunks below it.
 _MOST_VARIABLES = 900
+_LARGEST_BATCH = 500
+
+
+def upsert(
+    rows: QuerySet[Any], instances: list[Any], *, unique_fields: Sequence[str], update_fields: Sequence[str]
+) -> None:
+    """Insert `instances`; where a row with the same `unique_fields` exists, set its `update_fields` instead.
+
+    Naming one of the unique columns as the field to update makes it an insert that changes
+    nothing the second time. Django's ``ignore_conflicts`` is INSERT IGNORE on MariaDB, which
+    also hides real errors and cuts long values.
+    """
+    # MariaDB takes any unique key for the target and refuses to be told one.
+    has_target = connections[rows.db].features.supports_update_conflicts_with_target
+    rows.bulk_create(
+        instances,
+        batch_size=_LARGEST_BATCH,
+        update_conflicts=True,
+        update_fields=update_fields,
+        unique_fields=unique_fields if has_target else None,
+    )
 
 
 def update_from_values(
@@ -33,7 +54,7 @@ def update_from_values(
     chunk = max(1, _MOST_VARIABLES // len(columns))
     updated = 0
     for start in range(0, len(rows), chunk):
-        statement = _Statement(connection, model, fields, match, where, also)  # type: ignore[arg-type]  # no relations among them
+        statement = _Statement(connection, model, fields, match=match, where=where, also=also)  # type: ignore[arg-type]  # no relations among them
         updated += statement.execute(rows[start : start + chunk])
     return updated
 
@@ -44,6 +65,7 @@ class _Statement:
         connection: BaseDatabaseWrapper,
         model: type[Model],
         fields: Sequence[Field[Any, Any]],
+        *,
         match: Sequence[str],
         where: Mapping[str, Any],
         also: Mapping[str, Any],
@@ -69,7 +91,7 @@ class _Statement:
         if self._connection.vendor == "sqlite":
             # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
             renamed = ", ".join(f"column{i} AS {field.attname}" for i, field in enumerate(self._fields, 1))
-            source = f"(SELECT {renamed} FROM {values}) AS v"
+            source = f"(SELECT {renamed} FROM {values}) AS v"  # noqa: S608 - names of our own columns
         else:
             source = f"{values} AS v ({names})"
         return f"UPDATE {self._table} SET {self._assignments('')} FROM {source} WHERE {self._conditions()}"  # noqa: S608 - names of our own columns

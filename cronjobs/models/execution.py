@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
-from django.db import connections, models
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.models.batches import upsert
 from cronjobs.models.job import Job, Priority
 from cronjobs.registry import NAME_MAX_LENGTH, PRIORITIES
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
@@ -49,6 +50,11 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def running(self) -> Self:
         """Return those that a worker holds."""
         return self.filter(status=ExecutionStatus.RUNNING)
+
+    def held_by(self, claims: Iterable[JobExecution]) -> Self:
+        """Return those of `claims` that are still running under the token each was claimed with."""
+        pairs = [(each.pk, each.claim_token) for each in claims]
+        return self.running().filter(pk__in=[pk for pk, _ in pairs], claim_token__in={token for _, token in pairs})
 
     def claimable(self, now: datetime) -> Self:
         """Return those whose time has come, in the order in which they should be claimed."""
@@ -115,13 +121,8 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
 
 
 def insert_once(executions: models.QuerySet[JobExecution], rows: list[JobExecution]) -> None:
-    """Insert rows in one statement; one whose (job, dedupe_key) exists already changes nothing.
-
-    Not ``ignore_conflicts``: on MariaDB that is INSERT IGNORE, which also hides real errors.
-    """
-    has_target = connections[executions.db].features.supports_update_conflicts_with_target
-    target = {"unique_fields": ["job", "dedupe_key"]} if has_target else {}
-    executions.bulk_create(rows, batch_size=500, update_conflicts=True, update_fields=["job_name"], **target)
+    """Insert rows in one statement; one whose (job, dedupe_key) exists already changes nothing."""
+    upsert(executions, rows, unique_fields=["job", "dedupe_key"], update_fields=["job_name"])
 
 
 class JobExecution(models.Model):
@@ -139,7 +140,7 @@ class JobExecution(models.Model):
     )
     job_name = models.CharField(_("job name"), max_length=NAME_MAX_LENGTH)
     trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger.choices, default=Trigger.MANUAL)
-    dedupe_key = models.CharField(max_length=80, null=True, editable=False)  # noqa: DJ001 - NULL is never a duplicate
+    dedupe_key = models.CharField(max_length=80, null=True, editable=False)
     status = models.CharField(
         _("status"), max_length=9, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED
     )
@@ -253,4 +254,3 @@ class ExecutionLog(models.Model):
 
     def __str__(self) -> str:
         return self.message
-

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
-from django.db import connections, models
+from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.models.batches import upsert
 from cronjobs.permissions import JOB_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition, is_valid_name, registry
 from cronjobs.retries import NEVER_RETRIED, RetryPolicy
@@ -112,10 +113,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         known = set(self.filter(name__in=names).values_list("name", flat=True))
         missing = [Job(name=name, definition=name) for name in names if name not in known]
         if missing:
-            # Two nodes may start together: the update of a column to itself is how the second one loses.
-            has_target = connections[self.db].features.supports_update_conflicts_with_target
-            target = {"unique_fields": ["name"]} if has_target else {}
-            self.bulk_create(missing, update_conflicts=True, update_fields=["name"], batch_size=500, **target)
+            upsert(self, missing, unique_fields=["name"], update_fields=["name"])
         return len(missing)
 
 
@@ -129,14 +127,14 @@ class Job(models.Model):
     schedule = models.CharField(
         _("schedule"),
         max_length=200,
-        null=True,  # noqa: DJ001 - NULL inherits, "" means: on demand only
+        null=True,
         blank=True,
         help_text=_("Cron expression, @every 90s or @at 2026-03-01T09:00:00Z. Empty: the definition's own."),
     )
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
-        null=True,  # noqa: DJ001 - NULL inherits
+        null=True,
         blank=True,
         help_text=_("IANA name, such as Europe/Berlin. Empty: inherited."),
     )
@@ -150,19 +148,19 @@ class Job(models.Model):
     catch_up = models.CharField(
         _("catch up"),
         max_length=6,
-        null=True,  # noqa: DJ001 - NULL inherits
+        null=True,
         blank=True,
         choices=[(each.value, each.value) for each in CatchUp],
     )
     overlap = models.CharField(
         _("overlap"),
         max_length=7,
-        null=True,  # noqa: DJ001 - NULL inherits
+        null=True,
         blank=True,
         choices=Overlap.choices,
     )
     max_instances = models.PositiveSmallIntegerField(_("most at once"), null=True, blank=True)
-    queue = models.CharField(_("queue"), max_length=50, null=True, blank=True)  # noqa: DJ001 - NULL inherits
+    queue = models.CharField(_("queue"), max_length=50, null=True, blank=True)
     priority = models.PositiveSmallIntegerField(_("priority"), null=True, blank=True, choices=Priority.choices)
     max_attempts = models.PositiveSmallIntegerField(_("most attempts"), null=True, blank=True)
     initial_delay = models.DurationField(_("first retry delay"), null=True, blank=True)
@@ -175,9 +173,9 @@ class Job(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    planned_definition = models.CharField(max_length=NAME_MAX_LENGTH, null=True, editable=False)  # noqa: DJ001 - see above
-    planned_schedule = models.CharField(max_length=200, null=True, editable=False)  # noqa: DJ001 - a copy
-    planned_time_zone = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - a copy
+    planned_definition = models.CharField(max_length=NAME_MAX_LENGTH, null=True, editable=False)
+    planned_schedule = models.CharField(max_length=200, null=True, editable=False)
+    planned_time_zone = models.CharField(max_length=64, null=True, editable=False)
     planned_enabled = models.BooleanField(null=True, editable=False)
     planned_paused = models.BooleanField(null=True, editable=False)
     planned_paused_until = models.DateTimeField(null=True, editable=False)
@@ -192,7 +190,7 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         ordering = ("name",)
-        permissions: ClassVar = JOB_PERMISSIONS
+        permissions = JOB_PERMISSIONS
         indexes: ClassVar = [models.Index(fields=["stale"], name="cronjobs_job_stale")]
 
     def __str__(self) -> str:
@@ -235,7 +233,7 @@ class Job(models.Model):
         settings = get_settings()
         if self.name in settings.schedules:
             return settings.schedules[self.name] or ""
-        definition = registry[self.definition] if self.definition in registry else None
+        definition = registry.get(self.definition)
         return str(definition.schedule) if definition and definition.schedule else ""
 
     def _resolve_schedule(self, definition: JobDefinition, time_zone: str) -> Schedule | None:
@@ -258,7 +256,7 @@ class Job(models.Model):
             never_retry=base.never_retry,
         )
 
-    def _mistakes(self) -> Iterable[tuple[str, str]]:
+    def _mistakes(self) -> Iterable[tuple[str, object]]:
         if not is_valid_name(self.name):
             yield "name", _("Use up to 100 lower-case letters, digits, hyphens and underscores.")
         if self.definition not in registry:

@@ -26,7 +26,7 @@ _FIRST_BACKOFF = 0.2
 _LONGEST_BACKOFF = 1.0
 
 
-class Clock(BackgroundScheduler):  # type: ignore[misc]  # APScheduler has no types
+class Clock(BackgroundScheduler):
     """Looks at the database at least once a poll interval, exactly when something is due, or when woken.
 
     `on_work` is called whenever an execution can be claimed now; `on_death` if the thread
@@ -122,12 +122,12 @@ class Clock(BackgroundScheduler):  # type: ignore[misc]  # APScheduler has no ty
             logger.info("Tick failed, trying again: %s", str(error).strip())
             self._backoff = _FIRST_BACKOFF
             return 0.0
-        logger.error("Tick failed: %s", str(error).strip())  # noqa: TRY400 - one line, at most one a second
+        logger.error("Tick failed: %s", str(error).strip())
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
         return self._backoff
 
 
-class _NoExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has no types
+class _NoExecutor(BaseExecutor):
     """Refuses work: executions are performed by cronjobs' executors, never by APScheduler's."""
 
     def _do_submit_job(self, job: Any, run_times: Any) -> NoReturn:

@@ -94,5 +94,5 @@ class Dispatcher(threading.Thread):
     def _back_off(self, error: Exception) -> None:
         drop_connection(self._alias)
         if self._backoff:
-            logger.error("Executions could not be claimed: %s", str(error).strip())  # noqa: TRY400 - one line a second
+            logger.error("Executions could not be claimed: %s", str(error).strip())
         self._backoff = min(self._backoff * 2 or 0.1, _LONGEST_BACKOFF)

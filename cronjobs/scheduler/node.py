@@ -12,6 +12,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
+from django.db.models import QuerySet
+
 from cronjobs import events
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus, engine_alias, read_clock
@@ -139,7 +141,7 @@ class NodeProcess:
         reason = f"Node {self.name} stopped before it ended."
         try:
             given_up = abandon(held, reason=reason)
-        except Exception:  # noqa: BLE001 - the leases will run out and another node takes over
+        except Exception:
             logger.exception("%d executions could not be given up.", len(held))
             return
         for each in given_up:
@@ -183,7 +185,6 @@ class _Upkeep:
 
     def __init__(self, process: NodeProcess) -> None:
         self._process = process
-        self._pk: int | None = None
         self._calm_since = time.monotonic()
         self._last_beat = time.monotonic()
         self._last_reconcile = time.monotonic()
@@ -192,7 +193,7 @@ class _Upkeep:
         """Insert the node's row and forget nodes of long ago."""
         Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
         now = DatabaseNow()
-        node = Node.objects.create(
+        Node.objects.create(
             name=self._process.name,
             hostname=socket.gethostname()[:100],
             pid=os.getpid(),
@@ -202,7 +203,6 @@ class _Upkeep:
             heartbeat_at=now,
             rss_bytes=resident_bytes(),
         )
-        self._pk = node.pk
         self._calm_since = self._last_beat = time.monotonic()
 
     def beat(self) -> None:
@@ -213,7 +213,7 @@ class _Upkeep:
             # There was an error or a stall since the last beat: others may have been cut off as well.
             self._calm_since = started
         skew = datetime.now(UTC) - self._process._time.now()  # noqa: SLF001 - one object in two parts
-        Node.objects.filter(pk=self._pk).update(
+        self._own_row().update(
             heartbeat_at=DatabaseNow(),
             last_tick_at=self._process.clock.last_tick_at,
             running=self._process.running,
@@ -231,11 +231,12 @@ class _Upkeep:
     def say_goodbye(self) -> None:
         """Mark the node as stopped; a database that is away makes no difference to anybody else."""
         try:
-            Node.objects.filter(pk=self._pk).update(
-                stopped_at=DatabaseNow(), heartbeat_at=DatabaseNow(), running=self._process.running
-            )
+            self._own_row().update(stopped_at=DatabaseNow(), heartbeat_at=DatabaseNow(), running=self._process.running)
         except Exception:  # noqa: BLE001 - the missing heartbeat will say it
             logger.warning("Node %s could not be marked as stopped.", self._process.name)
+
+    def _own_row(self) -> QuerySet[Node]:
+        return Node.objects.filter(name=self._process.name)
 
     def _rescue(self) -> None:
         for execution in rescue():

@@ -21,7 +21,7 @@ def request_execution(name: str) -> None:
     JobExecution.objects.request(name, trigger=Trigger.MANUAL)
 
 
-class ClockStore(DjangoJobStore):  # type: ignore[misc]  # django-apscheduler has no types
+class ClockStore(DjangoJobStore):
     """Shows the clock rows of this app as APScheduler jobs; rows come from `Job`, never through here."""
 
     def register_event_listeners(self) -> None:

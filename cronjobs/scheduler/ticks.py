@@ -14,9 +14,9 @@ from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 from django_apscheduler.models import DjangoJob
 
-from cronjobs.database import as_utc, clock_sql, engine_alias, in_transaction, skip_locked
+from cronjobs.database import as_utc, clock_sql, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
-from cronjobs.models.batches import update_from_values
+from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, Policy, first_run_time, plan
@@ -70,7 +70,7 @@ def look() -> Look:
     columns = ", ".join(f"({sql})" for sql, _ in compiled)
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)  # noqa: S608 - no value is interpolated
+        cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
         now, stale, due, claimable = cursor.fetchone()
     return Look(
         now=as_utc(now),
@@ -132,7 +132,7 @@ class _Due:
 
 def _tick(alias: str, now: datetime) -> int:
     due = own_rows().filter(next_run_time__lte=now).order_by("next_run_time", "id").only("id", "next_run_time")
-    rows = list(due.select_for_update(**skip_locked(alias))[:BATCH])
+    rows = list(lock_unlocked(due)[:BATCH])
     if not rows:
         return 0
     jobs = Job.objects.using(alias).in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
@@ -172,7 +172,7 @@ def _guarded(alias: str, job: Job, work: Callable[[], Any]) -> Any:
 
 def _mark_broken(alias: str, job: Job, error: Exception) -> None:
     reason = str(error) or type(error).__name__
-    logger.error("Job %s is broken: %s", job.name, reason, extra={"job": job.name})  # noqa: TRY400 - the sentence says it
+    logger.error("Job %s is broken: %s", job.name, reason, extra={"job": job.name})
     Job.objects.using(alias).filter(pk=job.pk).update(broken_reason=reason)
 
 
@@ -275,7 +275,7 @@ def _missed_row(due: _Due, missed: Missed, now: datetime) -> JobExecution:
 
 def _sync(alias: str, now: datetime) -> int:
     stale = Job.objects.using(alias).stale().order_by("pk")
-    jobs = list(stale.select_for_update(**skip_locked(alias))[:BATCH])
+    jobs = list(lock_unlocked(stale)[:BATCH])
     _replan(alias, [_planned_from(job, now) for job in jobs])
     return len(jobs)
 
@@ -318,12 +318,8 @@ def _replan(alias: str, planned: Sequence[_Planned]) -> None:
     rows = [
         DjangoJob(id=clock_id(each.job.pk), next_run_time=each.next_run_time, job_state=each.state) for each in planned
     ]
-    has_target = connections[alias].features.supports_update_conflicts_with_target
-    target = {"unique_fields": ["id"]} if has_target else {}
-    columns = ["next_run_time", "job_state"]
-    DjangoJob.objects.using(alias).bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, update_fields=columns, **target
-    )
+    clock_rows = DjangoJob.objects.using(alias)
+    upsert(clock_rows, rows, unique_fields=["id"], update_fields=["next_run_time", "job_state"])
     ids = [each.job.pk for each in planned]
     copies = {f"planned_{column}": F(column) for column in PLAN_COLUMNS}
     Job.objects.using(alias).filter(pk__in=ids).update(**copies)

@@ -47,7 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="Perform what is due now, then exit.")
         parser.add_argument("--workers", type=_positive, metavar="N", help="Executions at the same time.")
         parser.add_argument("--queues", type=_names, metavar="A,B", help="Claim from these queues only (default: all).")
-        parser.add_argument("--grace", type=_seconds, metavar="SECONDS", help="Wait this long for what runs at the end.")
+        parser.add_argument(
+            "--grace", type=_seconds, metavar="SECONDS", help="Wait this long for what runs at the end."
+        )
 
     def handle(
         self,
@@ -133,10 +135,8 @@ def _names(text: str) -> list[str]:
 def _seconds(text: str) -> timedelta:
     try:
         seconds = float(text)
-        if not 0 <= seconds <= 86_400:
-            raise ValueError
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400.") from None
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400.")
     return timedelta(seconds=seconds)
-
-

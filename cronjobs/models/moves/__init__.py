@@ -1,0 +1,9 @@
+"""The only code that changes an execution's status: claim, renew, record, rescue. Every write is guarded."""
+
+from __future__ import annotations
+
+from cronjobs.models.moves.claims import claim, claim_one, renew
+from cronjobs.models.moves.endings import Ending, record
+from cronjobs.models.moves.losses import abandon, rescue
+
+__all__ = ["Ending", "abandon", "claim", "claim_one", "record", "renew", "rescue"]

@@ -1,0 +1,154 @@
+"""Running to whatever came of it: endings and log lines, written in batches under their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cronjobs.database import engine_alias, in_transaction
+from cronjobs.logs import LogLine
+from cronjobs.models.batches import update_from_values, upsert
+from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
+from cronjobs.states import UNSUCCESSFUL, ExecutionStatus, ensure_move
+
+# What one UPDATE sets from one row of values; the first two say which row, and by what right.
+_COLUMNS = (
+    "id",
+    "claim_token",
+    "status",
+    "finished_at",
+    "duration_ms",
+    "result",
+    "error_type",
+    "error_message",
+    "traceback",
+    "reason",
+    "run_after",
+    "claim_at",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an attempt ended, and where that leaves its execution.
+
+    `outcome` is the attempt's; `status` the execution's: ``queued`` if another attempt
+    follows, not before `run_after`.
+    """
+
+    execution: JobExecution
+    outcome: ExecutionStatus
+    status: ExecutionStatus
+    finished_at: datetime
+    duration_ms: int
+    run_after: datetime
+    claim_at: datetime
+    result: Any = None
+    error_type: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an ending that the lifecycle does not know."""
+        ensure_move(ExecutionStatus.RUNNING, self.outcome)
+        ensure_move(ExecutionStatus.RUNNING, self.status)
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the row of values, in the order of the columns."""
+        own = {
+            "id": self.execution.pk,
+            "claim_token": self.execution.claim_token,
+            "finished_at": None if self.status == ExecutionStatus.QUEUED else self.finished_at,
+        }
+        return tuple(own[name] if name in own else getattr(self, name) for name in _COLUMNS)
+
+    def apply(self) -> JobExecution:
+        """Bring the execution in memory to where its row now is, and return it."""
+        for column, value in zip(_COLUMNS[2:], self.values()[2:], strict=True):
+            setattr(self.execution, column, value)
+        return self.execution
+
+
+def record(lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
+    """Write log lines and endings in one transaction; return the ids that were no longer ours.
+
+    Doing it again after a lost reply to COMMIT changes nothing and reports success.
+    """
+    alias = engine_alias(JobExecution)
+    return in_transaction(alias, lambda: _record(alias, lines, endings))
+
+
+def _record(alias: str, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
+    if lines:
+        _insert_lines(alias, lines)
+    if not endings:
+        return set()
+    lost = _end(alias, endings)
+    _insert_attempts(alias, [each for each in endings if each.execution.pk not in lost])
+    return lost
+
+
+def _end(alias: str, endings: Sequence[Ending]) -> set[int]:
+    rows = [each.values() for each in sorted(endings, key=lambda each: each.execution.pk)]
+    updated = update_from_values(
+        JobExecution,
+        using=alias,
+        columns=_COLUMNS,
+        rows=rows,
+        match=("id", "claim_token"),
+        where={"status": ExecutionStatus.RUNNING},
+        also={"lease_expires_at": None},
+    )
+    return set() if updated == len(rows) else _not_ended(alias, rows)
+
+
+def _not_ended(alias: str, rows: Sequence[tuple[Any, ...]]) -> set[int]:
+    """Return the ids that another claim has taken.
+
+    "Already ended with my token" is success: the reply to an earlier COMMIT may have been lost.
+    """
+    ids, tokens = {row[0] for row in rows}, {row[1] for row in rows}
+    ended = JobExecution.objects.using(alias).filter(pk__in=ids, claim_token__in=tokens)
+    return ids - set(ended.exclude(status=ExecutionStatus.RUNNING).values_list("pk", flat=True))
+
+
+def _insert_lines(alias: str, lines: Sequence[LogLine]) -> None:
+    rows = [
+        ExecutionLog(
+            execution_id=each.execution_id,
+            attempt=each.attempt,
+            number=each.number,
+            level=each.level,
+            message=each.message,
+            data=each.data,
+            logged_at=each.logged_at,
+        )
+        for each in lines
+    ]
+    unique = ["execution", "attempt", "number"]
+    upsert(ExecutionLog.objects.using(alias), rows, unique_fields=unique, update_fields=["number"])
+
+
+def _insert_attempts(alias: str, endings: Iterable[Ending]) -> None:
+    rows = [_attempt_of(each) for each in endings if each.outcome in UNSUCCESSFUL]
+    if rows:
+        unique = ["execution", "attempt"]
+        upsert(ExecutionAttempt.objects.using(alias), rows, unique_fields=unique, update_fields=["attempt"])
+
+
+def _attempt_of(ending: Ending) -> ExecutionAttempt:
+    return ExecutionAttempt(
+        execution_id=ending.execution.pk,
+        attempt=ending.execution.attempt,
+        status=ending.outcome,
+        node=ending.execution.node,
+        started_at=ending.execution.started_at,
+        finished_at=ending.finished_at,
+        duration_ms=ending.duration_ms,
+        error_type=ending.error_type,
+        error_message=ending.error_message,
+        traceback=ending.traceback,
+    )
