@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
+from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Func, Model, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -83,6 +83,35 @@ class SteadyClock:
         return reading + timedelta(seconds=time.monotonic() - at)
 
 
+class Backoff:
+    """How a thread of the engine lives through errors: how long it waits, and what it says.
+
+    The first failure in a row is retried at once and mentioned at debug level only: most
+    often it is an idle connection that the server has dropped. Later ones wait up to a
+    second and are logged, one line each, so at most one a second from the second second on.
+    """
+
+    LONGEST = 1.0
+
+    def __init__(self, alias: str, what: str) -> None:
+        self._alias, self._what = alias, what
+        self._failures = 0
+
+    def failed(self, error: Exception) -> float:
+        """Drop the connection, say what happened, and return the seconds to wait before trying again."""
+        self._failures += 1
+        drop_connection(self._alias)
+        level = logging.DEBUG if self._failures == 1 else logging.ERROR
+        logger.log(level, "%s failed: %s: %s", self._what, type(error).__name__, str(error).strip())
+        return 0.0 if self._failures == 1 else min(0.125 * 2.0 ** min(self._failures, 8), self.LONGEST)
+
+    def succeeded(self) -> None:
+        """Forget earlier failures."""
+        if self._failures > 1:
+            logger.info("%s works again after %d failures.", self._what, self._failures)
+        self._failures = 0
+
+
 def clock_sql(connection: BaseDatabaseWrapper) -> str:
     """Return the SQL text that reads the database's clock in UTC."""
     return {
@@ -145,11 +174,6 @@ def is_conflict(error: BaseException) -> bool:
         return True
     code = error.args[0] if error.args else None
     return code in _RETRYABLE_MYSQL or any(text in str(error) for text in _RETRYABLE_SQLITE)
-
-
-def is_outage(error: BaseException) -> bool:
-    """Return whether `error` is the database's and may go away by itself."""
-    return isinstance(error, DatabaseError | InterfaceError)
 
 
 def drop_connection(alias: str) -> None:

@@ -181,17 +181,26 @@ class ExecutionLogHandler(logging.Handler):
             self.handleError(record)
 
 
+_handler = ExecutionLogHandler()
+_handler_lock = threading.Lock()
+_handler_users = 0
+
+
 @contextmanager
 def python_logging_captured() -> Iterator[None]:
-    """Attach the handler to the root logger meanwhile; safe to nest and to use from several threads."""
-    handler = ExecutionLogHandler()
-    root = logging.getLogger()
-    already = any(isinstance(each, ExecutionLogHandler) for each in root.handlers)
-    if already:
-        yield
-        return
-    root.addHandler(handler)
+    """Attach the handler to the root logger meanwhile; nested and concurrent uses share it."""
+    _use_handler(+1)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        _use_handler(-1)
+
+
+def _use_handler(change: int) -> None:
+    global _handler_users  # noqa: PLW0603 - one root logger, one count
+    with _handler_lock:
+        _handler_users += change
+        if _handler_users:
+            logging.getLogger().addHandler(_handler)
+        else:
+            logging.getLogger().removeHandler(_handler)

@@ -58,6 +58,12 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     return _ending(claim.execution, verdict, now(), duration_ms)
 
 
+def internal_failure(claim: Claim, error: BaseException, now: datetime) -> Ending:
+    """Return the ending of an attempt that could not be performed or judged: a fault of ours, or of the machine."""
+    logger.critical("%s could not be performed: %r", claim.execution, error, exc_info=error)
+    return _ending(claim.execution, _Verdict(ExecutionStatus.FAILED, error=error), now, 0)
+
+
 def announce(ending: Ending) -> None:
     """Tell observers about an ending that the database has; what they raise is logged and ignored."""
     execution = ending.apply()

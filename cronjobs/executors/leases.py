@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from cronjobs.conf import get_settings
-from cronjobs.database import drop_connection, engine_alias
+from cronjobs.database import Backoff, drop_connection, engine_alias
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import renew
 
@@ -33,6 +33,7 @@ class LeaseKeeper(threading.Thread):
         self._closed = threading.Event()
         self._interval = get_settings().lease.total_seconds() / 3
         self._alias = engine_alias(JobExecution)
+        self._backoff = Backoff(self._alias, "Renewing leases")
 
     def close(self) -> None:
         """Stop renewing."""
@@ -41,22 +42,23 @@ class LeaseKeeper(threading.Thread):
             self.join()
 
     def run(self) -> None:
-        wait = self._interval
+        # The first round comes early: a node that has just started says what it knows.
+        wait = min(1.0, self._interval)
         try:
             while not self._closed.wait(wait):
-                wait = self._interval if self._round() else min(1.0, self._interval)
+                wait = self._round()
         finally:
             drop_connection(self._alias)
 
-    def _round(self) -> bool:
+    def _round(self) -> float:
+        """Renew, beat, and return the seconds until the next round."""
         try:
             lost = renew(self._held())
             self._beat()
         except Exception as error:  # noqa: BLE001 - a lease keeper that dies loses everybody's work
-            logger.error("Leases could not be renewed: %s", str(error).strip())  # noqa: TRY400 - one line a second
-            drop_connection(self._alias)
-            return False
+            return self._backoff.failed(error)
+        self._backoff.succeeded()
         if lost:
             logger.warning("Claims on executions %s were lost to another worker.", sorted(lost))
             self._lost(lost)
-        return True
+        return self._interval

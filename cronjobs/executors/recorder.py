@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from cronjobs.database import drop_connection, engine_alias
+from cronjobs.database import Backoff, drop_connection, engine_alias
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 500
 _LIVE_LOG_INTERVAL = 0.5
-_LONGEST_BACKOFF = 1.0
 
 
 class Recorder(threading.Thread):
@@ -31,13 +30,20 @@ class Recorder(threading.Thread):
     for company. While the database is away everything is kept and tried again.
     """
 
-    def __init__(self, *, recorded: Callable[[Claim, Ending], None], live: Callable[[], Sequence[Claim]]) -> None:
+    def __init__(
+        self,
+        *,
+        recorded: Callable[[Claim, Ending], None],
+        live: Callable[[], Sequence[Claim]],
+        on_death: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
         super().__init__(name="cronjobs-recorder", daemon=True)
-        self._recorded, self._live = recorded, live
+        self._recorded, self._live, self._on_death = recorded, live, on_death
         self._queue: queue.SimpleQueue[tuple[Claim, Ending] | None] = queue.SimpleQueue()
         self._last_live = 0.0
         self._alias = engine_alias(JobExecution)
         self._gave_up = threading.Event()
+        self._backoff = Backoff(self._alias, "Recording")
 
     def end(self, claim: Claim, ending: Ending) -> None:
         """Take over an ending; it is announced once the database has it."""
@@ -56,6 +62,10 @@ class Recorder(threading.Thread):
             while is_open:
                 batch, is_open = self._gather()
                 self._write(batch)
+        except BaseException as error:
+            logger.critical("The recorder has stopped: %r", error)
+            self._on_death(error)
+            raise
         finally:
             drop_connection(self._alias)
 
@@ -89,19 +99,19 @@ class Recorder(threading.Thread):
 
     def _persist(self, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
         """Write until it is written; return the ids whose claim was lost."""
-        backoff = 0.05
         while True:
             try:
-                return record(lines, endings)
+                lost = record(lines, endings)
             except (OperationalError, InterfaceError) as error:
-                logger.error("The database does not take %d endings: %s", len(endings), str(error).strip())  # noqa: TRY400 - one line, at most one a second
+                wait = self._backoff.failed(error)
             except DatabaseError as error:
                 # Not an outage: something in the batch is refused. Find it alone, and store what can be.
                 return self._persist_apart(lines, endings, error)
-            drop_connection(self._alias)
-            if self._gave_up.wait(backoff):
+            else:
+                self._backoff.succeeded()
+                return lost
+            if self._gave_up.wait(wait):
                 return set()
-            backoff = min(backoff * 2, _LONGEST_BACKOFF)
 
     def _persist_apart(self, lines: Sequence[LogLine], endings: Sequence[Ending], error: Exception) -> set[int]:
         logger.error("A batch was refused (%s); writing it row by row.", error)

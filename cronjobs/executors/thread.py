@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import close_old_connections, connections
 
 from cronjobs.executors.base import Done, Executor
-from cronjobs.runner import Claim, perform
+from cronjobs.runner import Claim, internal_failure, perform
 
 
 class ThreadExecutor(Executor):
@@ -39,10 +39,11 @@ class ThreadExecutor(Executor):
             # A connection that the server has dropped since the last attempt must not fail this one.
             close_old_connections()
             ending = perform(claim, now=self._now)
-        finally:
             _close_connections()
-            with self._lock:
-                self._busy -= 1
+        except BaseException as error:  # noqa: BLE001 - a claim that never ends would be renewed for ever
+            ending = internal_failure(claim, error, self._now())
+        with self._lock:
+            self._busy -= 1
         self._done(claim, ending)
 
 

@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
 
 from cronjobs.conf import get_settings
-from cronjobs.database import SteadyClock, drop_connection, engine_alias
+from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
 from cronjobs.scheduler.store import ClockStore
@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 # A database clock that went back by more than this was set, not read late.
 _SET_BACK = timedelta(seconds=-2)
-_FIRST_BACKOFF = 0.2
-_LONGEST_BACKOFF = 1.0
 
 
 class Clock(BackgroundScheduler):
@@ -43,7 +41,7 @@ class Clock(BackgroundScheduler):
         self._time, self._on_work, self._on_death = time, on_work, on_death
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
-        self._backoff = 0.0
+        self._backoff = Backoff(self._alias_of_database, "The tick")
         self.last_tick_at: datetime | None = None
         super().__init__(timezone=UTC)
 
@@ -95,8 +93,8 @@ class Clock(BackgroundScheduler):
         try:
             seen = self.tick_once()
         except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
-            return self._wait_after(error)
-        self._backoff = 0.0
+            return self._backoff.failed(error)
+        self._backoff.succeeded()
         return self._wait_until_next(seen)
 
     def _look(self) -> Look:
@@ -107,24 +105,12 @@ class Clock(BackgroundScheduler):
         return seen
 
     def _wait_until_next(self, seen: Look) -> float:
-        now = self._time.now()
-        if seen.next_claim is not None and seen.next_claim <= now:
+        if seen.is_claimable:
+            # From here on it waits for a free worker, not for the clock.
             self._on_work()
-        # What is claimable already is the dispatcher's; it waits for free workers, not for the clock.
-        moments = [each for each in (seen.next_due, seen.next_claim) if each is not None and each > now]
-        wait = min((each - now).total_seconds() for each in moments) if moments else self._poll
-        return min(wait, self._poll)
-
-    def _wait_after(self, error: Exception) -> float:
-        drop_connection(self._alias_of_database)
-        if self._backoff == 0.0:
-            # An idle connection that the server dropped: at once, and without a word.
-            logger.info("Tick failed, trying again: %s", str(error).strip())
-            self._backoff = _FIRST_BACKOFF
-            return 0.0
-        logger.error("Tick failed: %s", str(error).strip())
-        self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
-        return self._backoff
+        now = self._time.now()
+        waits = [(each - now).total_seconds() for each in (seen.next_due, seen.next_claim) if each is not None]
+        return max(0.0, min([self._poll, *waits]))
 
 
 class _NoExecutor(BaseExecutor):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from cronjobs.conf import get_settings
-from cronjobs.database import SteadyClock, drop_connection, engine_alias
+from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
 from cronjobs.executors.base import Executor
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import claim
@@ -15,11 +15,9 @@ from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_BACKOFF = 1.0
-
 
 class Dispatcher(threading.Thread):
-    """A thread that claims when it is woken, and at least once a poll interval.
+    """A thread that claims when it is woken.
 
     `hold` is told of every claim before its attempt starts, so that its lease is renewed.
     """
@@ -40,7 +38,7 @@ class Dispatcher(threading.Thread):
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
-        self._backoff = 0.0
+        self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
 
     def wake(self) -> None:
         """Look for work now."""
@@ -77,22 +75,15 @@ class Dispatcher(threading.Thread):
         return len(claimed)
 
     def _round(self) -> None:
-        self._woken.wait(self._backoff or self._poll)
-        woken = self._woken.is_set()
-        self._woken.clear()
-        if not woken and not self._backoff:
-            # The clock looks for claimable rows on our behalf; silence means there are none.
+        # The clock looks for claimable rows on this thread's behalf, and wakes it.
+        if not self._woken.wait(self._wait) and self._wait == self._poll:
             return
+        self._woken.clear()
         try:
             while not self._closed.is_set() and self.claim_once():
                 pass
         except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
-            self._back_off(error)
+            self._wait = self._backoff.failed(error)
         else:
-            self._backoff = 0.0
-
-    def _back_off(self, error: Exception) -> None:
-        drop_connection(self._alias)
-        if self._backoff:
-            logger.error("Executions could not be claimed: %s", str(error).strip())
-        self._backoff = min(self._backoff * 2 or 0.1, _LONGEST_BACKOFF)
+            self._backoff.succeeded()
+            self._wait = self._poll

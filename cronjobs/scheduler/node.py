@@ -28,13 +28,13 @@ from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
-from cronjobs.scheduler.ticks import reconcile
+from cronjobs.scheduler.ticks import reconcile, restore
 
 logger = logging.getLogger(__name__)
 
 # Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
 _REMEMBERED = timedelta(days=1)
-_RECONCILE_EVERY = timedelta(minutes=1)
+_RESTORE_EVERY = timedelta(minutes=1)
 
 
 class NodeProcess:
@@ -49,7 +49,7 @@ class NodeProcess:
         self._idle = threading.Condition(self._lock)
         self._failure: BaseException | None = None
         self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
-        self._recorder = Recorder(recorded=self._recorded, live=self._held_claims)
+        self._recorder = Recorder(recorded=self._recorded, live=self._held_claims, on_death=self._fail)
         self._dispatcher = Dispatcher(
             node=self.name,
             time=self._time,
@@ -187,7 +187,7 @@ class _Upkeep:
         self._process = process
         self._calm_since = time.monotonic()
         self._last_beat = time.monotonic()
-        self._last_reconcile = time.monotonic()
+        self._last_restore = time.monotonic()
 
     def introduce(self, *, workers: int) -> None:
         """Insert the node's row and forget nodes of long ago."""
@@ -223,9 +223,9 @@ class _Upkeep:
         # After an outage longer than a lease every lease is expired; their owners come first.
         if started - self._calm_since >= lease / 3 + 2:
             self._rescue()
-        if started - self._last_reconcile >= _RECONCILE_EVERY.total_seconds():
-            self._last_reconcile = started
-            reconcile(self._process._time.now())  # noqa: SLF001 - as above
+        if started - self._last_restore >= _RESTORE_EVERY.total_seconds():
+            self._last_restore = started
+            restore(self._process._time.now())  # noqa: SLF001 - as above
         self._last_beat = time.monotonic()
 
     def say_goodbye(self) -> None:

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
-from django.db.models import F, Max
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, Exists, F, Max, OuterRef, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from django_apscheduler.models import DjangoJob
 
-from cronjobs.database import as_utc, clock_sql, engine_alias, in_transaction, lock_unlocked
+from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
@@ -53,30 +53,33 @@ class Look:
     now: datetime
     is_stale: bool
     next_due: datetime | None
+    is_claimable: bool
     next_claim: datetime | None
 
 
 def look() -> Look:
-    """Return the database's time, whether a job was edited, and when the next work is due."""
+    """Return the database's time, whether a job was edited, and what is due or will be."""
     alias = engine_alias(JobExecution)
     connection = connections[alias]
     queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
     parts = [
         Job.objects.using(alias).stale().order_by().values("stale")[:1],
         own_rows().filter(next_run_time__isnull=False).order_by("next_run_time").values("next_run_time")[:1],
-        queued.order_by("run_after").values("run_after")[:1],
+        queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
+        queued.filter(run_after__gt=DatabaseNow()).order_by("run_after").values("run_after")[:1],
     ]
     compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
     columns = ", ".join(f"({sql})" for sql, _ in compiled)
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
-        now, stale, due, claimable = cursor.fetchone()
+        now, stale, due, claimable, later = cursor.fetchone()
     return Look(
         now=as_utc(now),
         is_stale=stale is not None,
         next_due=None if due is None else as_utc(due),
-        next_claim=None if claimable is None else as_utc(claimable),
+        is_claimable=claimable is not None,
+        next_claim=None if later is None else as_utc(later),
     )
 
 
@@ -105,9 +108,21 @@ def reconcile(now: datetime, *, rewind: bool = False) -> int:
     alias = engine_alias(JobExecution)
     changed, last = 0, 0
     while ids := list(Job.objects.using(alias).filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        changed += in_transaction(alias, lambda ids=ids: _reconcile(alias, ids, now, rewind))  # type: ignore[misc]  # bound now
+        changed += in_transaction(alias, lambda ids=ids: _reconcile(alias, ids, now, rewind=rewind))  # type: ignore[misc]  # bound now
         last = ids[-1]
     return changed
+
+
+def restore(now: datetime) -> int:
+    """Give back their clock rows to jobs whose row somebody deleted; return how many there were.
+
+    A stock django-apscheduler store on the same database deletes what it cannot unpickle.
+    """
+    alias = engine_alias(JobExecution)
+    own = own_rows().filter(id=Concat(Value(PREFIX), Cast(OuterRef("pk"), CharField())))
+    deprived = Job.objects.using(alias).filter(~Exists(own), planned_enabled__isnull=False).order_by("pk")
+    ids = list(deprived.values_list("pk", flat=True)[:BATCH])
+    return in_transaction(alias, lambda: _reconcile(alias, ids, now, rewind=False)) if ids else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,7 +351,7 @@ def _set_broken_reasons(alias: str, planned: Iterable[_Planned]) -> None:
                 logger.info("Job %s is mended.", each.job.name, extra={"job": each.job.name})
 
 
-def _reconcile(alias: str, ids: Sequence[int], now: datetime, rewind: bool) -> int:  # noqa: FBT001 - private
+def _reconcile(alias: str, ids: Sequence[int], now: datetime, *, rewind: bool) -> int:
     jobs = list(Job.objects.using(alias).filter(pk__in=ids).order_by("pk").select_for_update())
     rows = own_rows().filter(id__in=[clock_id(pk) for pk in ids]).in_bulk()
     lost = [job.pk for job in jobs if clock_id(job.pk) not in rows and job.planned_enabled is not None]
