@@ -117,9 +117,11 @@ class _Connection:
 
     def database(self) -> Database[dict[str, Any]]:
         with self._lock:
-            if self._database is None or self._pid != os.getpid():
+            if self._pid != os.getpid():
                 self._inherited.append(self._database)
-                self._database, self._pid = self._connect(), os.getpid()
+                self._database, self._pid = None, os.getpid()
+            if self._database is None:
+                self._database = self._connect()
             return self._database
 
     def limit(self, limit: timedelta | None) -> None:
