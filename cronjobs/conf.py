@@ -197,7 +197,8 @@ def _float(value: Any, path: str) -> float:
 
 
 def _strings(value: Any, path: str) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    is_list = isinstance(value, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(each, str) for each in value):
         raise InvalidSettings(f"{path} must be a list of strings, not {value!r}.")
     return tuple(value)
 

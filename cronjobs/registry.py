@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import logging
@@ -200,7 +201,7 @@ def job(
     parameters. `schedule` is a cron expression, ``@every 90s``, ``@at <ISO time>`` or a
     `Schedule`; without one the job runs on demand. `time_zone` is an IANA name (default: the
     setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace` is a
-    ``timedelta`` or seconds. The other options are the fields of `JobDefinition`.
+    ``timedelta`` or seconds. The other options are the fields of `JobDefinition`; None means its default.
 
     A mistake does not raise, since that would take down every process that imports the
     module: it becomes a system check warning, and the definition is not registered.
@@ -269,12 +270,29 @@ def _checked_priority(priority: int | str) -> int:
     return number
 
 
+# What each further option must be, and how to say so.
+_OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "params": (lambda value: isinstance(value, Mapping), "a dict"),
+    "params_form": (lambda value: inspect.isclass(value) and hasattr(value, "base_fields"), "a Django form class"),
+    "retry": (lambda value: isinstance(value, RetryPolicy), "a RetryPolicy"),
+    "queue": (lambda value: isinstance(value, str) and 0 < len(value) <= 50, "a name of up to 50 characters"),
+    "overlap": (lambda value: value in ("forbid", "allow"), "'forbid' or 'allow'"),
+    "max_instances": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
+    "rerun_lost": (lambda value: isinstance(value, bool), "True or False"),
+    "only_if": (callable, "a function without parameters"),
+}
+
+
 def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
-    if options.get("overlap", "forbid") not in ("forbid", "allow"):
-        raise InvalidDefinition(f"overlap is 'forbid' or 'allow', not {options['overlap']!r}.")
-    if (options.get("max_instances") or 1) < 1:
-        raise InvalidDefinition(f"max_instances must be at least 1, not {options['max_instances']!r}.")
-    return options
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            close = difflib.get_close_matches(name, [*_OPTIONS, *inspect.signature(job).parameters], n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise InvalidDefinition(f"there is no option {name!r}.{hint}")
+        fits, meaning = _OPTIONS[name]
+        if value is not None and not fits(value):
+            raise InvalidDefinition(f"{name} must be {meaning}, not {value!r}.")
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _as_duration(value: timedelta | float | None) -> timedelta | None:

@@ -1,0 +1,146 @@
+"""The @job decorator and where it puts what it declares."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django import forms
+
+import cronjobs.registry
+from cronjobs import Cron, job
+from cronjobs.exceptions import DefinitionNotFound, InvalidParameters
+from cronjobs.registry import JobDefinition, Registry
+from cronjobs.schedules import CatchUp
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    fresh = Registry()
+    monkeypatch.setattr(cronjobs.registry, "registry", fresh)
+    return fresh
+
+
+class DaysForm(forms.Form):
+    days = forms.IntegerField(min_value=1, initial=7)
+    note = forms.CharField(required=False)
+
+
+def test_a_decorated_function_stays_a_function(registry):
+    @job("send-digest", schedule="0 7 * * mon-fri", time_zone="Europe/Berlin", priority="high", misfire_grace=60)
+    def send_digest(context, *, days=1):
+        """Send the digest.
+
+        Every day.
+        """
+        return days * 2
+
+    definition = registry["send-digest"]
+    assert send_digest is definition
+    assert send_digest(None, days=3) == 6
+    assert definition.description == "Send the digest."
+    assert definition.priority == 4
+    assert definition.misfire_grace == timedelta(minutes=1)
+    assert isinstance(definition.schedule, Cron)
+    assert "Europe/Berlin" in definition.schedule.describe()
+
+
+def test_an_unknown_definition_is_named(registry):
+    with pytest.raises(DefinitionNotFound, match="registered as 'nobody'"):
+        registry["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        pytest.param("Send Digest", {}, "a name is up to 100 lower-case letters", id="name"),
+        pytest.param("x" * 101, {}, "a name is up to 100", id="long-name"),
+        pytest.param(5, {}, "a name is up to 100", id="number-as-name"),
+        pytest.param("a", {"schedule": "61 * * * *"}, "minute", id="schedule"),
+        pytest.param("a", {"schedule": "* * * * *", "time_zone": "Mars/Base"}, "Mars/Base", id="zone"),
+        pytest.param("a", {"priority": "urgent"}, "priority is 1 to 5", id="priority"),
+        pytest.param("a", {"priority": 6}, "priority is 1 to 5", id="priority-number"),
+        pytest.param("a", {"overlap": "maybe"}, "overlap must be 'forbid' or 'allow'", id="overlap"),
+        pytest.param("a", {"max_instances": 0}, "max_instances must be a whole number of at least 1", id="instances"),
+        pytest.param("a", {"catch_up": "some"}, "some", id="catch-up"),
+        pytest.param(
+            "a", {"shedule": "@daily"}, "there is no option 'shedule'. Did you mean 'schedule'?", id="unknown-option"
+        ),
+    ],
+)
+def test_a_mistake_becomes_a_problem_and_does_not_raise(registry, name, options, sentence):
+    @job(name, **options)
+    def work(context):
+        return "still callable"
+
+    assert isinstance(work, JobDefinition)
+    assert work(None) == "still callable"
+    assert name not in registry
+    assert [sentence in problem.message for problem in registry.problems] == [True]
+
+
+def test_a_function_without_a_parameter_for_the_context_is_a_problem(registry):
+    @job("a")
+    def work():
+        """Take nothing."""
+
+    assert "needs a first parameter" in registry.problems[0].message
+
+
+def test_the_first_of_two_functions_of_one_name_stays(registry):
+    @job("a")
+    def first(context):
+        """Be first."""
+
+    @job("a")
+    def second(context):
+        """Be second."""
+
+    assert registry["a"] is first
+    assert "Two functions are registered as 'a'" in registry.problems[0].message
+
+
+def test_parameters_are_checked_against_the_signature(registry):
+    @job("a")
+    def work(context, *, days, note=""):
+        """Work."""
+
+    assert work.clean({"days": 1}) == {"days": 1}
+    with pytest.raises(InvalidParameters) as caught:
+        work.clean({"dais": 1})
+    assert caught.value.errors == {
+        "dais": ["There is no such parameter."],
+        "days": ["This parameter is required."],
+    }
+
+
+def test_a_function_that_takes_anything_is_given_anything(registry):
+    @job("a")
+    def work(context, **anything):
+        """Work."""
+
+    assert work.clean({"x": 1}) == {"x": 1}
+
+
+def test_a_form_validates_converts_and_fills_in(registry):
+    @job("a", params_form=DaysForm)
+    def work(context, *, days, note):
+        """Work."""
+
+    assert work.clean({}) == {"days": 7, "note": ""}
+    assert work.clean({"days": "3"}) == {"days": 3, "note": ""}
+    with pytest.raises(InvalidParameters) as caught:
+        work.clean({"days": 0, "dais": 1})
+    assert list(caught.value.errors) == ["dais"]
+    with pytest.raises(InvalidParameters, match="greater than or equal to 1"):
+        work.clean({"days": 0})
+
+
+def test_the_definitions_own_parameters_are_the_base(registry):
+    @job("a", params={"days": 5}, catch_up="all")
+    def work(context, *, days):
+        """Work."""
+
+    assert work.clean({}) == {"days": 5}
+    assert work.clean({"days": 6}) == {"days": 6}
+    assert work.catch_up is CatchUp.ALL

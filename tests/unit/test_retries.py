@@ -1,0 +1,143 @@
+"""When a failed attempt is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from bson.errors import InvalidId
+from django.core.exceptions import ValidationError
+from mongoengine.errors import ValidationError as MongoValidationError
+
+from cronjobs import Retry, RetryPolicy
+from cronjobs.retries import with_retry
+
+ERROR = RuntimeError("boom")
+
+
+def seconds(policy, attempt, error=ERROR, rand=lambda: 0.5):
+    delay = policy.delay_after(attempt, error, rand=rand)
+    return None if delay is None else delay.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "expected"),
+    [
+        *[pytest.param(n, 60.0 * 2 ** (n - 1), id=f"grows-{n}") for n in range(1, 7)],
+        *[pytest.param(n, 3600.0, id=f"capped-{n}") for n in (7, 10, 47, 1024, 5000)],
+    ],
+)
+def test_delays_double_up_to_the_cap_and_never_overflow(attempt, expected):
+    policy = RetryPolicy(
+        max_attempts=10_000, initial_delay=timedelta(minutes=1), max_delay=timedelta(hours=1), jitter=0
+    )
+
+    assert seconds(policy, attempt) == expected
+
+
+def test_without_a_cap_a_delay_is_at_most_a_year():
+    policy = RetryPolicy(max_attempts=10_000, max_delay=None, backoff_multiplier=5, jitter=0)
+
+    assert seconds(policy, 20) == timedelta(days=365).total_seconds()
+    assert seconds(policy, 9_999) == timedelta(days=365).total_seconds()
+
+
+def test_jitter_stays_within_its_fraction_and_the_cap():
+    policy = RetryPolicy(max_attempts=9, initial_delay=timedelta(seconds=10), max_delay=timedelta(seconds=30), jitter=1)
+
+    for step in range(101):
+        for attempt in range(1, 9):
+            assert 0 <= seconds(policy, attempt, rand=lambda step=step: step / 100) <= 30
+
+
+def test_the_last_attempt_is_not_followed_by_another():
+    assert seconds(RetryPolicy(max_attempts=3), 2) is not None
+    assert seconds(RetryPolicy(max_attempts=3), 3) is None
+
+
+def test_a_job_may_choose_its_own_delay():
+    assert seconds(RetryPolicy(), 1, Retry("later", after=90)) == 90.0
+    assert seconds(RetryPolicy(jitter=0), 1, Retry("soon")) == 1.0
+    assert seconds(RetryPolicy(max_attempts=1), 1, Retry("never", after=90)) is None
+
+
+class OwnTypeError(TypeError):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("x"),
+        OwnTypeError("x"),
+        SyntaxError("x"),
+        ValidationError("x"),
+        MongoValidationError("x"),
+        InvalidId("x"),
+    ],
+    ids=lambda error: f"{type(error).__module__}.{type(error).__name__}",
+)
+def test_what_trying_again_cannot_mend_is_never_retried(error):
+    assert seconds(RetryPolicy(max_attempts=5), 1, error) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_attempts": 0},
+        {"initial_delay": timedelta(seconds=-1)},
+        {"max_delay": timedelta(seconds=-1)},
+        {"backoff_multiplier": 0.5},
+        {"jitter": 1.5},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_policy_that_cannot_be_meant_is_refused(wrong):
+    with pytest.raises(ValueError, match="must"):
+        RetryPolicy(**wrong)
+
+
+class Flaky:
+    def __init__(self, failures, error=ERROR):
+        self.calls, self.failures, self.error = 0, failures, error
+
+    def __call__(self, value):
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise self.error
+        return value
+
+
+def test_with_retry_returns_what_the_first_success_returns():
+    waits: list[float] = []
+    flaky = Flaky(2)
+
+    assert with_retry(flaky, sleep=waits.append)("ok") == "ok"
+    assert flaky.calls == 3
+    assert len(waits) == 2
+    assert 0.9 <= waits[0] <= 1.1
+    assert 1.8 <= waits[1] <= 2.2
+
+
+def test_with_retry_raises_the_last_error_as_it_was():
+    flaky = Flaky(9)
+
+    with pytest.raises(RuntimeError) as caught:
+        with_retry(flaky, max_attempts=2, sleep=lambda seconds: None)("ok")
+
+    assert caught.value is ERROR
+    assert flaky.calls == 2
+
+
+def test_with_retry_takes_coroutines():
+    calls = []
+
+    async def flaky():
+        calls.append(1)
+        if len(calls) < 3:
+            raise ERROR
+        return "ok"
+
+    assert asyncio.run(with_retry(flaky, initial_delay=0.0)()) == "ok"
+    assert len(calls) == 3

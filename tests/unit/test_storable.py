@@ -1,0 +1,87 @@
+"""Whatever a job says or returns can be stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+import pytest
+from bson import ObjectId
+
+from cronjobs.storable import storable_json, storable_text
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+
+
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no")
+
+
+CYCLE: list[object] = [1]
+CYCLE.append(CYCLE)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        pytest.param({"a": [1, 2.5, None, True, "x"]}, {"a": [1, 2.5, None, True, "x"]}, id="plain"),
+        pytest.param([float("nan"), float("inf"), float("-inf")], ["NaN", "Infinity", "-Infinity"], id="not-finite"),
+        pytest.param(datetime(2026, 1, 15, 10, 30, tzinfo=UTC), "2026-01-15T10:30:00+00:00", id="datetime"),
+        pytest.param(timedelta(minutes=1.5), 90.0, id="timedelta"),
+        pytest.param(Decimal("1.10"), "1.10", id="decimal"),
+        pytest.param(UUID(int=1), "00000000-0000-0000-0000-000000000001", id="uuid"),
+        pytest.param(ObjectId("6b06e0cd5843ae04ba1f8ada"), "6b06e0cd5843ae04ba1f8ada", id="object-id"),
+        pytest.param(b"\x00\xff", "(2 bytes)", id="bytes"),
+        pytest.param({3, 1, 2}, [1, 2, 3], id="set"),
+        pytest.param((1, 2), [1, 2], id="tuple"),
+        pytest.param(Colour.RED, "red", id="enum"),
+        pytest.param(Point(1, float("nan")), {"x": 1, "y": "NaN"}, id="dataclass"),
+        pytest.param({1: "a", None: "b"}, {"1": "a", "None": "b"}, id="odd-keys"),
+        pytest.param(CYCLE, [1, "…"], id="cycle"),
+        pytest.param(2**70, str(2**70), id="big-integer"),
+        pytest.param("a\x00b \ud83d ü", "a\ufffdb \ufffd ü", id="unstorable-text"),
+        pytest.param(Unspeakable(), "<Unspeakable, whose text cannot be made: RuntimeError>", id="no-str"),
+    ],
+)
+def test_any_value_becomes_strict_json(value, stored):
+    converted = storable_json(value)
+
+    assert converted == stored
+    json.dumps(converted, allow_nan=False).encode()
+
+
+def test_deep_nesting_is_cut_and_not_an_error():
+    value: object = "bottom"
+    for _ in range(10_000):
+        value = [value]
+
+    assert "…" in json.dumps(storable_json(value), ensure_ascii=False)
+
+
+def test_values_under_secret_keys_are_masked_at_any_depth():
+    value = {"user": "ann", "Password": "x", "nested": [{"api_key": "x", "apiKeyId": 1, "n": 1}]}
+
+    masked = storable_json(value, mask=["password", "api_key", "apikey"])
+
+    assert masked == {"user": "ann", "Password": "***", "nested": [{"api_key": "***", "apiKeyId": "***", "n": 1}]}
+
+
+def test_long_text_is_cut_at_a_whole_character():
+    cut = storable_text("ü" * 1_000, max_bytes=101)
+
+    assert len(cut.encode()) <= 101
+    assert cut.endswith("ü… [cut]")
+    assert storable_text("short", max_bytes=101) == "short"
