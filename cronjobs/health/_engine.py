@@ -1,0 +1,129 @@
+"""Whether the engine works: nodes live and tick, every job can run, the queue moves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.core import checks
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
+from cronjobs.conf import get_settings
+from cronjobs.database import as_utc, engine_alias, read_clock
+from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, probe, warn
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.registry import registry
+
+# Waiting longer than this is worth a look; whether it is too long, only the operator knows.
+LONG_WAIT = timedelta(minutes=5)
+
+_MOST_NAMED = 20
+_MOST_COUNTED = 10_000
+# Reported by `check_definitions`.
+_DEFINITION_PROBLEM = "cronjobs.W001"
+
+
+def longest_silence() -> timedelta:
+    """Return the age up to which a node's last tick, as its row tells it, is no reason to worry."""
+    settings = get_settings()
+    # The row is written with the heartbeat, three times per lease.
+    return settings.lease / 3 + max(timedelta(seconds=10), 5 * settings.poll_interval)
+
+
+@probe("nodes")
+def check_nodes() -> Probe:
+    """Count the nodes that are alive."""
+    load = Node.objects.alive().aggregate(running=Sum("running"), workers=Sum("workers"))
+    alive, silent = Node.objects.alive().count(), Node.objects.dead().count()
+    details = {"alive": alive, "silent": silent, "running": load["running"] or 0, "workers": load["workers"] or 0}
+    if not alive:
+        return fail("No node is alive, so nothing runs: start manage.py runcron.", **details)
+    sentence = f"{count(alive, 'node')} {'is' if alive == 1 else 'are'} alive"
+    return fine(f"{sentence}, {silent} fell silent within a day." if silent else f"{sentence}.", **details)
+
+
+@probe("ticks")
+def check_ticks() -> Probe:
+    """See how long ago a living node last looked for due jobs."""
+    limit = longest_silence()
+    ticked = Coalesce("last_tick_at", "started_at")
+    newest = Node.objects.alive().order_by(ticked.desc()).values_list(ticked, flat=True).first()
+    if newest is None:
+        return nothing_there("No node is alive, so nothing ticks.", tickAgeSeconds=None)
+    age = max(read_clock(engine_alias(JobExecution)) - as_utc(newest), timedelta(0))
+    details = {"tickAgeSeconds": round(age.total_seconds(), 1), "limitSeconds": limit.total_seconds()}
+    if age > limit:
+        return fail(f"Nodes are alive, but the last tick was {age.total_seconds():.0f} s ago.", **details)
+    return fine(f"The last tick that a node told of was {age.total_seconds():.1f} s ago.", **details)
+
+
+@probe("jobs")
+def check_jobs() -> Probe:
+    """Look for enabled jobs that cannot run until somebody mends them."""
+    jobs = list(Job.objects.filter(enabled=True))
+    broken = {job.name: reason for job in jobs if (reason := _why_broken(job))}
+    details = {"enabled": len(jobs), "broken": broken}
+    if not broken:
+        return fine(f"{count(len(jobs), 'job')} enabled, none broken.", **details)
+    problems = [f"Job {name} is broken: {_sentence(reason)}" for name, reason in list(broken.items())[:_MOST_NAMED]]
+    if len(broken) > _MOST_NAMED:
+        problems.append(f"{count(len(broken) - _MOST_NAMED, 'more job')} cannot run.")
+    return fail(*problems, **details)
+
+
+@probe("definitions")
+def check_definitions() -> Probe:
+    """Look for job definitions that this process could not use."""
+    problems = [f"{each.where}: {_sentence(each.message)}" for each in registry.problems]
+    known = len(list(registry))
+    if problems:
+        return fail(*problems, definitions=known)
+    return fine(f"{count(known, 'job definition')} registered.", definitions=known)
+
+
+@probe("configuration")
+def check_configuration() -> Probe:
+    """Run the app's system checks."""
+    found = checks.run_checks(tags=["cronjobs"], databases=[engine_alias(JobExecution)])
+    messages = [each for each in found if each.id != _DEFINITION_PROBLEM and not each.is_silenced()]
+    if not messages:
+        return fine("The settings are sound.")
+    problems = [f"{each.msg} {each.hint or ''}".strip() for each in messages]
+    is_serious = any(each.is_serious() for each in messages)
+    return (fail if is_serious else warn)(*problems, ids=[each.id for each in messages])
+
+
+@probe("queue")
+def check_queue() -> Probe:
+    """See what is due but waits for a worker, and for how long."""
+    now = read_clock(engine_alias(JobExecution))
+    waiting = JobExecution.objects.claimable(now)
+    oldest = waiting.order_by("run_after").values_list("run_after", flat=True).first()
+    depth = waiting.order_by()[: _MOST_COUNTED + 1].count()
+    wait = timedelta(0) if oldest is None else now - as_utc(oldest)
+    details = {
+        "waiting": depth,
+        "running": JobExecution.objects.running().count(),
+        "oldestWaitSeconds": round(wait.total_seconds(), 1),
+    }
+    shown = f"more than {_MOST_COUNTED:,} executions" if depth > _MOST_COUNTED else count(depth, "execution")
+    if wait > LONG_WAIT:
+        return warn(f"{_capitalized(shown)} waiting, the oldest for {wait.total_seconds() / 60:.0f} min.", **details)
+    return fine(f"{_capitalized(shown)} waiting, {details['running']} running.", **details)
+
+
+def _why_broken(job: Job) -> str:
+    try:
+        job.resolve()
+    except Exception as error:  # noqa: BLE001 - a row may hold anything
+        return str(error) or type(error).__name__
+    # What only a node can find out, it has written down.
+    return job.broken_reason
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]

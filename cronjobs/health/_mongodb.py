@@ -1,0 +1,38 @@
+"""Whether MongoDB answers and has the indexes that the jobs need. It may also be absent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cronjobs.conf import get_settings
+from cronjobs.health._probes import Probe, fail, fine, milliseconds, nothing_there, probe, warn
+
+
+@probe("mongodb")
+def check_mongodb() -> Probe:
+    """Ping MongoDB and look for indexes; where none is configured, that is healthy."""
+    if not get_settings().mongodb_uri:
+        return nothing_there("MongoDB is not configured; the jobs that need it have no rows.")
+    try:
+        from cronjobs import documents
+    except ImportError as error:
+        return fail(str(error))
+    try:
+        return _look()
+    except documents.MongoError as error:
+        hosts = documents.describe_hosts(get_settings().mongodb_uri)
+        return fail(f"MongoDB at {hosts} cannot be used: {documents.connection.reason_of(error)}")
+
+
+def _look() -> Probe:
+    from cronjobs import documents
+
+    elapsed = milliseconds(documents.ping() / timedelta(seconds=1))
+    missing = documents.missing_indexes()
+    facts = {
+        "pingMs": elapsed,
+        "missingIndexes": [{"collection": each.collection, "command": each.command} for each in missing],
+    }
+    if missing:
+        return warn(*(f"{each}." for each in missing), **facts)
+    return fine(f"MongoDB answers in {elapsed:g} ms and has the indexes it needs.", **facts)
