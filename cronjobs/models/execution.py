@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.database import read_clock
 from cronjobs.models.batches import upsert
 from cronjobs.models.job import Job, Priority
 from cronjobs.registry import NAME_MAX_LENGTH, PRIORITIES
@@ -100,7 +101,7 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         priority: int | str | None,
         max_attempts: int | None,
     ) -> JobExecution:
-        resolved, now = job.resolve(), timezone.now()
+        resolved, now = job.resolve(), read_clock(self.db)
         resolved.definition.clean({**resolved.params, **params})
         if run_after is not None and timezone.is_naive(run_after):
             raise ValueError("run_at must be an aware datetime.")

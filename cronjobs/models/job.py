@@ -40,6 +40,16 @@ class Priority(models.IntegerChoices):
     CRITICAL = 5, _("Critical")
 
 
+class Staleness(models.IntegerChoices):
+    """What the database itself says about a job's plan; nodes look for everything but zero."""
+
+    CURRENT = 0
+    # A planning column was changed, by whatever means.
+    EDITED = 1
+    # It could not be planned; what is wrong may lie in any column, so it is tried again and again.
+    BROKEN = 2
+
+
 # The columns that decide when a job is due. The database compares each with its copy.
 PLAN_COLUMNS = ("definition", "schedule", "time_zone", "enabled", "paused", "paused_until")
 
@@ -57,7 +67,13 @@ def _stale_expression() -> Case:
     unchanged = Q()
     for column in PLAN_COLUMNS:
         unchanged &= _differs(column)
-    return Case(When(unchanged, then=Value(0)), default=Value(1), output_field=models.SmallIntegerField())
+    broken = ~Q(broken_reason="")
+    return Case(
+        When(unchanged & broken, then=Value(Staleness.BROKEN)),
+        When(unchanged, then=Value(Staleness.CURRENT)),
+        default=Value(Staleness.EDITED),
+        output_field=models.SmallIntegerField(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +114,11 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def stale(self) -> Self:
         """Return the jobs whose planning columns changed since the clock last saw them."""
-        return self.filter(stale=1)
+        return self.filter(stale=Staleness.EDITED)
 
     def broken(self) -> Self:
         """Return the jobs that cannot run until somebody mends them."""
-        return self.exclude(broken_reason="")
+        return self.filter(stale=Staleness.BROKEN)
 
     def ensure(self, definitions: Iterable[JobDefinition]) -> int:
         """Create the job of each available definition that has none, and return how many were made.

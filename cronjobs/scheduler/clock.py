@@ -16,7 +16,7 @@ from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alia
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
 from cronjobs.scheduler.store import ClockStore
-from cronjobs.scheduler.ticks import BATCH, Look, look, reconcile, sync, tick
+from cronjobs.scheduler.ticks import BATCH, Look, look, mend, reconcile, sync, tick
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class Clock(BackgroundScheduler):
         if seen.is_stale:
             while sync(seen.now) == BATCH:
                 pass
+            seen = self._look()
+        if seen.is_broken and mend(seen.now):
             seen = self._look()
         while seen.next_due is not None and seen.next_due <= seen.now:
             if tick(seen.now) == 0:

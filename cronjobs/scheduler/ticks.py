@@ -52,18 +52,20 @@ class Look:
 
     now: datetime
     is_stale: bool
+    is_broken: bool
     next_due: datetime | None
     is_claimable: bool
     next_claim: datetime | None
 
 
 def look() -> Look:
-    """Return the database's time, whether a job was edited, and what is due or will be."""
+    """Return the database's time, whether a job was edited or is broken, and what is due or will be."""
     alias = engine_alias(JobExecution)
     connection = connections[alias]
     queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
     parts = [
         Job.objects.using(alias).stale().order_by().values("stale")[:1],
+        Job.objects.using(alias).broken().order_by().values("stale")[:1],
         own_rows().filter(next_run_time__isnull=False).order_by("next_run_time").values("next_run_time")[:1],
         queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
         queued.filter(run_after__gt=DatabaseNow()).order_by("run_after").values("run_after")[:1],
@@ -73,10 +75,11 @@ def look() -> Look:
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
-        now, stale, due, claimable, later = cursor.fetchone()
+        now, stale, broken, due, claimable, later = cursor.fetchone()
     return Look(
         now=as_utc(now),
         is_stale=stale is not None,
+        is_broken=broken is not None,
         next_due=None if due is None else as_utc(due),
         is_claimable=claimable is not None,
         next_claim=None if later is None else as_utc(later),
@@ -96,6 +99,16 @@ def sync(now: datetime) -> int:
     """Plan the jobs whose planning columns changed, from `now` on; return how many there were."""
     alias = engine_alias(JobExecution)
     return in_transaction(alias, lambda: _sync(alias, now))
+
+
+def mend(now: datetime) -> int:
+    """Try broken jobs again and plan those that are whole, from `now` on; return how many there were."""
+    alias = engine_alias(JobExecution)
+    tried = [_planned_from(job, now) for job in Job.objects.using(alias).broken().order_by("pk")[:BATCH]]
+    changed = [each for each in tried if each.broken_reason != each.job.broken_reason]
+    if changed:
+        in_transaction(alias, lambda: _replan(alias, changed))
+    return len(changed)
 
 
 def reconcile(now: datetime, *, rewind: bool = False) -> int:
@@ -379,7 +392,7 @@ def _newest_decided(alias: str, job_ids: Sequence[int]) -> dict[int, datetime]:
     history = JobExecution.objects.using(alias).filter(
         job_id__in=job_ids, trigger__in=(Trigger.SCHEDULE, Trigger.CATCH_UP)
     )
-    newest = history.order_by().values_list("job_id").annotate(Max(Coalesce("missed_until", "scheduled_for")))
+    newest = history.order_by().values_list("job_id").annotate(newest=Max(Coalesce("missed_until", "scheduled_for")))
     return {pk: as_utc(at) for pk, at in newest}
 
 

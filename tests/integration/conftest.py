@@ -1,0 +1,42 @@
+"""Fixtures for tests that have a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cronjobs.database import read_clock
+from cronjobs.models import Job, JobExecution
+
+# A Thursday; nothing is special about it but the old system's sample data.
+NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+MakeJob = Callable[..., Job]
+
+
+@pytest.fixture
+def make_job(db: None) -> MakeJob:
+    """Make a job of one of the definitions in `tests.app.jobs`; by default one that nothing schedules."""
+
+    def make(definition: str = "succeeds", **columns: Any) -> Job:
+        defaults = {"definition": definition, "schedule": "", **columns}
+        name = defaults.pop("name", definition)
+        job, _ = Job.objects.update_or_create(name=name, defaults=defaults)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def database_now(db: None) -> datetime:
+    """The database's own time."""
+    return read_clock("default")
+
+
+def rows_of(job: Job) -> list[tuple[str, str, datetime]]:
+    """Return what is recorded of a job: trigger, status and due time, oldest first."""
+    rows = JobExecution.objects.filter(job=job).order_by("scheduled_for", "id")
+    return list(rows.values_list("trigger", "status", "scheduled_for"))
