@@ -41,8 +41,11 @@ class DatabaseNow(Func):
     def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **extra)
 
+    # Halved twice: by this template, and by the parameters; under DEBUG one halving fewer is an error.
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        return self.as_sql(compiler, connection, template="STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f','NOW')", **extra)
+        return self.as_sql(
+            compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f','NOW')", **extra
+        )
 
 
 def database_now_plus(delta: timedelta) -> Combinable:
