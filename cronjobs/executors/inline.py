@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connections
 
-from cronjobs.database import SteadyClock, engine_alias, read_clock
+from cronjobs.database import SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.logs import python_logging_captured
 from cronjobs.models import Job, JobExecution, Trigger
@@ -30,23 +30,39 @@ def run_inline(
     Limits do not hold it back. Further attempts, if any, are a node's. Raises `JobNotFound`
     and `InvalidParameters`.
     """
-    execution = JobExecution.objects.request(
-        job_name, params=params, trigger=trigger, requested_by=requested_by, max_attempts=max_attempts
-    )
-    return perform_inline(execution)
+    clock = _clock()
+
+    def requested_and_claimed() -> JobExecution:
+        execution = JobExecution.objects.request(
+            job_name, params=params, trigger=trigger, requested_by=requested_by, max_attempts=max_attempts
+        )
+        return claim_one(execution, node=_worker(), now=clock.now())
+
+    # In one transaction: a node must not be faster.
+    return _perform(in_transaction(engine_alias(JobExecution), requested_and_claimed), clock)
 
 
 def perform_inline(execution: JobExecution) -> JobExecution:
     """Claim and perform one queued execution here; raise `ClaimLost` if a node was faster."""
-    alias = engine_alias(JobExecution)
+    clock = _clock()
+    return _perform(claim_one(execution, node=_worker(), now=clock.now()), clock)
+
+
+def _clock() -> SteadyClock:
     clock = SteadyClock()
-    clock.set(read_clock(alias))
-    name = f"{socket.gethostname()}:{os.getpid()}:inline"
-    claimed = claim_one(execution, node=name, now=clock.now())
+    clock.set(read_clock(engine_alias(JobExecution)))
+    return clock
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:inline"
+
+
+def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     claim = Claim.of(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))
     keeper = LeaseKeeper(held=lambda: [claimed])
     # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
-    if not connections[alias].in_atomic_block:
+    if not connections[engine_alias(JobExecution)].in_atomic_block:
         keeper.start()
     try:
         with python_logging_captured():
@@ -56,4 +72,4 @@ def perform_inline(execution: JobExecution) -> JobExecution:
         keeper.close()
     if not lost:
         announce(ending)
-    return JobExecution.objects.get(pk=execution.pk)
+    return JobExecution.objects.get(pk=claimed.pk)
