@@ -1,0 +1,43 @@
+"""Looks after the installation itself, so that its history shows when a part was ill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from cronjobs.exceptions import JobFailed
+from cronjobs.health import Status, check_all
+from cronjobs.jobs._values import rfc3339
+from cronjobs.logs import JobContext, create_job_logger
+from cronjobs.registry import job
+from cronjobs.retries import RetryPolicy
+
+NAME = "health-check"
+
+
+# One attempt: what is ill now is to be seen now, and the next look is minutes away.
+@job(NAME, schedule="*/10 * * * *", retry=RetryPolicy(max_attempts=1))
+def health_check(context: JobContext | None = None) -> dict[str, Any]:
+    """Check every part of the installation, and fail if one is unhealthy.
+
+    The result, which a failed execution has too, holds what every check found.
+    """
+    log = create_job_logger(NAME) if context is None else context.log
+    probes = check_all()
+    for each in probes:
+        if each.status in (Status.FAILED, Status.WARNING):
+            log.warn(each.message, data={"check": each.name, "status": str(each.status)})
+    unhealthy = [each.name for each in probes if not each.is_healthy]
+    result = {
+        "success": not unhealthy,
+        "unhealthy": unhealthy,
+        "warnings": [each.name for each in probes if each.status == Status.WARNING],
+        "checks": {each.name: each.as_json() for each in probes},
+        "timestamp": rfc3339(timezone.now()),
+    }
+    if unhealthy:
+        first = next(each for each in probes if not each.is_healthy)
+        raise JobFailed(f"Unhealthy: {', '.join(unhealthy)}. {first.message}", result=result)
+    log.complete(f"{len(probes)} checks passed")
+    return result
