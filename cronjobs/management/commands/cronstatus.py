@@ -1,0 +1,205 @@
+"""`manage.py cronstatus`: what is scheduled, what happened last, and who is there to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import OuterRef, Subquery
+
+from cronjobs.conf import get_settings
+from cronjobs.database import engine_alias, read_clock
+from cronjobs.health import Probe, check_nodes, check_queue, check_ticks
+from cronjobs.jobs._values import rfc3339
+from cronjobs.management.arguments import add_examples, as_json
+from cronjobs.management.output import (
+    database_errors_explained,
+    distance,
+    from_now,
+    in_seconds,
+    megabytes,
+    table,
+    terminal_width,
+)
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.scheduler.agenda import next_run_times
+from cronjobs.states import FINAL
+
+EXAMPLES = """\
+examples:
+  manage.py cronstatus
+  manage.py cronstatus --json
+  manage.py cronstatus --fail-if-unhealthy   for a monitor: exit code 1 if nothing is scheduling
+  watch manage.py cronstatus
+
+Times are distances from the database's present; --json has them in full.
+
+exit codes:
+  0  shown
+  1  the SQL database cannot be used; or, with --fail-if-unhealthy, no node is alive or ticks
+  2  the arguments are wrong
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """A job, when it is due next, and its newest execution that has ended."""
+
+    job: Job
+    next_run: datetime | None
+    last: JobExecution | None
+
+    @property
+    def schedule(self) -> str:
+        """The effective schedule as text."""
+        return self.job.schedule_text() or "on demand"
+
+    def condition(self, now: datetime) -> str:
+        """Return why the job does not run by itself, in a word; empty if it does."""
+        if not self.job.enabled:
+            return "disabled"
+        if self.job.broken_reason:
+            return "broken"
+        return "paused" if self.is_paused(now) else ""
+
+    def is_paused(self, now: datetime) -> bool:
+        """Return whether the job, or everything, is paused at that time."""
+        until = self.job.paused_until
+        return get_settings().paused or (self.job.paused and (until is None or until > now))
+
+
+class Command(BaseCommand):
+    """Three tables, or one JSON document."""
+
+    help = "Show the jobs with their next run and last outcome, the nodes, and the queue."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_examples(parser, EXAMPLES)
+        parser.add_argument(
+            "--fail-if-unhealthy",
+            action="store_true",
+            help="Exit with 1 if no node is alive or none has ticked lately.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print everything as JSON.")
+
+    def handle(self, *, fail_if_unhealthy: bool, json: bool, **_: Any) -> None:
+        with database_errors_explained():
+            now = read_clock(engine_alias(JobExecution))
+            jobs, nodes = list(_job_states()), list(Node.objects.alive().order_by("name"))
+            health = [check_nodes(), check_ticks()]
+            queue = check_queue()
+        if json:
+            self.stdout.write(as_json(_document(now, jobs, nodes, queue)))
+        else:
+            self._show(now, jobs, nodes, queue)
+        unhealthy = [each.message for each in health if not each.is_healthy]
+        if fail_if_unhealthy and unhealthy:
+            raise CommandError(" ".join(unhealthy))
+
+    def _show(self, now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> None:
+        width = terminal_width()
+        self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [_job_row(each, now) for each in jobs], width)
+        self.stdout.write("")
+        if nodes:
+            self._table(("NODE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width)
+        else:
+            self.stdout.write(self.style.WARNING("No node is alive: nothing runs until runcron is started."))
+        self.stdout.write(f"\nQueue: {queue.message}")
+
+    def _table(self, header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> None:
+        first, *others = table(header, rows, width=width)
+        self.stdout.write(self.style.MIGRATE_HEADING(first))
+        for line in others:
+            self.stdout.write(line)
+
+
+def _job_states() -> list[JobState]:
+    ended = JobExecution.objects.filter(job=OuterRef("pk"), status__in=FINAL).order_by("-id").values("pk")[:1]
+    newest = Job.objects.order_by().annotate(newest=Subquery(ended)).values("newest")
+    last = {each.job_id: each for each in JobExecution.objects.filter(pk__in=newest).defer("params", "traceback")}
+    due = next_run_times()
+    return [JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk)) for job in Job.objects.all()]
+
+
+def _job_row(state: JobState, now: datetime) -> tuple[str, ...]:
+    return state.job.name, state.schedule, _due(state, now), _outcome(state.last, now)
+
+
+def _due(state: JobState, now: datetime) -> str:
+    condition, due = state.condition(now), state.next_run
+    if due is None:
+        return condition or "-"
+    overdue = "due " if due < now else ""
+    return f"{overdue}{from_now(due, now)}{f' ({condition})' if condition else ''}"
+
+
+def _outcome(last: JobExecution | None, now: datetime) -> str:
+    if last is None or last.finished_at is None:
+        return "never"
+    took = "" if last.duration_ms is None else f", took {in_seconds(last.duration_ms)}"
+    why = last.error_message or last.reason
+    return f"{last.status} {from_now(last.finished_at, now)}{took}{': ' if why else ''}{why}"
+
+
+def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
+    tick = "none yet" if node.last_tick_at is None else from_now(node.last_tick_at, now)
+    busy = f"{node.running}/{node.workers}"
+    return node.name, busy, tick, megabytes(node.rss_bytes), distance(now - node.started_at)
+
+
+def _document(now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:
+    return {
+        "isRunning": bool(nodes),
+        "jobs": [_job_document(each, now) for each in jobs],
+        "nodes": [_node_document(each) for each in nodes],
+        "queue": queue.details,
+        "timestamp": rfc3339(now),
+    }
+
+
+def _job_document(state: JobState, now: datetime) -> dict[str, Any]:
+    job, last = state.job, state.last
+    return {
+        "name": job.name,
+        "schedule": job.schedule_text() or None,
+        "timeZone": job.time_zone,
+        "enabled": job.enabled,
+        "paused": state.is_paused(now),
+        "brokenReason": job.broken_reason or None,
+        "nextRun": _time(state.next_run),
+        "lastExecution": None if last is None else _execution_document(last),
+    }
+
+
+def _execution_document(execution: JobExecution) -> dict[str, Any]:
+    return {
+        "id": execution.pk,
+        "status": str(execution.status),
+        "trigger": str(execution.trigger),
+        "scheduledFor": _time(execution.scheduled_for),
+        "finishedAt": _time(execution.finished_at),
+        "durationMs": execution.duration_ms,
+        "error": execution.error_message or None,
+        "reason": execution.reason or None,
+    }
+
+
+def _node_document(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "running": node.running,
+        "workers": node.workers,
+        "startedAt": _time(node.started_at),
+        "heartbeatAt": _time(node.heartbeat_at),
+        "lastTickAt": _time(node.last_tick_at),
+        "rssBytes": node.rss_bytes,
+        "clockSkewMs": node.clock_skew_ms,
+        "version": node.version,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
