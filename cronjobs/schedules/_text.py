@@ -1,0 +1,72 @@
+"""Schedules as people write them: cron text, nicknames, and the @every and @at forms."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from cronjobs.exceptions import InvalidSchedule
+from cronjobs.schedules._base import Schedule
+from cronjobs.schedules._calendar import EPOCH
+from cronjobs.schedules._cron import Cron
+from cronjobs.schedules._fields import check_text
+from cronjobs.schedules._simple import LONGEST_INTERVAL, At, Every
+
+_NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_INTERVAL = re.compile(r"(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Return the schedule that `text` describes, without a time zone; raise `InvalidSchedule` if none.
+
+    Understood are cron expressions (see `Cron`), the nicknames of crontab(5) such as ``@daily``,
+    ``@every 90s`` or ``@every 1h30m`` (optionally ``from`` an ISO time: the anchor), and
+    ``@at 2026-03-01T09:00:00Z``.
+    """
+    check_text(text)
+    text = " ".join(text.split())
+    if not text.startswith("@"):
+        return Cron(text)
+    word, _, rest = text.partition(" ")
+    return _parse_word(word.lower(), rest)
+
+
+def _parse_word(word: str, rest: str) -> Schedule:
+    if word == "@every":
+        interval, _, anchor = rest.partition(" from ")
+        return Every(_parse_interval(interval), _parse_instant(anchor, "anchor") if anchor else EPOCH)
+    if word == "@at":
+        return At(_parse_instant(rest, "instant"))
+    if word in _NICKNAMES and not rest:
+        return Cron(_NICKNAMES[word])
+    known = ", ".join([*_NICKNAMES, "@every", "@at"])
+    raise InvalidSchedule(f"{f'{word} {rest}'.strip()!r} is not a schedule; known are {known}.", field="schedule")
+
+
+def _parse_interval(text: str) -> timedelta:
+    match = _INTERVAL.fullmatch(text.lower())
+    if not match or not text:
+        raise InvalidSchedule(f"interval: {text!r} is not an interval; write 90s, 5m, 1h30m or 2d", field="interval")
+    try:
+        return timedelta(**{unit: int(count) for unit, count in match.groupdict(default="0").items()})
+    except OverflowError:
+        raise InvalidSchedule(
+            f"interval: {text!r} is longer than {LONGEST_INTERVAL.days} days", field="interval"
+        ) from None
+
+
+def _parse_instant(text: str, field: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidSchedule(
+            f"{field}: {text!r} is not an ISO time such as 2026-03-01T09:00:00Z", field=field
+        ) from None
