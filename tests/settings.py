@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -72,4 +73,8 @@ match DATABASES["default"]["ENGINE"].rpartition(".")[2]:
         DATABASES["default"]["TEST"] = {"NAME": f"test_cronjobs_{RUN}"}
 
 # Not MONGODB_URI: a test must never reach the database that a developer works with.
-CRONJOBS: dict[str, object] = {"MONGODB_URI": os.environ.get("TEST_MONGODB_URI", "")}
+CRONJOBS: dict[str, object] = {
+    "MONGODB_URI": os.environ.get("TEST_MONGODB_URI", ""),
+    # What a test wants to be otherwise in the processes that it starts.
+    **json.loads(os.environ.get("TEST_CRONJOBS", "{}")),
+}

@@ -72,3 +72,10 @@ def marks(context: JobContext, *, path: str, seconds: float = 0.0) -> str:
     while time.monotonic() < deadline:
         time.sleep(min(0.05, seconds))
     return datetime.now(context.scheduled_for.tzinfo).isoformat()
+
+
+@job("talks")
+def talks(context: JobContext, *, seconds: float) -> None:
+    """Say something and then take some time."""
+    context.log.start("Beginning")
+    time.sleep(seconds)

@@ -1,0 +1,85 @@
+"""Executions that somebody asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import transaction
+
+from cronjobs.database import read_clock
+from cronjobs.exceptions import InvalidParameters, JobNotFound
+from cronjobs.models import Job, JobExecution
+from tests.app import jobs
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_available_definition_has_a_job_after_migrate():
+    names = set(Job.objects.values_list("name", flat=True))
+
+    assert {"succeeds", "fails", "noop"} <= names
+
+
+def test_creating_missing_jobs_again_keeps_what_the_operator_changed():
+    Job.objects.filter(name="noop").update(schedule="@daily", enabled=False)
+    Job.objects.filter(name="fails").delete()
+
+    assert Job.objects.ensure([jobs.noop, jobs.fails]) == 1
+    assert Job.objects.ensure([jobs.noop, jobs.fails]) == 0
+
+    noop = Job.objects.named("noop")
+    assert (noop.schedule, noop.enabled) == ("@daily", False)
+
+
+def test_enqueue_records_a_row_and_runs_nothing():
+    execution = jobs.succeeds.enqueue(value=5)
+
+    assert (execution.status, execution.trigger, execution.params) == ("queued", "manual", {"value": 5})
+    assert execution.dedupe_key is None
+
+
+def test_enqueue_takes_a_time_and_a_priority():
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+
+    execution = jobs.succeeds.enqueue(run_at=later, priority=5)
+
+    assert (execution.run_after, execution.scheduled_for, execution.priority) == (later, later, 5)
+    with pytest.raises(ValueError, match="aware"):
+        jobs.succeeds.enqueue(run_at=datetime(2030, 1, 1))  # noqa: DTZ001 - what is refused
+
+
+def test_a_repeated_key_returns_the_first_row():
+    first = jobs.succeeds.enqueue(key="order 7", value=1)
+    second = jobs.succeeds.enqueue(key="order 7", value=2)
+    other = jobs.succeeds.enqueue(key="order 8", value=3)
+
+    assert second.pk == first.pk
+    assert second.params == {"value": 1}
+    assert other.pk != first.pk
+
+
+def test_enqueue_belongs_to_the_callers_transaction():
+    with pytest.raises(RuntimeError), transaction.atomic():
+        jobs.succeeds.enqueue()
+        raise RuntimeError("roll back")
+
+    assert not JobExecution.objects.exists()
+
+
+def test_bad_requests_are_refused_with_a_sentence_and_leave_nothing():
+    with pytest.raises(InvalidParameters, match="valeu: There is no such parameter"):
+        jobs.succeeds.enqueue(valeu=1)
+    with pytest.raises(JobNotFound, match="There is no job named 'nobody'"):
+        JobExecution.objects.request("nobody")
+
+    assert not JobExecution.objects.exists()
+
+
+def test_the_engines_clock_is_the_databases(make_job):
+    before = read_clock("default")
+    execution = JobExecution.objects.request("succeeds")
+    after = read_clock("default")
+
+    assert before - timedelta(milliseconds=1) <= execution.run_after <= after + timedelta(milliseconds=1)
+    assert abs(after - datetime.now(UTC)) < timedelta(minutes=1)
