@@ -15,6 +15,7 @@ from cronjobs.documents.connection import (
     is_configured,
     patience_limited,
     ping,
+    reason_of,
 )
 from cronjobs.documents.conversations import (
     CONVERSATIONS,
@@ -70,4 +71,5 @@ __all__ = [
     "parse_document",
     "patience_limited",
     "ping",
+    "reason_of",
 ]

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.signals import setting_changed
 from mongoengine.errors import OperationError
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, ConnectionFailure, CursorNotFound, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    CursorNotFound,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidSettings, MongoUnavailable
@@ -155,6 +162,9 @@ class _Connection:
 
 
 def _client(uri: str, wait: timedelta) -> MongoClient[dict[str, Any]]:
+    # The driver would take any other text as the name of a host.
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise InvalidURI
     milliseconds = round(wait / timedelta(milliseconds=1))
     return MongoClient(
         uri,

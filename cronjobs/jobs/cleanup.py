@@ -59,9 +59,7 @@ def cleanup_legacy_conversations_custom(minutes_old: int = 10) -> dict[str, Any]
     return result
 
 
-def get_legacy_conversation_stats(
-    minutes: int | None = None, now: datetime | str | None = None
-) -> dict[str, int | str]:
+def get_legacy_conversation_stats(minutes: int | None = None, now: datetime | str | None = None) -> dict[str, Any]:
     """Count the conversations; the old ones were created more than `minutes` before `now`."""
     from cronjobs import documents
 
