@@ -22,8 +22,8 @@ class MongoMissing(RuntimeError):
         super().__init__("SecantusDB is not installed: run script/bootstrap, or set MONGODB_URI.")
 
 
-def start_mongo(data: Path, *, log: Path, within: float = 30.0) -> tuple[Child, str]:
-    """Start a server on a free loopback port; return the process and the URI of a database on it."""
+def start_mongo(data: Path, *, log: Path, port: int = 0, within: float = 30.0) -> tuple[Child, str]:
+    """Start a server on a loopback port (0: a free one); return the process and the URI of a database on it."""
     if find_spec("secantus") is None:
         raise MongoMissing
     data.mkdir(parents=True, exist_ok=True)
@@ -32,11 +32,11 @@ def start_mongo(data: Path, *, log: Path, within: float = 30.0) -> tuple[Child, 
     config.touch()
     command = [sys.executable, "-m", "secantus", "--config", str(config), "--storage-path", str(data)]
     # With 0 the server picks its port, so nobody can take it between our choosing and its binding.
-    command += ["--host", "127.0.0.1", "--port", "0", "--cache-size", "256M"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--cache-size", "256M"]
     child = start("MongoDB", command, log=log)
 
-    def port() -> str | None:
+    def bound() -> str | None:
         found = _LISTENING.search(child.output())
         return found and found.group(1)
 
-    return child, f"mongodb://127.0.0.1:{wait_until(port, child=child, within=within)}/cronjobs"
+    return child, f"mongodb://127.0.0.1:{wait_until(bound, child=child, within=within)}/cronjobs"
