@@ -1,0 +1,201 @@
+"""`cronstatus` shows what is scheduled, what happened, and who is there to do it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cronjobs.database import DatabaseNow, database_now_plus, read_clock
+from cronjobs.executors.inline import run_inline
+from cronjobs.management.output import distance, from_now, in_seconds, table
+from cronjobs.models import Job, Node
+from cronjobs.scheduler.ticks import reconcile
+from tests.commands import run_command
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def node(db):
+    now = DatabaseNow()
+    return Node.objects.create(
+        name="node-1",
+        pid=1,
+        workers=8,
+        running=2,
+        started_at=now,
+        heartbeat_at=now,
+        last_tick_at=now,
+        rss_bytes=70_000_000,
+    )
+
+
+@pytest.fixture
+def only(make_job):
+    """Make jobs that are the only ones."""
+    Job.objects.all().delete()
+    return make_job
+
+
+def line_of(out, name):
+    return next(line for line in out.splitlines() if line.startswith(name))
+
+
+def test_a_job_is_shown_with_schedule_next_run_and_last_outcome(only, node):
+    only("succeeds", schedule="@every 1h")
+    reconcile(read_clock("default"))
+    run_inline("succeeds")
+
+    out, err, code = run_command("cronstatus")
+
+    line = line_of(out, "succeeds")
+    assert (code, err) == (0, "")
+    assert "@every 1h" in line
+    assert " in " in line
+    assert "succeeded now, took " in line
+
+
+def test_the_reason_of_a_failure_is_shown(only):
+    only("fails")
+    run_inline("fails")
+
+    line = line_of(run_command("cronstatus").out, "fails")
+
+    assert "on demand" in line
+    assert line.endswith("ms: boom")
+
+
+def test_what_keeps_a_job_from_running_is_shown(only):
+    only("noop", name="a", enabled=False)
+    only("noop", name="b", schedule="61 * * * *")
+    only("noop", name="c", schedule="@every 1h", paused=True, paused_until=database_now_plus(timedelta(hours=3)))
+    only("noop", name="d", schedule="@every 1h", paused=True)
+    only("noop", name="e", paused=True, paused_until=database_now_plus(timedelta(hours=-1)))
+    reconcile(read_clock("default"))
+
+    out = run_command("cronstatus").out
+
+    ends = [line_of(out, name).split(maxsplit=1)[1] for name in "abcde"]
+    assert "disabled" in ends[0]
+    assert "broken" in ends[1]
+    assert "(paused)" in ends[2]
+    assert "paused" in ends[3]
+    assert "paused" not in ends[4]
+
+
+def test_everything_is_paused_by_the_setting(only, settings):
+    only("noop", schedule="@every 1h")
+    settings.CRONJOBS = {"PAUSED": True}
+
+    assert "paused" in line_of(run_command("cronstatus").out, "noop")
+
+
+def test_nodes_and_queue_are_shown(only, node):
+    out = run_command("cronstatus").out
+
+    assert line_of(out, "node-1").split() == ["node-1", "2/8", "now", "70", "MB", "0", "s"]
+    assert "Queue: 0 executions waiting, 0 running." in out
+
+
+def test_that_no_node_is_alive_is_said_and_fails_only_a_monitor(only):
+    plain, monitor = run_command("cronstatus"), run_command("cronstatus", "--fail-if-unhealthy")
+
+    assert (plain.code, plain.err) == (0, "")
+    assert "No node is alive" in plain.out
+    assert monitor.code == 1
+    assert monitor.out == plain.out
+    assert monitor.err.startswith("CommandError: No node is alive")
+
+
+def test_a_monitor_hears_of_a_node_that_does_not_tick(only, node):
+    Node.objects.update(last_tick_at=database_now_plus(timedelta(minutes=-3)))
+
+    out, err, code = run_command("cronstatus", "--fail-if-unhealthy", "--json")
+
+    assert code == 1
+    assert "the last tick was 180 s ago" in err
+    assert json.loads(out)["isRunning"] is True
+
+
+def test_a_monitor_is_content_with_a_node_that_ticks(only, node):
+    assert run_command("cronstatus", "--fail-if-unhealthy").code == 0
+
+
+def test_everything_as_json(only, node):
+    only("fails", schedule="@every 1h")
+    reconcile(read_clock("default"))
+    execution = run_inline("fails")
+
+    status = json.loads(run_command("cronstatus", "--json").out)
+
+    (job,) = status["jobs"]
+    assert (job["name"], job["schedule"], job["enabled"], job["paused"]) == ("fails", "@every 1h", True, False)
+    assert job["nextRun"].endswith(":00:00.000Z")
+    assert job["lastExecution"].items() >= {"id": execution.pk, "status": "failed", "error": "boom"}.items()
+    assert [each["name"] for each in status["nodes"]] == ["node-1"]
+    assert status["queue"].items() >= {"waiting": 0, "running": 0}.items()
+
+
+def test_the_number_of_statements_does_not_grow_with_jobs(only):
+    def statements(jobs):
+        for number in range(jobs):
+            only("noop", name=f"job-{number:02}")
+            run_inline(f"job-{number:02}")
+        with CaptureQueriesContext(connection) as captured:
+            assert run_command("cronstatus").out.count("succeeded") == jobs
+        return len(captured)
+
+    assert statements(jobs=2) == statements(jobs=20) < 20
+
+
+def test_the_table_fits_the_terminal(only, monkeypatch):
+    only("fails", name="a-job-with-a-name-that-is-rather-long-for-a-terminal", schedule="*/10 9-17 * * mon-fri")
+    run_inline("a-job-with-a-name-that-is-rather-long-for-a-terminal")
+    monkeypatch.setenv("COLUMNS", "60")
+
+    lines = run_command("cronstatus").out.split("\n\n")[0].splitlines()
+
+    assert [len(line) <= 60 for line in lines] == [True, True]
+    assert "…" in lines[1]
+
+
+def test_a_table_without_a_terminal_is_not_cut():
+    assert table(("A", "B"), [("x" * 200, "two\nlines")], width=None)[1] == f"{'x' * 200}  two lines"
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        pytest.param({"seconds": 0.4}, "0 s", id="instant"),
+        pytest.param({"seconds": 59}, "59 s", id="seconds"),
+        pytest.param({"minutes": 59, "seconds": 59}, "59 min", id="minutes"),
+        pytest.param({"hours": 23}, "23 h", id="hours"),
+        pytest.param({"days": -3}, "3 d", id="days"),
+    ],
+)
+def test_a_distance_is_in_its_largest_unit(span, text):
+    assert distance(timedelta(**span)) == text
+
+
+def test_a_moment_is_a_distance_from_now():
+    now = read_clock("default")
+
+    assert from_now(now + timedelta(minutes=5), now) == "in 5 min"
+    assert from_now(now - timedelta(minutes=5), now) == "5 min ago"
+    assert from_now(now, now) == "now"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        pytest.param(7, "7 ms", id="milliseconds"),
+        pytest.param(2_345, "2.3 s", id="seconds"),
+        pytest.param(90_000, "1 min", id="minutes"),
+    ],
+)
+def test_a_duration_is_short(milliseconds, text):
+    assert in_seconds(milliseconds) == text
