@@ -14,8 +14,13 @@ from cronjobs.models.moves import renew
 logger = logging.getLogger(__name__)
 
 
+def renewal_interval() -> float:
+    """Return the seconds between two renewals: a sixth of the lease, so that five may fail in a row."""
+    return get_settings().lease.total_seconds() / 6
+
+
 class LeaseKeeper(threading.Thread):
-    """Renews the leases of `held()` three times per lease until closed.
+    """Renews the leases of `held()` several times per lease until closed.
 
     `lost` is told the ids that another worker has taken meanwhile. `beat` is called with
     each round, after the renewal.
@@ -31,7 +36,7 @@ class LeaseKeeper(threading.Thread):
         super().__init__(name="cronjobs-leases", daemon=True)
         self._held, self._lost, self._beat = held, lost, beat
         self._closed = threading.Event()
-        self._interval = get_settings().lease.total_seconds() / 3
+        self._interval = renewal_interval()
         self._alias = engine_alias(JobExecution)
         self._backoff = Backoff(self._alias, "Renewing leases")
 

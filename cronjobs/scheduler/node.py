@@ -9,32 +9,25 @@ import socket
 import threading
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
+from datetime import timedelta
 
-from django.db.models import QuerySet
-
-from cronjobs import events
 from cronjobs.conf import get_settings
-from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus, engine_alias, read_clock
+from cronjobs.database import SteadyClock, engine_alias, read_clock
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.logs import python_logging_captured
-from cronjobs.models import Job, JobExecution, Node
-from cronjobs.models.moves import Ending, abandon, rescue
-from cronjobs.processes import resident_bytes
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import Ending, abandon
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
-from cronjobs.scheduler.ticks import reconcile, restore
+from cronjobs.scheduler.ticks import reconcile
+from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
-
-# Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
-_REMEMBERED = timedelta(days=1)
-_RESTORE_EVERY = timedelta(minutes=1)
 
 
 class NodeProcess:
@@ -59,10 +52,12 @@ class NodeProcess:
             on_death=self._fail,
         )
         self.clock = Clock(time=self._time, on_work=self._dispatcher.wake, on_death=self._fail)
-        self._keeper = LeaseKeeper(held=self._held, beat=self._beat)
+        state = NodeState(
+            name=self.name, workers=self._workers, time=self._time, clock=self.clock, running=lambda: self.running
+        )
+        self._upkeep = Upkeep(state)
+        self._keeper = LeaseKeeper(held=self._held, beat=self._upkeep.beat)
         self._capture = python_logging_captured()
-        self._upkeep = _Upkeep(self)
-        self._is_started = False
 
     @property
     def failure(self) -> BaseException | None:
@@ -82,7 +77,6 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
-        self._is_started = True
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
     def run_once(self) -> int:
@@ -125,7 +119,7 @@ class NodeProcess:
         self._time.set(now)
         Job.objects.ensure(registry)
         reconcile(now)
-        self._upkeep.introduce(workers=self._workers)
+        self._upkeep.introduce()
         self._capture.__enter__()
         self._recorder.start()
 
@@ -163,7 +157,7 @@ class NodeProcess:
             self._idle.notify_all()
         # A limit may have just been freed, and the first retry may be due soon.
         self._dispatcher.wake()
-        if ending.status == "queued":
+        if ending.status == ExecutionStatus.QUEUED:
             self.clock.wakeup()
 
     def _held_claims(self) -> list[Claim]:
@@ -173,79 +167,5 @@ class NodeProcess:
     def _held(self) -> list[JobExecution]:
         return [claim.execution for claim in self._held_claims()]
 
-    def _beat(self) -> None:
-        self._upkeep.beat()
-
     def _fail(self, error: BaseException) -> None:
         self._failure = error
-
-
-class _Upkeep:
-    """What a node does beside its work: say that it lives, and look after rows that nobody else will."""
-
-    def __init__(self, process: NodeProcess) -> None:
-        self._process = process
-        self._calm_since = time.monotonic()
-        self._last_beat = time.monotonic()
-        self._last_restore = time.monotonic()
-
-    def introduce(self, *, workers: int) -> None:
-        """Insert the node's row and forget nodes of long ago."""
-        Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
-        now = DatabaseNow()
-        Node.objects.create(
-            name=self._process.name,
-            hostname=socket.gethostname()[:100],
-            pid=os.getpid(),
-            version=_version(),
-            workers=workers,
-            started_at=now,
-            heartbeat_at=now,
-            rss_bytes=resident_bytes(),
-        )
-        self._calm_since = self._last_beat = time.monotonic()
-
-    def beat(self) -> None:
-        """Update the node's row; rescue what silent nodes held; mend clock rows now and then."""
-        lease = get_settings().lease.total_seconds()
-        started = time.monotonic()
-        if started - self._last_beat > lease / 3 + 2:
-            # There was an error or a stall since the last beat: others may have been cut off as well.
-            self._calm_since = started
-        skew = datetime.now(UTC) - self._process._time.now()  # noqa: SLF001 - one object in two parts
-        self._own_row().update(
-            heartbeat_at=DatabaseNow(),
-            last_tick_at=self._process.clock.last_tick_at,
-            running=self._process.running,
-            rss_bytes=resident_bytes(),
-            clock_skew_ms=int(skew.total_seconds() * 1000),
-        )
-        # After an outage longer than a lease every lease is expired; their owners come first.
-        if started - self._calm_since >= lease / 3 + 2:
-            self._rescue()
-        if started - self._last_restore >= _RESTORE_EVERY.total_seconds():
-            self._last_restore = started
-            restore(self._process._time.now())  # noqa: SLF001 - as above
-        self._last_beat = time.monotonic()
-
-    def say_goodbye(self) -> None:
-        """Mark the node as stopped; a database that is away makes no difference to anybody else."""
-        try:
-            self._own_row().update(stopped_at=DatabaseNow(), heartbeat_at=DatabaseNow(), running=self._process.running)
-        except Exception:  # noqa: BLE001 - the missing heartbeat will say it
-            logger.warning("Node %s could not be marked as stopped.", self._process.name)
-
-    def _own_row(self) -> QuerySet[Node]:
-        return Node.objects.filter(name=self._process.name)
-
-    def _rescue(self) -> None:
-        for execution in rescue():
-            logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
-            events.execution_lost.send_robust(sender=JobExecution, execution=execution)
-
-
-def _version() -> str:
-    try:
-        return version("django-cronjobs")
-    except PackageNotFoundError:
-        return "source"

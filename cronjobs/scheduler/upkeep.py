@@ -1,0 +1,114 @@
+"""What a node does beside its work: say that it lives, and look after rows that nobody else will."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+
+from django.db.models import QuerySet
+
+from cronjobs import events
+from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
+from cronjobs.executors.leases import renewal_interval
+from cronjobs.models import JobExecution, Node
+from cronjobs.models.moves import rescue
+from cronjobs.processes import resident_bytes
+from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.ticks import restore
+
+logger = logging.getLogger(__name__)
+
+# Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
+_REMEMBERED = timedelta(days=1)
+_RESTORE_INTERVAL = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """What the upkeep reports about its node: who it is, and what it is doing."""
+
+    name: str
+    workers: int
+    time: SteadyClock
+    clock: Clock
+    running: Callable[[], int]
+
+
+class Upkeep:
+    """Keeps the node's row up to date, and rescues and restores what others left behind."""
+
+    def __init__(self, node: NodeState) -> None:
+        self._node = node
+        # A lease may have run out because its owner, like us, could not reach the database:
+        # so much time without an error must pass before anybody's work is declared lost.
+        self._patience = renewal_interval() + 2
+        self._calm_since = self._last_beat = self._last_restore = time.monotonic()
+
+    def introduce(self) -> None:
+        """Insert the node's row and forget nodes of long ago."""
+        Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
+        now = DatabaseNow()
+        Node.objects.create(
+            name=self._node.name,
+            hostname=socket.gethostname()[:100],
+            pid=os.getpid(),
+            version=_version(),
+            workers=self._node.workers,
+            started_at=now,
+            heartbeat_at=now,
+            rss_bytes=resident_bytes(),
+        )
+        self._calm_since = self._last_beat = self._last_restore = time.monotonic()
+
+    def beat(self) -> None:
+        """Say that the node lives; now and then, look after what silent nodes and other programs left."""
+        now = time.monotonic()
+        if now - self._last_beat > self._patience:
+            # There was an error or a stall since the last beat.
+            self._calm_since = now
+        self._report()
+        if now - self._calm_since >= self._patience:
+            self._rescue()
+        if now - self._last_restore >= _RESTORE_INTERVAL:
+            self._last_restore = now
+            restore(self._node.time.now())
+        self._last_beat = now
+
+    def say_goodbye(self) -> None:
+        """Mark the node as stopped; a database that is away makes no difference to anybody else."""
+        changes = {"stopped_at": DatabaseNow(), "heartbeat_at": DatabaseNow(), "running": self._node.running()}
+        try:
+            self._row().update(**changes)
+        except Exception:  # noqa: BLE001 - the missing heartbeat will say it
+            logger.warning("Node %s could not be marked as stopped.", self._node.name)
+
+    def _report(self) -> None:
+        skew = datetime.now(UTC) - self._node.time.now()
+        self._row().update(
+            heartbeat_at=DatabaseNow(),
+            last_tick_at=self._node.clock.last_tick_at,
+            running=self._node.running(),
+            rss_bytes=resident_bytes(),
+            clock_skew_ms=int(skew / timedelta(milliseconds=1)),
+        )
+
+    def _rescue(self) -> None:
+        for execution in rescue():
+            logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
+            events.execution_lost.send_robust(sender=JobExecution, execution=execution)
+
+    def _row(self) -> QuerySet[Node]:
+        return Node.objects.filter(name=self._node.name)
+
+
+def _version() -> str:
+    try:
+        return version("django-cronjobs")
+    except PackageNotFoundError:
+        return "source"
