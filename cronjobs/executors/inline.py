@@ -42,10 +42,14 @@ def run_inline(
     return _perform(in_transaction(engine_alias(JobExecution), requested_and_claimed), clock)
 
 
-def perform_inline(execution: JobExecution) -> JobExecution:
-    """Claim and perform one queued execution here; raise `ClaimLost` if a node was faster."""
+def perform_inline(execution: JobExecution, *, within_limits: bool = False) -> JobExecution:
+    """Claim and perform one queued execution here; raise `ClaimLost` if a node was faster.
+
+    `within_limits`: raise it as well while the job runs elsewhere as often as it may.
+    """
     clock = _clock()
-    return _perform(claim_one(execution, node=_worker(), now=clock.now()), clock)
+    claimed = claim_one(execution, node=_worker(), now=clock.now(), within_limits=within_limits)
+    return _perform(claimed, clock)
 
 
 def _clock() -> SteadyClock:

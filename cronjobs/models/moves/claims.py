@@ -33,11 +33,20 @@ def claim(
     return in_transaction(alias, lambda: _claim(claimable, node, limit, now))
 
 
-def claim_one(execution: JobExecution, *, node: str, now: datetime) -> JobExecution:
-    """Claim that very execution, regardless of limits; raise `ClaimLost` if somebody else has it."""
+def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limits: bool = False) -> JobExecution:
+    """Claim that very execution; raise `ClaimLost` if somebody else has it.
+
+    `within_limits` also refuses it while its job runs as often as it may.
+    """
     alias = engine_alias(JobExecution)
     waiting = JobExecution.objects.using(alias).filter(pk=execution.pk, status=ExecutionStatus.QUEUED)
-    claimed = in_transaction(alias, lambda: _stamp(list(lock_unlocked(waiting)), node, now))
+
+    def work() -> list[JobExecution]:
+        rows = list(lock_unlocked(waiting))
+        chosen = _within_limits(rows, _jobs_of(rows, alias), alias) if within_limits else rows
+        return _stamp(chosen, node, now)
+
+    claimed = in_transaction(alias, work)
     if not claimed:
         raise ClaimLost(execution.pk)
     return claimed[0]
@@ -60,13 +69,17 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
 
 def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -> list[tuple[JobExecution, Job | None]]:
     candidates = _candidates(claimable, limit)
-    jobs = Job.objects.using(claimable.db).in_bulk({each.job_id for each in candidates if each.job_id})
+    jobs = _jobs_of(candidates, claimable.db)
     chosen = _within_limits(candidates, jobs, claimable.db)
     return [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now)]
 
 
 def _candidates(claimable: ExecutionQuerySet, limit: int) -> Sequence[JobExecution]:
     return list(lock_unlocked(claimable)[:limit])
+
+
+def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> dict[int, Job]:
+    return Job.objects.using(alias).in_bulk({each.job_id for each in candidates if each.job_id})
 
 
 def _within_limits(candidates: Sequence[JobExecution], jobs: dict[int, Job], alias: str) -> list[JobExecution]:
