@@ -1,0 +1,108 @@
+"""The app in one object, for Python code: run a node in this process, and start, stop, run and show jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from cronjobs.conf import get_settings
+from cronjobs.exceptions import InvalidDefinition, JobNotFound
+from cronjobs.manager.status import status_document
+from cronjobs.models import Job, JobExecution
+from cronjobs.registry import job as job_decorator
+from cronjobs.registry import registry
+from cronjobs.scheduler.node import NodeProcess
+from cronjobs.schedules import Schedule
+
+__all__ = ["CronManager", "cron_manager"]
+
+logger = logging.getLogger(__name__)
+
+
+class CronManager:
+    """Scheduling in code. Jobs are rows: what is started or stopped here is so on every node."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._node: NodeProcess | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the node that `start` started in this process is at work."""
+        node = self._node
+        return node is not None and node.failure is None
+
+    def start(self) -> bool:
+        """Run a node in this process; return False, and say so in the log, if one runs already.
+
+        Meant for a process of its own: ``manage.py runcron`` is the same with signals handled.
+        """
+        with self._lock:
+            if self._node is not None and self._node.failure is None:
+                logger.warning("Node %s runs in this process already; start() changes nothing.", self._node.name)
+                return False
+            if self._node is not None:
+                logger.warning("Node %s had failed; another one takes its place.", self._node.name)
+                self._node.stop(grace=timedelta(0))
+            self._node = None
+            node = NodeProcess()
+            node.start()
+            self._node = node
+        return True
+
+    def stop(self, *, grace: timedelta | None = None) -> bool:
+        """Drain the node that `start` started; return whether everything that ran on it has ended.
+
+        Waits up to `grace` (None: the setting) for what runs; what is left is given up.
+        """
+        with self._lock:
+            node, self._node = self._node, None
+            if node is None:
+                logger.info("No node runs in this process; stop() changes nothing.")
+                return True
+            return node.stop(grace=get_settings().shutdown_grace if grace is None else grace)
+
+    def get_status(self) -> dict[str, Any]:
+        """Return what ``GET status`` answers: every job and every living node, as JSON data."""
+        return status_document()
+
+    def register_job(self, name: str, schedule: Schedule | str | None, func: Callable[..., Any]) -> Job:
+        """Register `func` as a job definition, make sure that its job exists, and return the job.
+
+        `func` takes the context and the job's parameters, as with ``@job``. Every process that
+        is to perform the job must register it. Raises `InvalidDefinition`.
+        """
+        definition = job_decorator(name, schedule=schedule)(func)
+        if name not in registry or registry[name] is not definition:
+            raise InvalidDefinition(registry.problems.pop().message)
+        Job.objects.ensure([definition])
+        return Job.objects.named(name)
+
+    def start_job(self, name: str) -> None:
+        """Resume a job on every node, from now on: what it missed stays missed. Raises `JobNotFound`."""
+        _pause(name, paused=False)
+
+    def stop_job(self, name: str) -> None:
+        """Pause a job on every node until it is started again; what runs goes on. Raises `JobNotFound`."""
+        _pause(name, paused=True)
+
+    def execute_job(self, name: str, /, **params: Any) -> JobExecution:
+        """Record that a job should run now and return the row; a node performs it.
+
+        Raises `JobNotFound`, `InvalidParameters` and whatever makes the job broken.
+        """
+        return JobExecution.objects.request(name, params=params)
+
+
+cron_manager = CronManager()
+
+
+def _pause(name: str, *, paused: bool) -> None:
+    changes = {"paused": paused, "paused_until": None, "updated_at": timezone.now()}
+    if not Job.objects.filter(name=name).update(**changes):
+        raise JobNotFound(name)

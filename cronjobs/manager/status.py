@@ -1,0 +1,136 @@
+"""What every job and every node is doing, as one JSON document, in a number of queries that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.utils import timezone
+
+from cronjobs.conf import get_settings
+from cronjobs.exceptions import CronJobsError
+from cronjobs.models import Job, JobExecution, Node, ResolvedJob
+from cronjobs.scheduler.agenda import next_run_times
+from cronjobs.schedules import Schedule
+
+
+def status_document() -> dict[str, Any]:
+    """Return the state of the whole app.
+
+    Of a job, ``running`` means that it is enabled, not paused, and a node is alive;
+    ``scheduled`` that it has a next run; ``executing`` is how many executions run now.
+    ``lastRun`` is when the newest execution that has started began its latest attempt, and
+    ``lastStatus`` where that execution stands.
+    """
+    nodes = list(Node.objects.alive())
+    return {
+        "success": True,
+        "cronJobs": _describe_jobs(is_running=bool(nodes)),
+        "isRunning": bool(nodes),
+        "nodes": [_describe_node(each) for each in nodes],
+        "timestamp": rfc3339(timezone.now()),
+    }
+
+
+def broken_reason(job: Job) -> str:
+    """Return why a job cannot run as it stands; empty if it can."""
+    return job.broken_reason or _resolve(job)[1]
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` as text in UTC with milliseconds: 2026-01-15T10:30:00.000Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
+    jobs = list(_with_last_run(Job.objects.order_by("name")))
+    last_runs = _executions(each.last_run_id for each in jobs)
+    executing = dict(JobExecution.objects.running().order_by().values_list("job_id").annotate(Count("pk")))
+    next_runs = next_run_times()
+    return {
+        each.name: {
+            **_describe_job(each, is_running=is_running, next_run=next_runs.get(each.pk)),
+            **_describe_last_run(last_runs.get(each.last_run_id)),
+            "executing": executing.get(each.pk, 0),
+        }
+        for each in jobs
+    }
+
+
+def _with_last_run(jobs: QuerySet[Job]) -> QuerySet[Any]:
+    """Annotate the id of each job's newest execution that has started: few steps in one index per job."""
+    started = JobExecution.objects.filter(job=OuterRef("pk"), first_started_at__isnull=False)
+    return jobs.annotate(last_run_id=Subquery(started.order_by("-pk").values("pk")[:1]))
+
+
+def _executions(ids: Iterable[int | None]) -> dict[int | None, JobExecution]:
+    columns = JobExecution.objects.only("status", "started_at", "duration_ms").order_by()
+    return {each.pk: each for each in columns.filter(pk__in=[pk for pk in ids if pk is not None])}
+
+
+def _describe_job(job: Job, *, is_running: bool, next_run: datetime | None) -> dict[str, Any]:
+    resolved, mistake = _resolve(job)
+    is_paused = get_settings().paused or (job.paused and not _is_over(job.paused_until))
+    schedule = None if resolved is None else resolved.schedule
+    reason = job.broken_reason or mistake
+    # The clock row of a job that was just stopped keeps its time until a node has seen that.
+    due = next_run if resolved is not None and resolved.is_active else None
+    return {
+        "running": job.enabled and not is_paused and is_running,
+        "scheduled": due is not None,
+        "enabled": job.enabled,
+        "paused": is_paused,
+        "pausedUntil": _time(job.paused_until) if is_paused else None,
+        "schedule": job.schedule_text() or None,
+        "description": None if schedule is None else _describe_schedule(schedule),
+        "timeZone": None if resolved is None else resolved.time_zone,
+        "nextRun": _time(due),
+        "broken": bool(reason),
+        "brokenReason": reason or None,
+    }
+
+
+def _describe_last_run(execution: JobExecution | None) -> dict[str, Any]:
+    return {
+        "lastRun": None if execution is None else _time(execution.started_at),
+        "lastStatus": None if execution is None else execution.status,
+        "lastDurationMs": None if execution is None else execution.duration_ms,
+    }
+
+
+def _describe_node(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "host": node.hostname,
+        "processId": node.pid,
+        "version": node.version,
+        "workers": node.workers,
+        "running": node.running,
+        "startedAt": _time(node.started_at),
+        "heartbeatAt": _time(node.heartbeat_at),
+        "lastTickAt": _time(node.last_tick_at),
+        "clockSkewMs": node.clock_skew_ms,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _describe_schedule(schedule: Schedule) -> str:
+    return schedule.describe()
+
+
+def _resolve(job: Job) -> tuple[ResolvedJob | None, str]:
+    try:
+        return job.resolve(), ""
+    except (CronJobsError, ValueError) as error:
+        return None, str(error)
+
+
+def _is_over(moment: datetime | None) -> bool:
+    return moment is not None and moment <= timezone.now()
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
