@@ -1,6 +1,18 @@
-"""Routes of the REST API."""
+"""Routes of the REST API; each works with and without a trailing slash, since a POST survives no redirect."""
 
 from __future__ import annotations
 
+from django.urls import re_path
+
+from cronjobs.api.probes import LiveView, ReadyView
+from cronjobs.api.views import ExecuteView, ExecutionView, StatusView
+
 app_name = "cronjobs"
-urlpatterns: list[object] = []
+urlpatterns = [
+    re_path(r"^status/?\Z", StatusView.as_view(), name="status"),
+    # Anything may stand where the name does: what is no name is answered like every unknown job.
+    re_path(r"^execute/(?P<name>(?s:.*?))/?\Z", ExecuteView.as_view(), name="execute"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
+    re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
+    re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
+]

@@ -1,0 +1,72 @@
+"""What is said about an execution: in the answer to ``POST execute``, and when it is asked for by number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from cronjobs.api.errors import ErrorCode
+from cronjobs.manager.status import rfc3339
+from cronjobs.models import JobExecution
+from cronjobs.states import FINAL, ExecutionStatus
+
+# Of what an execution came to, if not to success.
+CODES: Mapping[str, ErrorCode] = {
+    ExecutionStatus.FAILED: ErrorCode.JOB_FAILED,
+    ExecutionStatus.TIMED_OUT: ErrorCode.JOB_FAILED,
+    ExecutionStatus.CANCELLED: ErrorCode.JOB_CANCELLED,
+    ExecutionStatus.LOST: ErrorCode.JOB_LOST,
+    ExecutionStatus.SKIPPED: ErrorCode.JOB_SKIPPED,
+    ExecutionStatus.MISSED: ErrorCode.JOB_MISSED,
+}
+
+_ERROR_MAX_LENGTH = 500
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+
+
+def execution_document(execution: JobExecution) -> dict[str, Any]:
+    """Return an execution as JSON data.
+
+    ``success`` is false only for one that has ended otherwise than by succeeding; ``result``
+    is null until it has ended.
+    """
+    is_final = execution.status in FINAL
+    code = CODES.get(execution.status)
+    return {
+        "success": code is None,
+        **({} if code is None else {"error": _error(execution), "code": code}),
+        "jobName": execution.job_name,
+        "executionId": execution.pk,
+        "status": execution.status,
+        "attempt": execution.attempt,
+        "maxAttempts": execution.max_attempts,
+        "durationMs": execution.duration_ms,
+        "result": _result(execution) if is_final else None,
+        "timestamp": rfc3339(timezone.now()),
+    }
+
+
+def _result(execution: JobExecution) -> dict[str, Any]:
+    """Return the job's result with ``success`` and ``timestamp``, unless the job gave these itself."""
+    is_success = execution.status == ExecutionStatus.SUCCEEDED
+    document = {"success": is_success, "timestamp": rfc3339(execution.finished_at or timezone.now())}
+    if not is_success:
+        document["error"] = _error(execution)
+    if isinstance(execution.result, dict):
+        document |= execution.result
+    elif is_success or execution.result is not None:
+        document["value"] = execution.result
+    # A job may call a run that went well a failure, but not the other way round.
+    document["success"] = document["success"] if is_success else False
+    return document
+
+
+def _error(execution: JobExecution) -> str:
+    """Return what went wrong in one line, without the passwords that addresses in it may hold."""
+    lines = execution.error_message.strip().splitlines()
+    said = ": ".join(filter(None, [execution.error_type, *lines[:1]])) or execution.reason
+    text = _CREDENTIALS.sub("***@", said or f"The execution is {execution.status}.")
+    return text if len(text) <= _ERROR_MAX_LENGTH else f"{text[:_ERROR_MAX_LENGTH]}…"

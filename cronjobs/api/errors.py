@@ -1,0 +1,179 @@
+"""How errors are answered: one shape, stable codes, and never a traceback, SQL or a secret.
+
+``{"success": false, "error": <sentence>, "code": <code>, "timestamp": <RFC 3339, UTC>}``, and
+``errors`` by field where fields are to blame.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.utils import timezone
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.manager.status import rfc3339
+from cronjobs.storable import storable_json
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorCode(StrEnum):
+    """What a program may rely on. Codes are added, never changed."""
+
+    # 400: the body is not JSON, not an object, or holds a key that is not known.
+    INVALID_BODY = "invalid_body"
+    # 400: the job does not take these parameters; `errors` says why, by parameter.
+    INVALID_PARAMETERS = "invalid_parameters"
+    # 401: no credentials came with the request.
+    NOT_AUTHENTICATED = "not_authenticated"
+    # 401: the credentials are not valid, or their user is not active.
+    AUTHENTICATION_FAILED = "authentication_failed"
+    # 403: the user may not do this; or a session came without its CSRF token.
+    PERMISSION_DENIED = "permission_denied"
+    # 404: there is no job of this name.
+    JOB_NOT_FOUND = "job_not_found"
+    # 404: there is no execution of this number.
+    EXECUTION_NOT_FOUND = "execution_not_found"
+    # 405: the address does not know this method.
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    # 409: the job cannot run until somebody mends it.
+    JOB_BROKEN = "job_broken"
+    # 413: the body is larger than the site accepts.
+    BODY_TOO_LARGE = "body_too_large"
+    # 429: too many requests; Retry-After says when to come back.
+    THROTTLED = "throttled"
+    # 500: a fault of the server; its log says which.
+    INTERNAL_ERROR = "internal_error"
+    # 503: the SQL database does not answer.
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    # 503: the probe `ready` says no.
+    NOT_READY = "not_ready"
+
+    # The request was served, with 200; the execution it was about did not succeed.
+    # All attempts failed, or the last one took too long.
+    JOB_FAILED = "job_failed"
+    # It was deliberately not performed; `error` is the reason.
+    JOB_SKIPPED = "job_skipped"
+    # It was called off.
+    JOB_CANCELLED = "job_cancelled"
+    # Its worker vanished; whether the work was done is not known.
+    JOB_LOST = "job_lost"
+    # Nobody was there to perform it in time.
+    JOB_MISSED = "job_missed"
+
+
+HTTP_STATUS: Mapping[ErrorCode, int] = {
+    ErrorCode.INVALID_BODY: 400,
+    ErrorCode.INVALID_PARAMETERS: 400,
+    ErrorCode.NOT_AUTHENTICATED: 401,
+    ErrorCode.AUTHENTICATION_FAILED: 401,
+    ErrorCode.PERMISSION_DENIED: 403,
+    ErrorCode.JOB_NOT_FOUND: 404,
+    ErrorCode.EXECUTION_NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.JOB_BROKEN: 409,
+    ErrorCode.BODY_TOO_LARGE: 413,
+    ErrorCode.THROTTLED: 429,
+    ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.DATABASE_UNAVAILABLE: 503,
+    ErrorCode.NOT_READY: 503,
+    ErrorCode.JOB_FAILED: 200,
+    ErrorCode.JOB_SKIPPED: 200,
+    ErrorCode.JOB_CANCELLED: 200,
+    ErrorCode.JOB_LOST: 200,
+    ErrorCode.JOB_MISSED: 200,
+}
+
+
+class InvalidBody(CronJobsError, ValueError):
+    """The body of a request cannot be understood; ``errors`` maps a key to its messages."""
+
+    def __init__(self, message: str, errors: Mapping[str, list[str]] | None = None) -> None:
+        self.errors = dict(errors or {})
+        super().__init__(message)
+
+
+class JobBroken(CronJobsError):
+    """The job cannot run as it stands."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"Job {name!r} is broken: {reason}")
+
+
+class ExecutionNotFound(CronJobsError, LookupError):
+    """There is no execution of the given number."""
+
+    def __init__(self, execution_id: int) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"There is no execution {execution_id}.")
+
+
+def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Answer `error`, whatever it is; REST framework calls this for every exception in a view."""
+    code, sentence = _explain(error)
+    if code == ErrorCode.INTERNAL_ERROR:
+        logger.error("%s failed.", type(context.get("view")).__name__, exc_info=error)
+    elif code == ErrorCode.DATABASE_UNAVAILABLE:
+        logger.error("The database is not available: %s", str(error).strip())
+    return Response(
+        error_document(code, sentence, errors=getattr(error, "errors", None)),
+        status=HTTP_STATUS[code],
+        headers=_headers(error),
+    )
+
+
+def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the body of an error; text that came from the caller may hold anything."""
+    details = {"errors": storable_json(errors)} if errors else {}
+    now = rfc3339(timezone.now())
+    return {"success": False, "error": storable_json(sentence), "code": code, **details, "timestamp": now}
+
+
+# First match wins. What has no sentence here says it itself.
+_EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
+    (InvalidBody, ErrorCode.INVALID_BODY, ""),
+    (InvalidParameters, ErrorCode.INVALID_PARAMETERS, ""),
+    (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
+    (ExecutionNotFound, ErrorCode.EXECUTION_NOT_FOUND, ""),
+    (JobBroken, ErrorCode.JOB_BROKEN, ""),
+    (exceptions.NotAuthenticated, ErrorCode.NOT_AUTHENTICATED, ""),
+    (exceptions.AuthenticationFailed, ErrorCode.AUTHENTICATION_FAILED, ""),
+    (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),
+    (DjangoPermissionDenied, ErrorCode.PERMISSION_DENIED, "You do not have permission to perform this action."),
+    (exceptions.MethodNotAllowed, ErrorCode.METHOD_NOT_ALLOWED, ""),
+    (exceptions.Throttled, ErrorCode.THROTTLED, ""),
+    (RequestDataTooBig, ErrorCode.BODY_TOO_LARGE, "The body is larger than this site accepts."),
+    (SuspiciousOperation, ErrorCode.INVALID_BODY, "The body cannot be read."),
+    (BadRequest, ErrorCode.INVALID_BODY, "The body cannot be read."),
+    (MultiPartParserError, ErrorCode.INVALID_BODY, "The body cannot be read."),
+    (UnreadablePostError, ErrorCode.INVALID_BODY, "The body cannot be read."),
+    (OperationalError, ErrorCode.DATABASE_UNAVAILABLE, "The database is not available now."),
+    (InterfaceError, ErrorCode.DATABASE_UNAVAILABLE, "The database is not available now."),
+)
+
+
+def _explain(error: Exception) -> tuple[ErrorCode, str]:
+    for kind, code, sentence in _EXPLANATIONS:
+        if isinstance(error, kind):
+            return code, sentence or str(error)
+    return ErrorCode.INTERNAL_ERROR, "Something went wrong on the server; its log says what."
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = f"{wait:.0f}"
+    return headers

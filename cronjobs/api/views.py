@@ -1,0 +1,117 @@
+"""The addresses of the API; each view names the permission it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.db import connections, transaction
+from django.urls import reverse
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from cronjobs import permissions
+from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
+from cronjobs.api.answers import execution_document
+from cronjobs.api.errors import ExecutionNotFound, JobBroken, handle_error
+from cronjobs.api.orders import Order, read_order
+from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
+from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
+from cronjobs.exceptions import JobNotFound
+from cronjobs.manager import cron_manager
+from cronjobs.manager.status import broken_reason
+from cronjobs.models import Job, JobExecution, Trigger
+from cronjobs.registry import is_valid_name
+
+
+class CronView(APIView):
+    """What every view has in common, fixed here so that no setting of the project opens or breaks it."""
+
+    renderer_classes = (StrictJSONRenderer,)
+    parser_classes = (Unparsed,)
+    content_negotiation_class = JSONOnly
+    authentication_classes: Sequence[type[BaseAuthentication]] = AUTHENTICATION
+    permission_classes: Sequence[type[BasePermission]] = (HasAnyPermission,)
+    versioning_class = None
+    http_method_names = ("get", "head", "post")
+
+    # Any of them lets a user in.
+    permissions: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # ATOMIC_REQUESTS would hide the row that a node is to perform until the answer is sent.
+        view = super().as_view(**initkwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        return handle_error
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+
+class StatusView(CronView):
+    """``GET status``: what every job and every node is doing."""
+
+    permissions = (permissions.VIEW_JOBS,)
+
+    def get(self, request: Request) -> Response:
+        return Response(cron_manager.get_status())
+
+
+class ExecuteView(CronView):
+    """``POST execute/<name>``: run a job now, and wait for its result."""
+
+    permissions = (permissions.RUN_JOBS,)
+
+    def post(self, request: Request, name: str) -> Response:
+        job = _find_runnable(name)
+        order = read_order(request)
+        execution, note = _carry_out(job, order, requested_by=request.user.get_username())
+        if execution.is_final:
+            return Response(_document(request, execution))
+        document = {**_document(request, execution), "note": note}
+        return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
+
+
+class ExecutionView(CronView):
+    """``GET executions/<number>``: where an execution stands, and its result."""
+
+    permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
+
+    def get(self, request: Request, pk: int) -> Response:
+        execution = JobExecution.objects.filter(pk=pk).first()
+        if execution is None:
+            raise ExecutionNotFound(pk)
+        return Response(_document(request, execution))
+
+
+def _find_runnable(name: str) -> Job:
+    # Nothing else can be a name, and a database may refuse to look for it.
+    if not is_valid_name(name):
+        raise JobNotFound(name)
+    job = Job.objects.named(name)
+    if reason := broken_reason(job):
+        raise JobBroken(name, reason)
+    return job
+
+
+def _carry_out(job: Job, order: Order, *, requested_by: str) -> tuple[JobExecution, str]:
+    execution = JobExecution.objects.request(
+        job.name, params=order.params, trigger=Trigger.API, requested_by=requested_by
+    )
+    return bring_to_end(execution) if order.wait else (execution, NOT_ASKED_TO_WAIT)
+
+
+def _document(request: Request, execution: JobExecution) -> dict[str, Any]:
+    match = request.resolver_match
+    url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
+    return {**execution_document(execution), "url": url}

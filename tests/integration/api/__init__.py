@@ -1,0 +1,3 @@
+"""Tests of the REST API, as its clients see it."""
+
+from __future__ import annotations

@@ -1,0 +1,55 @@
+"""Callers, and jobs of a test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cronjobs import RetryPolicy, job
+from cronjobs.models import Job
+from cronjobs.registry import registry
+from cronjobs.scheduler.node import NodeProcess
+from tests.integration.api.callers import Caller, grant
+
+OWN_JOB = "of-the-test"
+
+
+@pytest.fixture
+def viewer(django_user_model: Any) -> Caller:
+    """Somebody who may look at jobs."""
+    user = django_user_model.objects.create_user("vera")
+    grant(user, "view_job")
+    return Caller(user)
+
+
+@pytest.fixture
+def operator(django_user_model: Any) -> Caller:
+    """Somebody who may run jobs."""
+    user = django_user_model.objects.create_user("olive")
+    grant(user, "run_job")
+    return Caller(user)
+
+
+@pytest.fixture
+def define(db: None) -> Iterator[Callable[..., str]]:
+    """Make a job of a function for one test, and return its name."""
+
+    def make(func: Callable[..., Any], **options: Any) -> str:
+        policy = RetryPolicy(max_attempts=1)
+        Job.objects.ensure([job(OWN_JOB, **{"retry": policy, **options})(func)])
+        return OWN_JOB
+
+    yield make
+    registry.remove(OWN_JOB)
+
+
+@pytest.fixture
+def node(transactional_db: None) -> Iterator[NodeProcess]:
+    """A node at work in this process."""
+    process = NodeProcess(workers=4)
+    process.start()
+    yield process
+    process.stop(grace=timedelta(seconds=10))

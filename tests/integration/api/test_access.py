@@ -1,0 +1,287 @@
+"""Who may do what through the API, and what everybody else is told."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+from django import forms
+from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError, connection
+from django.http import UnreadablePostError
+from django.test import Client
+from rest_framework.exceptions import Throttled
+from rest_framework.renderers import JSONRenderer
+
+from cronjobs.api.answers import CODES
+from cronjobs.api.errors import HTTP_STATUS, ErrorCode, handle_error
+from cronjobs.api.probes import ProbeView
+from cronjobs.api.rendering import StrictJSONRenderer
+from cronjobs.api.urls import urlpatterns
+from cronjobs.models import JobExecution, Node
+from cronjobs.states import FINAL, ExecutionStatus
+from tests.integration.api.callers import Caller, assert_error, document, grant
+
+pytestmark = pytest.mark.django_db
+
+CODE_OF = {401: "not_authenticated", 403: "permission_denied", 405: "method_not_allowed"}
+
+# Rows: who asks. Columns: what for, and the status of the answer.
+ENDPOINTS = ("GET status", "POST execute/noop", "GET execute/noop", "GET executions/1", "GET live", "GET ready")
+TABLE = {
+    "anonymous": (401, 401, 401, 401, 200, 200),
+    "plain": (403, 403, 403, 403, 200, 200),
+    "staff": (403, 403, 403, 403, 200, 200),
+    "view_job": (200, 403, 403, 403, 200, 200),
+    "view_jobexecution": (403, 403, 403, 404, 200, 200),
+    "run_job": (403, 200, 405, 404, 200, 200),
+    "change_job": (403, 403, 403, 403, 200, 200),
+    "superuser": (200, 200, 405, 404, 200, 200),
+    "inactive": (401, 401, 401, 401, 200, 200),
+}
+PERMISSIONS = ("view_job", "view_jobexecution", "run_job", "change_job")
+
+
+def make_caller(kind, users):
+    if kind == "anonymous":
+        return Caller()
+    user = users.create_user("somebody", password="secret", is_staff=kind == "staff", is_superuser=kind == "superuser")
+    if kind in PERMISSIONS:
+        grant(user, kind)
+    if kind == "inactive":
+        grant(user, *PERMISSIONS)
+        user.is_superuser, user.is_active = True, False
+        user.save()
+    return Caller(user)
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint", "status"),
+    [
+        pytest.param(kind, endpoint, status, id=f"{kind}-{endpoint}")
+        for kind, row in TABLE.items()
+        for endpoint, status in zip(ENDPOINTS, row, strict=True)
+    ],
+)
+def test_the_authorisation_table(django_user_model, kind, endpoint, status):
+    caller = make_caller(kind, django_user_model.objects)
+    method, path = endpoint.split()
+
+    answer = getattr(caller, method.lower())(f"/cron/{path}")
+
+    assert answer.status_code == status
+    if status >= 400:
+        code = "authentication_failed" if kind == "inactive" else CODE_OF.get(status, "execution_not_found")
+        assert_error(answer, status, code)
+    assert JobExecution.objects.count() == (endpoint == "POST execute/noop" and status == 200)
+
+
+def test_a_permission_may_come_from_a_group(django_user_model):
+    user, group = django_user_model.objects.create_user("vera"), Group.objects.create(name="viewers")
+    group.permissions.add(Permission.objects.get(codename="view_job"))
+    user.groups.add(group)
+
+    assert Caller(user).get("/cron/status").status_code == 200
+
+
+def test_anonymous_callers_are_told_how_to_authenticate():
+    assert Caller().get("/cron/status")["WWW-Authenticate"] == "Token"
+
+
+@pytest.mark.parametrize("header", ["Token wrong", "Token", "Token a b", "Token \xe4", "Bearer x", "Basic eDp5"])
+def test_other_credentials_let_nobody_in(header):
+    answer = Client().get("/cron/status", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert document(answer)["code"] in {"authentication_failed", "not_authenticated"}
+
+
+@pytest.fixture
+def browser(django_user_model):
+    """A client with a session, as strict about CSRF as a server is."""
+    user = django_user_model.objects.create_user("olive", password="secret")
+    grant(user, "view_job", "run_job")
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    return client
+
+
+def test_a_session_reads_without_and_runs_only_with_a_csrf_token(browser):
+    assert browser.get("/cron/status").status_code == 200
+
+    assert_error(browser.post("/cron/execute/noop"), 403, "permission_denied")
+    assert not JobExecution.objects.exists()
+
+    browser.cookies["csrftoken"] = token = "a" * 32
+    answer = browser.post("/cron/execute/noop", {}, content_type="application/json", headers={"X-CSRFToken": token})
+    assert answer.status_code == 200
+    assert JobExecution.objects.get().requested_by == "olive"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        pytest.param({"csrfmiddlewaretoken": "a" * 32, "wait": "true"}, None, id="multipart"),
+        pytest.param(f"csrfmiddlewaretoken={'a' * 32}&wait=true", "application/x-www-form-urlencoded", id="form"),
+        pytest.param(b"--x\r\nnonsense", "multipart/form-data; boundary=" + "x" * 300, id="broken-multipart"),
+    ],
+)
+def test_a_form_from_a_page_runs_nothing(browser, body, content_type):
+    browser.cookies["csrftoken"] = "a" * 32
+    kind = {} if content_type is None else {"content_type": content_type}
+
+    answer = browser.post("/cron/execute/noop", body, headers={"X-CSRFToken": "a" * 32}, **kind)
+
+    assert_error(answer, 400, "invalid_body")
+    assert not JobExecution.objects.exists()
+
+
+def test_a_form_that_a_middleware_has_read_runs_nothing(operator, settings):
+    settings.MIDDLEWARE = [f"{__name__}.reading_forms", *settings.MIDDLEWARE]
+
+    answer = operator._client.post("/cron/execute/noop", {"wait": "true"}, headers=operator._headers)
+
+    assert_error(answer, 400, "invalid_body")
+    assert not JobExecution.objects.exists()
+
+
+def reading_forms(get_response):
+    """A middleware that looks into every form."""
+
+    def middleware(request):
+        request.POST.get("anything")
+        return get_response(request)
+
+    return middleware
+
+
+def test_a_session_of_a_deactivated_user_lets_nobody_in(browser, django_user_model):
+    django_user_model.objects.update(is_active=False)
+
+    assert_error(browser.get("/cron/status"), 401, "not_authenticated")
+
+
+def test_a_body_without_a_length_runs_nothing(operator):
+    answer = operator._client.post(
+        "/cron/execute/noop",
+        headers={**operator._headers, "Transfer-Encoding": "chunked"},
+    )
+
+    assert_error(answer, 400, "invalid_body")
+    assert not JobExecution.objects.exists()
+
+
+def test_every_address_but_the_probes_is_closed():
+    views = {each.name: each.callback.cls for each in urlpatterns}
+
+    opened = {name for name, view in views.items() if issubclass(view, ProbeView)}
+    assert opened == {"live", "ready"}
+    for name in views.keys() - opened:
+        assert views[name].permissions, name
+        assert views[name].permission_classes, name
+
+
+def test_methods_that_no_address_knows_are_refused(operator):
+    for method in ("put", "patch", "delete", "options"):
+        answer = getattr(operator._client, method)("/cron/execute/noop", headers=operator._headers)
+        assert_error(answer, 405, "method_not_allowed")
+    assert not JobExecution.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/cron/live", "/cron/live/", "/cron/ready", "/cron/ready/"])
+def test_probes_say_yes_and_nothing_else(path):
+    found = document(Client().get(path, headers={"Authorization": "Token wrong"}))
+
+    assert found.keys() == {"success", "timestamp"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_without_the_tables():
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(Node, "cronjobs_node", "cronjobs_elsewhere")
+    try:
+        answer = Client().get("/cron/ready")
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(Node, "cronjobs_elsewhere", "cronjobs_node")
+
+    assert assert_error(answer, 503, "not_ready")["error"] == "Not ready."
+
+
+@pytest.fixture
+def no_database(monkeypatch):
+    """Make connecting to the database impossible for one test, after which it is as it was."""
+
+    def cut():
+        connection.close()
+        monkeypatch.setitem(connection.settings_dict, "NAME", "/nonexistent/database")
+
+    yield cut
+    monkeypatch.undo()
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_database_the_process_lives_and_is_not_ready(operator, no_database):
+    no_database()
+
+    assert Client().get("/cron/live").status_code == 200
+    assert_error(Client().get("/cron/ready"), 503, "not_ready")
+    assert_error(operator.get("/cron/status"), 503, "database_unavailable")
+    assert_error(operator.post("/cron/execute/noop"), 503, "database_unavailable")
+
+
+def test_a_fault_of_the_server_is_logged_and_not_told(operator, define, caplog):
+    class Treacherous(forms.Form):
+        def clean(self):
+            raise RuntimeError("password=hunter2")
+
+    name = define(lambda context: None, params_form=Treacherous)
+
+    with caplog.at_level(logging.ERROR, logger="cronjobs.api"):
+        answer = operator.post(f"/cron/execute/{name}")
+
+    assert_error(answer, 500, "internal_error")
+    assert "hunter2" not in answer.content.decode()
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        pytest.param(DjangoPermissionDenied("secret"), 403, "permission_denied", id="permission"),
+        pytest.param(SuspiciousOperation("secret"), 400, "invalid_body", id="suspicious"),
+        pytest.param(UnreadablePostError("secret"), 400, "invalid_body", id="unreadable"),
+        pytest.param(OperationalError("secret"), 503, "database_unavailable", id="database"),
+        pytest.param(ZeroDivisionError("secret"), 500, "internal_error", id="anything"),
+    ],
+)
+def test_what_an_error_says_inside_is_not_told(error, status, code):
+    answer = handle_error(error, {})
+
+    assert (answer.status_code, answer.data["code"]) == (status, code)
+    assert "secret" not in answer.data["error"]
+
+
+def test_throttled_callers_are_told_when_to_come_back():
+    answer = handle_error(Throttled(wait=7), {})
+
+    assert (answer.status_code, answer.data["code"], answer["Retry-After"]) == (429, "throttled", "7")
+
+
+def test_every_code_has_a_status_and_a_name_of_its_own():
+    assert set(HTTP_STATUS) == set(ErrorCode)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", each) for each in ErrorCode)
+
+
+def test_every_ending_but_success_has_a_code():
+    assert set(CODES) == FINAL - {ExecutionStatus.SUCCEEDED}
+
+
+@pytest.mark.parametrize("value", [float("nan"), "\ud800", {"a": {1, 2}}])
+def test_the_renderer_says_everything_in_strict_json(value):
+    assert issubclass(StrictJSONRenderer, JSONRenderer)
+    assert b"NaN" not in StrictJSONRenderer().render({"value": value}).replace(b'"NaN"', b"")
