@@ -65,7 +65,7 @@ class Dispatcher(threading.Thread):
     def claim_once(self) -> int:
         """Claim as many due executions as there are free workers, start them, and return how many."""
         free = self._executor.free()
-        if free <= 0:
+        if free <= 0 or get_settings().paused:
             return 0
         claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues)
         for execution, job in claimed:

@@ -79,3 +79,9 @@ def talks(context: JobContext, *, seconds: float) -> None:
     """Say something and then take some time."""
     context.log.start("Beginning")
     time.sleep(seconds)
+
+
+@job("naps")
+def naps(context: JobContext, *, seconds: float) -> None:
+    """Take some time and say nothing."""
+    time.sleep(seconds)

@@ -1,0 +1,55 @@
+"""The parts of the documentation that follow from the code; run as a module, it writes them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+_TABLE = re.compile(r"(?<=<!-- settings: begin -->\n).*?(?=<!-- settings: end -->)", re.DOTALL)
+
+
+def with_settings_table(text: str) -> str:
+    """Return the README with its table of settings as the code has them."""
+    return _TABLE.sub(lambda _: settings_table(), text)
+
+
+def settings_table() -> str:
+    """Return every key of CRONJOBS with its default and its meaning, as a Markdown table."""
+    from cronjobs.conf import Settings
+
+    rows = [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in _rows(Settings)]
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _rows(parsed: type, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for each in fields(parsed):
+        default = _default_of(each)
+        if is_dataclass(default):
+            yield from _rows(type(default), f"{each.name.upper()}.")
+        else:
+            yield f"{prefix}{each.name.upper()}", _shown(default), each.metadata["meaning"]
+
+
+def _default_of(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f"{value.days} days" if value >= timedelta(days=1) else f"{value.total_seconds():g} s"
+    if isinstance(value, Mapping):
+        return "<br>".join(f"`{name}`: `{schedule}`" for name, schedule in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(f"`{each}`" for each in value) or "none"
+    return f"`{value!r}`".replace("'", '"')
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    README.write_text(with_settings_table(README.read_text(encoding="utf-8")), encoding="utf-8")

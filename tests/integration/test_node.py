@@ -1,0 +1,160 @@
+"""A node in this process, and what its threads do when the database misbehaves."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.scheduler.node import NodeProcess
+from tests.servers import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def start_node(transactional_db):
+    Job.objects.update(schedule="")
+    started = []
+
+    def start(**options):
+        node = NodeProcess(**options)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start
+    for node in started:
+        node.stop(grace=timedelta(seconds=10))
+
+
+def statuses():
+    return set(JobExecution.objects.values_list("status", flat=True))
+
+
+def test_a_burst_larger_than_the_pool_is_performed_in_full(start_node):
+    for _ in range(200):
+        JobExecution.objects.request("noop")
+
+    start_node(workers=4)
+
+    wait_for(lambda: statuses() == {"succeeded"})
+    assert JobExecution.objects.count() == 200
+
+
+def test_jobs_that_must_wait_for_a_worker_are_not_missed(start_node, make_job):
+    node = start_node(workers=2)
+    for number in range(8):
+        make_job("naps", name=f"nap-{number}", schedule="* * * * * *", params={"seconds": 0.3})
+    wait_for(lambda: JobExecution.objects.values("job").distinct().count() == 8)
+    Job.objects.update(schedule="")
+
+    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+
+    assert statuses() <= {"succeeded", "skipped"}
+    assert node.failure is None
+
+
+def test_a_pausing_setting_claims_nothing(settings):
+    settings.CRONJOBS = {"PAUSED": True}
+    execution = JobExecution.objects.request("noop")
+    node = NodeProcess()
+
+    assert node.run_once() == 0
+    node.stop(grace=timedelta(0))
+
+    execution.refresh_from_db()
+    assert execution.status == "queued"
+
+
+def test_a_job_deleted_while_it_runs_keeps_its_history(start_node, make_job):
+    job = make_job("naps", params={"seconds": 0.5})
+    execution = JobExecution.objects.request("naps")
+    start_node()
+    wait_for(lambda: JobExecution.objects.running().exists())
+
+    job.delete()
+    wait_for(lambda: not JobExecution.objects.open().exists())
+
+    execution.refresh_from_db()
+    assert (execution.status, execution.job_name) == ("succeeded", "naps")
+
+
+def test_a_result_that_the_database_refuses_does_not_take_others_with_it(start_node, make_job):
+    make_job("succeeds", overlap="allow")
+    # No value of ours is refused any more, so the database is told to refuse one.
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(refuse_poison(connection.vendor))
+    try:
+        node = start_node()
+        refused = JobExecution.objects.request("succeeds", params={"value": "poison"})
+        others = [JobExecution.objects.request("succeeds", params={"value": n}) for n in range(5)]
+        wait_for(lambda: not JobExecution.objects.open().exists())
+    finally:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(accept_poison(connection.vendor))
+
+    refused.refresh_from_db()
+    assert (refused.status, refused.result) == ("succeeded", None)
+    assert "could not be stored" in refused.reason
+    assert {JobExecution.objects.get(pk=each.pk).result["value"] for each in others} == set(range(5))
+    assert node.failure is None
+
+
+def test_the_node_tells_about_itself(start_node):
+    node = start_node(workers=3)
+
+    row = wait_for(lambda: Node.objects.filter(name=node.name, last_tick_at__isnull=False).first())
+
+    assert row.workers == 3
+    assert row.rss_bytes > 10_000_000
+    assert abs(row.clock_skew_ms) < 2_000
+    assert Node.objects.alive().get() == row
+
+
+@pytest.mark.sqlite_only
+def test_endings_wait_while_another_program_holds_the_database(start_node):
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite locks the whole database")
+    node = start_node()
+    for _ in range(4):
+        JobExecution.objects.request("noop")
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            held.set()
+            release.wait(3)
+            other.execute("ROLLBACK")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    holder.join()
+
+    wait_for(lambda: statuses() == {"succeeded"})
+    assert node.failure is None
+
+
+TABLE = "cronjobs_jobexecution"
+
+
+def refuse_poison(vendor):
+    if vendor == "postgresql":
+        return f"ALTER TABLE {TABLE} ADD CONSTRAINT poison CHECK (result IS NULL OR result::text NOT LIKE '%poison%')"
+    if vendor == "mysql":
+        return f"ALTER TABLE {TABLE} ADD CONSTRAINT poison CHECK (result IS NULL OR result NOT LIKE '%poison%')"
+    return (
+        f"CREATE TRIGGER poison BEFORE UPDATE ON {TABLE} WHEN NEW.result LIKE '%poison%' "
+        "BEGIN SELECT RAISE(ABORT, 'poison'); END"
+    )
+
+
+def accept_poison(vendor):
+    return "DROP TRIGGER poison" if vendor == "sqlite" else f"ALTER TABLE {TABLE} DROP CONSTRAINT poison"

@@ -1,0 +1,34 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cronjobs.registry import Registry
+from tests.documentation import README, with_settings_table
+
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_settings_table_is_up_to_date():
+    assert with_settings_table(TEXT) == TEXT, "Run: .venv/bin/python -m tests.documentation"
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"]\(((?!http)[^)#]+)", TEXT))))
+def test_what_the_readme_points_to_exists(name):
+    assert (README.parent / name).exists()
+
+
+def test_the_example_job_in_the_readme_is_one(monkeypatch):
+    fresh = Registry()
+    monkeypatch.setattr("cronjobs.registry.registry", fresh)
+    (example,) = (block for block in BLOCKS if "@job(" in block)
+
+    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own example
+
+    assert fresh.problems == []
+    assert fresh["send-digest"].schedule.describe()
+    assert fresh["send-digest"].clean({"days": 2}) == {"days": 2}
