@@ -33,6 +33,7 @@ exit codes:
   0  everything is there now
   1  something was not loaded: a broken line, an unreadable file, or MongoDB cannot be used
   2  the arguments are wrong
+  130  interrupted; what was loaded stays
 """
 
 
@@ -67,6 +68,8 @@ class Command(BaseCommand):
             shift = _shift(exports) if shift_to_now else timedelta(0)
             try:
                 self._load(targets, shift, counts)
+            except KeyboardInterrupt as error:
+                raise CommandError("Interrupted. What was loaded stays.", returncode=130) from error
             finally:
                 self.stdout.write(as_json(_summary(counts)) if json else _sentence(counts))
         if counts.broken:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp, encode
+from bson.codec_options import DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
 from django.utils import timezone as django_timezone
@@ -15,6 +16,7 @@ from cronjobs.documents import (
     LegacyQuote,
     count_conversations,
     count_stale_conversations,
+    database,
     deactivate_stale_conversations,
     missing_indexes,
 )
@@ -236,6 +238,7 @@ def test_a_date_beyond_pythons_reach_survives(mongodb):
     state.validate()
 
     assert int(state.created_at) == 8_640_000_000_000_000
+    assert database().codec_options.datetime_conversion == DatetimeConversion.DATETIME_AUTO
 
 
 def test_every_exported_document_can_be_loaded_and_saving_it_writes_nothing(mongodb):

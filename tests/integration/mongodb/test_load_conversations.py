@@ -274,11 +274,12 @@ def test_an_unreachable_server_is_named_and_the_counts_are_told(settings, write)
     assert "s3cret" not in error
 
 
-def test_progress_is_shown_on_a_terminal(mongodb, write):
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
 
+
+def test_progress_is_shown_on_a_terminal(mongodb, write):
     path = write(*(json.dumps({"_id": number}) for number in range(1200)), "broken")
     terminal = Terminal()
 
@@ -290,6 +291,22 @@ def test_progress_is_shown_on_a_terminal(mongodb, write):
     assert "%, 500 lines" in shown
     assert f"\r\x1b[K{path}, line 1201: it is not JSON" in shown
     assert shown.endswith("\r\x1b[K")
+
+
+def test_what_was_loaded_before_an_interruption_stays_and_is_told(mongodb, write):
+    class Interrupting(Terminal):
+        def write(self, text: str) -> int:
+            raise KeyboardInterrupt
+
+    path = write(*(json.dumps({"_id": number}) for number in range(1200)))
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="Interrupted") as caught:
+        call_command("load_conversations", path, stdout=out, stderr=Interrupting())
+
+    assert caught.value.returncode == 130
+    assert out.getvalue() == "500 read, 500 loaded, 0 already there, 0 broken.\n"
+    assert mongodb["conversation_states"].count_documents({}) == 500
 
 
 def test_the_first_hundred_documents_decide_and_broken_ones_do_not(mongodb, write):
