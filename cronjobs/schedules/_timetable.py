@@ -110,14 +110,13 @@ def _day_of_week(term: str) -> str:
     if term.upper() == "L":
         fields.DAY_OF_WEEK.refuse("'L' needs a day before it: '5L' is the last Friday of the month")
     if special := re.fullmatch(r"(.+)(L|#[1-5])", term.upper()):
-        return f"{fields.number_in(fields.DAY_OF_WEEK, special[1]) % 7}{special[2]}"
+        return f"{fields.number_in(fields.DAY_OF_WEEK, special[1])}{special[2]}"
     if "#" in term:
         fields.DAY_OF_WEEK.refuse(f"{term!r} is not understood; '1#2' is the second Monday, up to '1#5'")
-    numbers = fields.expand(fields.DAY_OF_WEEK, term)
-    return _numbers_or_star(term, (number % 7 for number in numbers))
+    return _numbers_or_star(term, fields.expand(fields.DAY_OF_WEEK, term))
 
 
-def _numbers_or_star(term: str, numbers: Iterable[int]) -> str:
+def _numbers_or_star(term: str, numbers: range) -> str:
     return term if term.startswith("*") else _as_list(numbers)
 
 
