@@ -135,6 +135,7 @@ def test_a_single_instant_runs_once_or_is_missed_and_never_comes_again(age, run,
 def test_nothing_is_due_after_the_end():
     policy = Policy(ends_at=MIDNIGHT)
 
+    assert first_run_time(MINUTELY, policy, now=MIDNIGHT - SECOND) == MIDNIGHT
     assert plan(MINUTELY, policy, due=MIDNIGHT, now=MIDNIGHT).next_run_time is None
     assert plan(MINUTELY, policy, due=MIDNIGHT, now=MIDNIGHT + SECOND).occurrences == on_time(MIDNIGHT)
     assert plan(MINUTELY, policy, due=MIDNIGHT + MINUTE, now=MIDNIGHT + DAY) == Plan((), None, None)

@@ -149,6 +149,16 @@ def test_inside_a_repeated_hour_the_next_due_time_is_never_in_the_past(minutes):
     assert due == (expected if now < expected else expected + 25 * HOUR)
 
 
+@pytest.mark.parametrize("seconds", range(-121, 3 * 3600, 359))
+def test_after_a_skipped_hour_what_was_made_up_for_is_not_due_again(seconds):
+    change = datetime(2026, 3, 8, 7, tzinfo=UTC)
+    schedule, now = Cron("30 2 * * *", "America/New_York"), change + timedelta(seconds=seconds)
+
+    assert schedule.next_after(now) == (change if seconds < 0 else change + 23.5 * HOUR)
+    assert schedule.count_between(now, change + 12 * HOUR) == (seconds < 0)
+    assert schedule.latest_between(now, change + 12 * HOUR) == (change if seconds < 0 else None)
+
+
 def test_a_change_knows_its_shift():
     changes = list(clock_changes(parse_time_zone("Australia/Lord_Howe"), START, datetime(2027, 1, 1, tzinfo=UTC)))
 
