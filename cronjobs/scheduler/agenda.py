@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cronjobs.database import as_utc
-from cronjobs.scheduler.ticks import job_id_of, own_rows
+from cronjobs.scheduler.clock_rows import job_id_of, own_rows
 
 
 def next_run_times() -> dict[int, datetime]:

@@ -15,8 +15,10 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
+from cronjobs.scheduler.looks import Look, look
+from cronjobs.scheduler.plans import BATCH, mend, reconcile, sync
 from cronjobs.scheduler.store import ClockStore
-from cronjobs.scheduler.ticks import BATCH, Look, look, mend, reconcile, sync, tick
+from cronjobs.scheduler.ticks import tick
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
-from cronjobs.scheduler.ticks import reconcile
+from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
 from cronjobs.states import ExecutionStatus
 

@@ -12,7 +12,7 @@ from django_apscheduler.models import DjangoJob
 from cronjobs.database import as_utc
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution, Trigger
-from cronjobs.scheduler.ticks import job_id_of, own_rows
+from cronjobs.scheduler.clock_rows import job_id_of, own_rows
 from cronjobs.scheduler.trigger import ScheduleTrigger
 
 

@@ -20,7 +20,7 @@ from cronjobs.models import JobExecution, Node
 from cronjobs.models.moves import rescue
 from cronjobs.processes import resident_bytes
 from cronjobs.scheduler.clock import Clock
-from cronjobs.scheduler.ticks import restore
+from cronjobs.scheduler.plans import restore
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,10 @@ import pytest
 from django_apscheduler.models import DjangoJob
 
 from cronjobs.models import Job, JobExecution
-from cronjobs.scheduler.ticks import clock_id, look, mend, reconcile, restore, sync, tick
+from cronjobs.scheduler.clock_rows import clock_id
+from cronjobs.scheduler.looks import look
+from cronjobs.scheduler.plans import mend, reconcile, restore, sync
+from cronjobs.scheduler.ticks import tick
 from tests.integration.conftest import NOON, rows_of
 
 pytestmark = pytest.mark.django_db

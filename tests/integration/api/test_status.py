@@ -15,7 +15,7 @@ from cronjobs.manager import cron_manager
 from cronjobs.manager.status import rfc3339
 from cronjobs.models import Job, JobExecution, Node, Trigger
 from cronjobs.models.moves import claim_one
-from cronjobs.scheduler.ticks import reconcile
+from cronjobs.scheduler.plans import reconcile
 from tests.integration.api.callers import TIME, assert_error, document
 
 pytestmark = pytest.mark.django_db

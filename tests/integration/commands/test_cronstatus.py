@@ -13,7 +13,7 @@ from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.executors.inline import run_inline
 from cronjobs.management.output import distance, from_now, in_seconds, table
 from cronjobs.models import Job, Node
-from cronjobs.scheduler.ticks import reconcile
+from cronjobs.scheduler.plans import reconcile
 from tests.commands import run_command
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,45 @@
+"""This app's rows in django-apscheduler's table: which are ours, and how they are found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django_apscheduler.models import DjangoJob
+
+from cronjobs.database import engine_alias
+from cronjobs.models import JobExecution
+from cronjobs.models.batches import update_from_values
+
+# Rows of other users of django-apscheduler, whose ids begin otherwise, are never touched.
+PREFIX = "cronjobs:"
+_AFTER_PREFIX = "cronjobs;"
+
+
+def clock_id(job_id: int) -> str:
+    """Return the primary key of a job's clock row."""
+    return f"{PREFIX}{job_id}"
+
+
+def job_id_of(clock_row_id: str) -> int | None:
+    """Return the job whose clock row has that primary key; None for what is not one of ours."""
+    number = clock_row_id.removeprefix(PREFIX)
+    return int(number) if number != clock_row_id and number.isascii() and number.isdigit() else None
+
+
+def own_rows() -> Any:
+    """Return the queryset of this app's clock rows."""
+    return DjangoJob.objects.using(engine_alias(JobExecution)).filter(id__gt=PREFIX, id__lt=_AFTER_PREFIX)
+
+
+def set_next_run_times(alias: str, next_times: dict[str, datetime | None]) -> None:
+    """Set each clock row's next run time, all of them in one statement."""
+    update_from_values(
+        DjangoJob,
+        using=alias,
+        columns=("id", "next_run_time"),
+        rows=sorted(next_times.items()),
+        match=("id",),
+        where={},
+        also={},
+    )

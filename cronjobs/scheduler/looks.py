@@ -1,0 +1,58 @@
+"""One look at the database: everything that a node's clock has to know, in one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connections
+
+from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
+from cronjobs.models import Job, JobExecution
+from cronjobs.scheduler.clock_rows import own_rows
+from cronjobs.states import ExecutionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at the database showed, all of it in one statement."""
+
+    now: datetime
+    is_stale: bool
+    is_broken: bool
+    next_due: datetime | None
+    is_claimable: bool
+    next_claim: datetime | None
+
+
+def look() -> Look:
+    """Return the database's time, whether a job was edited or is broken, and what is due or will be."""
+    alias = engine_alias(JobExecution)
+    connection = connections[alias]
+    queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
+    parts = [
+        Job.objects.using(alias).stale().order_by().values("stale")[:1],
+        Job.objects.using(alias).broken().order_by().values("stale")[:1],
+        own_rows().filter(next_run_time__isnull=False).order_by("next_run_time").values("next_run_time")[:1],
+        queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
+        queued.filter(run_after__gt=DatabaseNow()).order_by("run_after").values("run_after")[:1],
+    ]
+    compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
+    columns = ", ".join(f"({sql})" for sql, _ in compiled)
+    params = [param for _, each in compiled for param in each]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
+        now, stale, broken, due, claimable, later = cursor.fetchone()
+    return Look(
+        now=as_utc(now),
+        is_stale=stale is not None,
+        is_broken=broken is not None,
+        next_due=None if due is None else as_utc(due),
+        is_claimable=claimable is not None,
+        next_claim=None if later is None else as_utc(later),
+    )
+
+
+def _escaped(sql: str) -> str:
+    """Return literal SQL for a statement that is executed with parameters."""
+    return sql.replace("%", "%%")

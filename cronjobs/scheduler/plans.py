@@ -1,0 +1,178 @@
+"""Keeps clock rows what jobs say: plans what is new, edited, mended or lost, always from now on."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import CharField, Exists, F, Max, OuterRef, Value
+from django.db.models.functions import Cast, Coalesce, Concat
+from django_apscheduler.models import DjangoJob
+
+from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
+from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
+from cronjobs.models.batches import upsert
+from cronjobs.models.job import PLAN_COLUMNS
+from cronjobs.scheduler.clock_rows import PREFIX, clock_id, own_rows
+from cronjobs.scheduler.planner import Policy, first_run_time
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+
+
+def sync(now: datetime) -> int:
+    """Plan the jobs whose planning columns changed, from `now` on; return how many there were."""
+    alias = engine_alias(JobExecution)
+    return in_transaction(alias, lambda: _sync(alias, now))
+
+
+def mend(now: datetime) -> int:
+    """Try broken jobs again and plan those that are whole, from `now` on; return how many there were."""
+    alias = engine_alias(JobExecution)
+    tried = [_planned_from(job, now) for job in Job.objects.using(alias).broken().order_by("pk")[:BATCH]]
+    changed = [each for each in tried if each.broken_reason != each.job.broken_reason]
+    if changed:
+        in_transaction(alias, lambda: _replan(alias, changed))
+    return len(changed)
+
+
+def reconcile(now: datetime, *, rewind: bool = False) -> int:
+    """Compare every job with its clock row and mend what differs; return how many were planned anew.
+
+    Finds what no column shows: changed settings and code, clock rows that somebody deleted or
+    overwrote. `rewind` also plans again what lies beyond the next due
+    time, after the clock was set back.
+    """
+    alias = engine_alias(JobExecution)
+    changed, last = 0, 0
+    while ids := list(Job.objects.using(alias).filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        changed += in_transaction(alias, lambda ids=ids: _reconcile(alias, ids, now, rewind=rewind))  # type: ignore[misc]  # bound now
+        last = ids[-1]
+    return changed
+
+
+def restore(now: datetime) -> int:
+    """Give back their clock rows to jobs whose row somebody deleted; return how many there were.
+
+    A stock django-apscheduler store on the same database deletes what it cannot unpickle.
+    """
+    alias = engine_alias(JobExecution)
+    own = own_rows().filter(id=Concat(Value(PREFIX), Cast(OuterRef("pk"), CharField())))
+    deprived = Job.objects.using(alias).filter(~Exists(own), planned_enabled__isnull=False).order_by("pk")
+    ids = list(deprived.values_list("pk", flat=True)[:BATCH])
+    return in_transaction(alias, lambda: _reconcile(alias, ids, now, rewind=False)) if ids else 0
+
+
+def policy_of(resolved: ResolvedJob) -> Policy:
+    """Return what decides which of a job's due times are run."""
+    return Policy(misfire_grace=resolved.misfire_grace, catch_up=resolved.catch_up)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What planning one job came to: its clock row's new values, or why it is broken."""
+
+    job: Job
+    state: bytes
+    next_run_time: datetime | None
+    broken_reason: str = ""
+
+
+def _sync(alias: str, now: datetime) -> int:
+    stale = Job.objects.using(alias).stale().order_by("pk")
+    jobs = list(lock_unlocked(stale)[:BATCH])
+    _replan(alias, [_planned_from(job, now) for job in jobs])
+    return len(jobs)
+
+
+def _planned_from(job: Job, at: datetime) -> _Planned:
+    """Plan a job from a moment on: never the past."""
+    try:
+        resolved = job.resolve()
+        return _Planned(job=job, state=_fingerprint(resolved), next_run_time=_first(resolved, at))
+    except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
+        reason = str(error) or type(error).__name__
+        return _Planned(job=job, state=_state(broken=reason), next_run_time=None, broken_reason=reason)
+
+
+def _first(resolved: ResolvedJob, at: datetime) -> datetime | None:
+    if resolved.schedule is None or not resolved.is_active:
+        return None
+    start = max(at, resolved.paused_until) if resolved.paused_until else at
+    return first_run_time(resolved.schedule, policy_of(resolved), now=start)
+
+
+def _fingerprint(resolved: ResolvedJob) -> bytes:
+    until = resolved.paused_until
+    return _state(
+        schedule=str(resolved.schedule or ""),
+        timeZone=resolved.time_zone,
+        active=resolved.is_active,
+        pausedUntil=until.isoformat() if until else None,
+    )
+
+
+def _state(**facts: Any) -> bytes:
+    """Return what a clock row keeps beside the time: a JSON document, never a pickle."""
+    return json.dumps({"cronjobs": 1, **facts}, sort_keys=True).encode()
+
+
+def _replan(alias: str, planned: Sequence[_Planned]) -> None:
+    if not planned:
+        return
+    rows = [
+        DjangoJob(id=clock_id(each.job.pk), next_run_time=each.next_run_time, job_state=each.state) for each in planned
+    ]
+    clock_rows = DjangoJob.objects.using(alias)
+    upsert(clock_rows, rows, unique_fields=["id"], update_fields=["next_run_time", "job_state"])
+    ids = [each.job.pk for each in planned]
+    copies = {f"planned_{column}": F(column) for column in PLAN_COLUMNS}
+    Job.objects.using(alias).filter(pk__in=ids).update(**copies)
+    _set_broken_reasons(alias, planned)
+
+
+def _set_broken_reasons(alias: str, planned: Iterable[_Planned]) -> None:
+    for each in planned:
+        if each.broken_reason != each.job.broken_reason:
+            Job.objects.using(alias).filter(pk=each.job.pk).update(broken_reason=each.broken_reason)
+            if each.broken_reason:
+                logger.error("Job %s is broken: %s", each.job.name, each.broken_reason, extra={"job": each.job.name})
+            else:
+                logger.info("Job %s is mended.", each.job.name, extra={"job": each.job.name})
+
+
+def _reconcile(alias: str, ids: Sequence[int], now: datetime, *, rewind: bool) -> int:
+    jobs = list(Job.objects.using(alias).filter(pk__in=ids).order_by("pk").select_for_update())
+    rows = own_rows().filter(id__in=[clock_id(pk) for pk in ids]).in_bulk()
+    lost = [job.pk for job in jobs if clock_id(job.pk) not in rows and job.planned_enabled is not None]
+    decided = _newest_decided(alias, lost)
+    changed = []
+    for job in jobs:
+        row = rows.get(clock_id(job.pk))
+        planned = _planned_from(job, decided.get(job.pk, now))
+        if row is None or bytes(row.job_state) != planned.state or (rewind and _is_beyond(row, planned)):
+            changed.append(planned)
+    _replan(alias, changed)
+    return len(changed)
+
+
+def _is_beyond(row: Any, planned: _Planned) -> bool:
+    if row.next_run_time is None or planned.next_run_time is None:
+        return False
+    return as_utc(row.next_run_time) > planned.next_run_time
+
+
+def _newest_decided(alias: str, job_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return the newest due time that is already history, for jobs that lost their clock row."""
+    if not job_ids:
+        return {}
+    history = JobExecution.objects.using(alias).filter(
+        job_id__in=job_ids, trigger__in=(Trigger.SCHEDULE, Trigger.CATCH_UP)
+    )
+    newest = history.order_by().values_list("job_id").annotate(newest=Max(Coalesce("missed_until", "scheduled_for")))
+    return {pk: as_utc(at) for pk, at in newest}
