@@ -21,6 +21,8 @@ from project.processes import ProcessFailed
 def main() -> int:
     """Run the demo, or its check, and return the exit code."""
     options = _options()
+    # A shell that starts us in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
