@@ -12,6 +12,7 @@ urlpatterns = [
     re_path(r"^status/?\Z", StatusView.as_view(), name="status"),
     # Anything may stand where the name does: what is no name is answered like every unknown job.
     re_path(r"^execute/(?P<name>(?s:.*?))/?\Z", ExecuteView.as_view(), name="execute"),
+    re_path(r"^execute\Z", ExecuteView.as_view(), {"name": ""}),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),

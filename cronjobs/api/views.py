@@ -68,7 +68,16 @@ class StatusView(CronView):
 
 
 class ExecuteView(CronView):
-    """``POST execute/<name>``: run a job now, and wait for its result."""
+    """``POST execute/<name>``: run a job now, and wait for its result through all its attempts.
+
+    The body is empty, or ``{"params": {…}, "wait": true}``. A row is written, and whoever is
+    there performs it: a node, or without one this request, unless EXECUTE_INLINE is ``never``.
+
+    200: it has ended; ``result`` holds what came of it, and for anything but a success
+    ``success`` is false and ``code`` says what: ``job_failed``, ``job_skipped``, ….
+    202: it has not ended, and ``note`` says why: waiting was not asked for, took longer than
+    EXECUTE_TIMEOUT, or was no use. ``url`` is where to ask later.
+    """
 
     permissions = (permissions.RUN_JOBS,)
 

@@ -165,12 +165,11 @@ def test_a_session_of_a_deactivated_user_lets_nobody_in(browser, django_user_mod
 
 
 def test_a_body_without_a_length_runs_nothing(operator):
-    answer = operator._client.post(
-        "/cron/execute/noop",
-        headers={**operator._headers, "Transfer-Encoding": "chunked"},
-    )
+    chunked = {**operator._headers, "Transfer-Encoding": "chunked"}
 
-    assert_error(answer, 400, "invalid_body")
+    answer = operator._client.post("/cron/execute/noop", b"", content_type="application/json", headers=chunked)
+
+    assert "Content-Length" in assert_error(answer, 400, "invalid_body")["error"]
     assert not JobExecution.objects.exists()
 
 

@@ -258,6 +258,10 @@ def test_what_is_no_job_is_not_found(operator, name):
     assert not JobExecution.objects.exists()
 
 
+def test_execute_needs_a_name(operator):
+    assert_error(operator.post("/cron/execute"), 404, "job_not_found")
+
+
 @pytest.mark.parametrize(
     "columns", [{"schedule": "61 * * * *"}, {"definition": "gone"}, {"broken_reason": "The clock said so."}]
 )

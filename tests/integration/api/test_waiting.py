@@ -12,7 +12,7 @@ from django.db import connection
 from cronjobs import RetryPolicy
 from cronjobs.database import DatabaseNow
 from cronjobs.models import JobExecution, Node
-from tests.integration.api.callers import document
+from tests.integration.api.callers import assert_error, document
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,6 +99,15 @@ def test_a_request_takes_over_from_a_node_that_stops(operator, absent_node, asid
     Node.objects.update(stopped_at=DatabaseNow())
 
     assert document(waiting.result())["status"] == "succeeded"
+
+
+def test_an_execution_that_vanishes_meanwhile_is_not_found(operator, absent_node, aside):
+    waiting = aside(operator, "/cron/execute/noop")
+    wait_for(JobExecution.objects.exists)
+
+    JobExecution.objects.all().delete()
+
+    assert_error(waiting.result(), 404, "execution_not_found")
 
 
 def test_only_so_many_requests_wait(operator, define, aside, settings):
