@@ -68,7 +68,7 @@ class _Vigil:
     """The waiting for one execution. Looks at its row often at first, then four times a second."""
 
     def __init__(self, execution: JobExecution) -> None:
-        self._row = JobExecution.objects.filter(pk=execution.pk).only("status", "run_after", "attempt")
+        self._row = JobExecution.objects.filter(pk=execution.pk).only("status", "run_after")
         self._clock = SteadyClock()
         self._clock.set(read_clock(engine_alias(JobExecution)))
         self._deadline = time.monotonic() + get_settings().execute_timeout.total_seconds()
@@ -95,12 +95,11 @@ class _Vigil:
     def _may_perform(self, execution: JobExecution) -> bool:
         if get_settings().execute_inline == "never":
             return False
-        left = timedelta(seconds=self._deadline - time.monotonic())
-        return execution.attempt == 0 or execution.run_after - self._clock.now() <= left
+        left = timedelta(seconds=max(0.0, self._deadline - time.monotonic()))
+        return execution.run_after <= self._clock.now() + left
 
     def _is_due(self, execution: JobExecution) -> bool:
-        # The first attempt's time is this machine's, which may be ahead of the database's.
-        return execution.attempt == 0 or execution.run_after <= self._clock.now()
+        return execution.run_after <= self._clock.now()
 
 
 def _perform(execution: JobExecution) -> bool:
