@@ -1,0 +1,18 @@
+"""Pages in Django's admin: what ran, what runs next, and buttons for those who may press them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from cronjobs.admin.executions import ExecutionAdmin
+from cronjobs.admin.jobs import JobAdmin
+from cronjobs.admin.nodes import NodeAdmin
+from cronjobs.admin.stock import unregister_stock_admin
+from cronjobs.models import Job, JobExecution, Node
+
+__all__ = ["ExecutionAdmin", "JobAdmin", "NodeAdmin"]
+
+admin.site.register(Job, JobAdmin)
+admin.site.register(JobExecution, ExecutionAdmin)
+admin.site.register(Node, NodeAdmin)
+unregister_stock_admin()

@@ -1,0 +1,56 @@
+"""Small coloured labels: the one place that says which colour a state has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from cronjobs.states import ExecutionStatus
+
+
+class Tone(StrEnum):
+    """What a colour means; the style sheet has one rule for each."""
+
+    # It went well.
+    GOOD = "good"
+    # Somebody should look at it.
+    BAD = "bad"
+    # It may be all right, but it is not as planned.
+    ODD = "odd"
+    # It is happening now.
+    BUSY = "busy"
+    # Nothing to see.
+    QUIET = "quiet"
+
+
+STATUS_TONES: Mapping[ExecutionStatus, Tone] = {
+    ExecutionStatus.QUEUED: Tone.QUIET,
+    ExecutionStatus.RUNNING: Tone.BUSY,
+    ExecutionStatus.SUCCEEDED: Tone.GOOD,
+    ExecutionStatus.FAILED: Tone.BAD,
+    ExecutionStatus.TIMED_OUT: Tone.BAD,
+    ExecutionStatus.CANCELLED: Tone.QUIET,
+    ExecutionStatus.LOST: Tone.BAD,
+    ExecutionStatus.SKIPPED: Tone.QUIET,
+    ExecutionStatus.MISSED: Tone.ODD,
+}
+
+
+def badge(text: object, tone: Tone, *, title: str = "") -> SafeString:
+    """Return `text` as a label; `title` is shown while the pointer rests on it."""
+    tooltip = format_html(' title="{}"', title) if title else ""
+    return format_html('<span class="cron-badge cron-{}"{}>{}</span>', tone, tooltip, text)
+
+
+def status_badge(status: str) -> SafeString:
+    """Return the label of an execution's or an attempt's status."""
+    try:
+        known = ExecutionStatus(status)
+    except ValueError:
+        # Written by a newer version, or by hand.
+        return badge(status or gettext("Unknown"), Tone.ODD)
+    return badge(known.label, STATUS_TONES[known])

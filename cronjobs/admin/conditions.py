@@ -1,0 +1,57 @@
+"""Whether a job can run and will run, as the admin shows and says it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import Tone, badge
+from cronjobs.exceptions import CronJobsError
+from cronjobs.models import Job
+from cronjobs.models.job import Staleness
+
+
+def broken_reason(job: Job) -> str:
+    """Return why the job cannot run; empty if it can."""
+    try:
+        job.resolve()
+    except (CronJobsError, ValueError) as error:
+        return str(error) or type(error).__name__
+    # What a node found out about a job that was edited since is out of date.
+    return job.broken_reason if job.stale == Staleness.BROKEN else ""
+
+
+def is_paused(job: Job, now: datetime) -> bool:
+    """Return whether the job is paused, and not only until a time that has passed."""
+    return job.paused and (job.paused_until is None or job.paused_until > now)
+
+
+def condition(job: Job, now: datetime) -> SafeString:
+    """Return labels for all that keeps the job from running by itself, or one that says it is all right."""
+    labels = []
+    reason = broken_reason(job)
+    if reason:
+        labels.append(rendering.lines(badge(_("Broken"), Tone.BAD), rendering.quiet(reason)))
+    if not job.enabled:
+        labels.append(badge(_("Disabled"), Tone.QUIET))
+    if is_paused(job, now):
+        until = job.paused_until
+        labels.append(badge(_("Paused"), Tone.ODD))
+        if until is not None:
+            labels.append(rendering.sentence(_("until {moment}"), moment=rendering.moment(until)))
+    return rendering.lines(*labels) if labels else badge(_("Enabled"), Tone.GOOD)
+
+
+def schedule_in_words(job: Job) -> SafeString:
+    """Return the effective schedule in English and as it is written; of a broken job only the latter."""
+    text = job.schedule_text()
+    try:
+        schedule = job.resolve().schedule
+    except (CronJobsError, ValueError):
+        return rendering.lines(rendering.code(text))
+    if schedule is None:
+        return rendering.lines(_("On demand"))
+    return rendering.lines(schedule.describe(), rendering.code(text))

@@ -1,0 +1,74 @@
+"""What a job's policy columns come to, and where each value comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from cronjobs.admin import rendering
+from cronjobs.exceptions import CronJobsError
+from cronjobs.models import Job, Overlap, Priority, ResolvedJob
+
+# Every column whose NULL means: inherit; with the effective value, for a person to read.
+_EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
+    "schedule": lambda job: _("on demand only") if job.schedule is None else str(job.schedule),
+    "time_zone": lambda job: job.time_zone,
+    "misfire_grace": lambda job: job.misfire_grace,
+    "catch_up": lambda job: job.catch_up.value,
+    "overlap": lambda job: Overlap(job.overlap).label,
+    "max_instances": lambda job: job.max_instances,
+    "queue": lambda job: job.queue,
+    "priority": lambda job: Priority(job.priority).label,
+    "max_attempts": lambda job: job.retry.max_attempts,
+    "initial_delay": lambda job: job.retry.initial_delay,
+    "max_delay": lambda job: job.retry.max_delay,
+    "backoff_multiplier": lambda job: f"{job.retry.backoff_multiplier:g}",
+    "rerun_lost": lambda job: job.rerun_lost,
+}
+
+
+def effective_values(job: Job) -> dict[str, str]:
+    """Return the effective value of every column that may inherit; empty if the job is broken."""
+    try:
+        resolved = job.resolve()
+    except (CronJobsError, ValueError):
+        return {}
+    return {column: _text(value(resolved)) for column, value in _EFFECTIVE.items()}
+
+
+def inherited_values(*, name: str, definition: str) -> dict[str, str]:
+    """Return what a job would use that sets nothing itself; empty if that cannot be known."""
+    return effective_values(Job(name=name, definition=definition))
+
+
+def effective_table(job: Job) -> SafeString:
+    """Return all effective values, marking those that the job sets itself."""
+    values = effective_values(job)
+    if not values:
+        return format_html("{}", rendering.NOTHING)
+    here = format_html(' <span class="cron-quiet">({})</span>', _("set here"))
+    rows = (
+        (capfirst(Job._meta.get_field(column).verbose_name), value, "" if getattr(job, column) is None else here)  # type: ignore[union-attr]  # noqa: SLF001 - a column; Django's documented API
+        for column, value in values.items()
+    )
+    body = format_html_join("", '<tr><th scope="row">{}</th><td>{}{}</td></tr>', rows)
+    return format_html('<table class="cron-facts"><tbody>{}</tbody></table>', body)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return pgettext("limit", "none")
+        case bool():
+            return _("yes") if value else _("no")
+        case timedelta():
+            return rendering.duration(value)
+        case _:
+            return str(value)

@@ -1,0 +1,137 @@
+"""Everything there is to know about one execution, made ready for its template."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import status_badge
+from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
+from cronjobs.states import ExecutionStatus
+
+LINES_PER_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A row of the table of attempts."""
+
+    row: ExecutionAttempt
+    badge: SafeString
+    started: str
+    duration: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A row of the log."""
+
+    row: ExecutionLog
+    level: str
+    css_class: str
+    time: str
+    data: SafeString | None
+
+
+def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
+    """Return the template's variables; `log_page` is a number as the query string has it."""
+    now = timezone.now()
+    log = Paginator(execution.log_lines.order_by("attempt", "number"), LINES_PER_PAGE).get_page(log_page)
+    return {
+        "title": f"{execution.job_name} #{execution.pk}",
+        "execution": execution,
+        "badge": status_badge(execution.status),
+        "job": Job.objects.filter(pk=execution.job_id or 0).first(),
+        "figures": list(_figures(execution, now)),
+        "facts": [(label, value) for label, value in _facts(execution) if value],
+        "moments": list(_moments(execution)),
+        "missed": _missed(execution),
+        "params": rendering.pretty_json(execution.params) if execution.params else None,
+        "result": None if execution.result is None else rendering.pretty_json(execution.result),
+        "attempts": [_attempt(each) for each in execution.attempts.all()],
+        "log": log,
+        "log_lines": _lines(log),
+        "log_pages": log.paginator.get_elided_page_range(log.number),
+    }
+
+
+def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]]:
+    if execution.status == ExecutionStatus.MISSED:
+        return
+    yield _("Duration"), rendering.running_time(execution, now=now)
+    yield _("Late by"), rendering.lateness(execution.lateness)
+    yield _("Attempt"), _("%(attempt)d of %(most)d") % {"attempt": execution.attempt, "most": execution.max_attempts}
+
+
+def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
+    yield _("Trigger"), execution.get_trigger_display()
+    yield _("Requested by"), execution.requested_by
+    yield _("Node"), execution.node
+    yield _("Queue"), execution.queue
+    yield _("Priority"), execution.get_priority_display()
+
+
+def _moments(execution: JobExecution) -> Iterator[tuple[str, SafeString, str]]:
+    """Yield label, local time and UTC of what has happened, in the order of a life."""
+    rows: Iterable[tuple[str, datetime | None]] = (
+        (_("Scheduled for"), execution.scheduled_for),
+        (_("Recorded"), execution.queued_at),
+        (_("Not before"), execution.run_after),
+        (_("First started"), execution.first_started_at),
+        (_("Last started"), execution.started_at),
+        (_("Finished"), execution.finished_at),
+        (_("Claimed until"), execution.lease_expires_at),
+    )
+    for label, at in rows:
+        if at is not None:
+            yield label, rendering.local_moment(at), rendering.utc_moment(at)
+
+
+def _missed(execution: JobExecution) -> dict[str, Any] | None:
+    first, last, count = execution.missed_from, execution.missed_until, execution.missed_count
+    if first is None or last is None or count is None:
+        return None
+    many = _("More than 10,000 due times") if count > 10_000 else ngettext("%d due time", "%d due times", count) % count
+    spans = [
+        (label, rendering.local_moment(at), rendering.utc_moment(at))
+        for label, at in ((_("First"), first), (_("Last"), last))
+    ]
+    return {"count": many, "moments": spans}
+
+
+def _attempt(row: ExecutionAttempt) -> Attempt:
+    return Attempt(
+        row=row,
+        badge=status_badge(row.status),
+        started=rendering.moment(row.started_at),
+        duration=rendering.duration(rendering.milliseconds(row.duration_ms)),
+    )
+
+
+def _lines(page: Page[ExecutionLog]) -> Iterator[Line]:
+    for row in page:
+        yield Line(
+            row=row,
+            level=logging.getLevelName(row.level),
+            css_class=_level_class(row.level),
+            time=rendering.precise_moment(row.logged_at),
+            data=None if row.data is None else rendering.compact_json(row.data),
+        )
+
+
+def _level_class(level: int) -> str:
+    if level >= logging.ERROR:
+        return "cron-error"
+    if level >= logging.WARNING:
+        return "cron-warning"
+    return "cron-info" if level >= logging.INFO else "cron-debug"

@@ -1,0 +1,116 @@
+"""Executions in the admin: a list that stays fast, and a page that shows everything about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import status_badge
+from cronjobs.admin.execution_page import execution_page
+from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
+from cronjobs.admin.pages import ReadOnlyAdmin
+from cronjobs.admin.windows import ExecutionList, WindowPaginator
+from cronjobs.models import JobExecution
+from cronjobs.states import ExecutionStatus
+
+
+class ExecutionAdmin(ReadOnlyAdmin):
+    """The history. It is the engine's: nobody edits or deletes it here."""
+
+    list_display = (
+        "shown_id",
+        "job_name",
+        "shown_status",
+        "shown_scheduled_for",
+        "shown_started_at",
+        "shown_lateness",
+        "shown_duration",
+        "shown_attempt",
+        "shown_error",
+        "trigger",
+        "shown_node",
+    )
+    list_display_links = ("shown_id", "job_name")
+    list_filter = ("status", RecordedFilter, "trigger", JobFilter, BeforeFilter)
+    list_per_page = 50
+    search_fields = ("job_name", "error_message")
+    search_help_text = _(
+        'A number: the execution of that id. Words: in the job\'s name or the error ("404" in quotes).'
+    )
+    sortable_by = ()
+    ordering = ("-id",)
+    paginator = WindowPaginator
+    show_full_result_count = False
+    # The page is made by `execution_page`, not from form fields.
+    fields = ()
+
+    @admin.display(description=_("id"))
+    def shown_id(self, execution: JobExecution) -> str:
+        return f"#{execution.pk}"
+
+    @admin.display(description=_("status"))
+    def shown_status(self, execution: JobExecution) -> str:
+        return status_badge(execution.status)
+
+    @admin.display(description=_("scheduled for"))
+    def shown_scheduled_for(self, execution: JobExecution) -> str:
+        return rendering.brief_moment(execution.scheduled_for, now=timezone.now())
+
+    @admin.display(description=_("started"))
+    def shown_started_at(self, execution: JobExecution) -> str:
+        return rendering.brief_moment(execution.started_at, now=timezone.now())
+
+    @admin.display(description=_("late by"))
+    def shown_lateness(self, execution: JobExecution) -> str:
+        return rendering.lateness(execution.lateness)
+
+    @admin.display(description=_("duration"))
+    def shown_duration(self, execution: JobExecution) -> str:
+        return rendering.running_time(execution, now=timezone.now())
+
+    @admin.display(description=_("attempt"))
+    def shown_attempt(self, execution: JobExecution) -> str:
+        if execution.status == ExecutionStatus.MISSED:
+            return rendering.NOTHING
+        return f"{execution.attempt}/{execution.max_attempts}"
+
+    @admin.display(description=_("error"))
+    def shown_error(self, execution: JobExecution) -> str:
+        tail = rendering.last_line(execution.error_tail) or execution.error_type  # type: ignore[attr-defined]  # annotated
+        return rendering.one_line(tail or rendering.last_line(execution.reason_tail))  # type: ignore[attr-defined]  # annotated
+
+    @admin.display(description=_("node"))
+    def shown_node(self, execution: JobExecution) -> str:
+        return rendering.one_line(execution.node)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExecutionList]:
+        return ExecutionList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        # A lookup into a column can be used to guess what is masked in it.
+        return lookup in {"status__exact", "trigger__exact"} or lookup in {
+            each.parameter_name for each in (RecordedFilter, JobFilter, BeforeFilter)
+        }
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[JobExecution], search_term: str
+    ) -> tuple[QuerySet[JobExecution], bool]:
+        number = search_term.strip().removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) <= 18:
+            return queryset.filter(pk=int(number)), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj: JobExecution | None = context["original"]
+        if obj is not None:
+            context.update(execution_page(obj, log_page=request.GET.get("log", "1")))
+            context["subtitle"] = None
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -1,0 +1,128 @@
+"""What lists can be narrowed to; no choice is found by looking through the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Max, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cronjobs.admin.windows import BEFORE
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.job import Staleness
+from cronjobs.registry import registry
+
+# Ids and times of recording agree but for clocks that differ and transactions that take long.
+_DISORDER = timedelta(hours=1)
+
+
+class JobFilter(admin.SimpleListFilter):
+    """Executions of one job."""
+
+    title = _("job")
+    parameter_name = "job"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        jobs = Job.objects.order_by("name").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in jobs]
+
+    def has_output(self) -> bool:
+        # Also when the only job is the one chosen, or when the chosen one is gone.
+        return bool(self.lookup_choices) or self.value() is not None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+        job_id = _number(self.value())
+        return queryset if job_id is None else queryset.filter(job_id=job_id)
+
+
+class RecordedFilter(admin.SimpleListFilter):
+    """Executions that were recorded within the last hour, day or week."""
+
+    title = _("recorded")
+    parameter_name = "recorded"
+    spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("hour", _("Past hour")), ("day", _("Past 24 hours")), ("week", _("Past 7 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in self.spans:
+            raise IncorrectLookupParameters
+        since = timezone.now() - self.spans[value]
+        return queryset.filter(id__gt=_last_id_before(since - _DISORDER), queued_at__gte=since)
+
+
+class BeforeFilter(admin.SimpleListFilter):
+    """Executions older than one of them: the way past the end of the pages."""
+
+    title = _("older than")
+    parameter_name = BEFORE
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return []
+
+    def has_output(self) -> bool:
+        return self.value() is not None
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        newest = changelist.get_query_string(remove=[self.parameter_name])
+        here = changelist.get_query_string({self.parameter_name: self.value()})
+        yield {"selected": False, "query_string": newest, "display": _("Newest")}
+        yield {"selected": True, "query_string": here, "display": f"#{self.value()}"}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+        before = _number(self.value())
+        return queryset if before is None else queryset.filter(id__lt=before)
+
+
+class BrokenFilter(admin.SimpleListFilter):
+    """Jobs that cannot run until somebody mends them."""
+
+    title = _("broken")
+    parameter_name = "broken"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        # What the nodes found broken, and what they have not looked at yet but cannot be whole.
+        broken = Q(stale=Staleness.BROKEN) | ~Q(definition__in=[each.name for each in registry])
+        match self.value():
+            case None:
+                return queryset
+            case "yes":
+                return queryset.filter(broken)
+            case "no":
+                return queryset.exclude(broken)
+        raise IncorrectLookupParameters
+
+
+def _number(value: str | None) -> int | None:
+    if value is None:
+        return None
+    # More digits than these are no primary key of any database.
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise IncorrectLookupParameters
+    return int(value)
+
+
+def _last_id_before(moment: datetime) -> int:
+    """Return the id of an execution recorded before `moment`, near the last such one; 0 if unknown.
+
+    There is no index on the time of recording, but ids grow with it: rows 1, 2, 4, 8, … behind
+    the newest are looked at, so that a list looks at no more than twice the rows it asks for.
+    """
+    newest = JobExecution.objects.aggregate(newest=Max("id"))["newest"] or 0
+    probes = [newest - 2**step for step in range(newest.bit_length())]
+    found = JobExecution.objects.filter(pk__in=probes, queued_at__lt=moment)
+    return found.aggregate(last=Max("id"))["last"] or 0

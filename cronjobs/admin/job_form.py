@@ -1,0 +1,174 @@
+"""The form that edits a job: what is left empty is inherited, and the form says what that is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.forms.fields import InvalidJSONInput
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from cronjobs.admin import rendering
+from cronjobs.admin.effective import inherited_values
+from cronjobs.models import Job
+from cronjobs.registry import is_valid_name, registry
+from cronjobs.storable import MASKED
+
+if TYPE_CHECKING:
+    JobModelForm = forms.ModelForm[Job]
+else:
+    JobModelForm = forms.ModelForm
+
+_DURATION = _("Seconds, MM:SS, HH:MM:SS or “days HH:MM:SS”.")
+
+
+class ParametersField(forms.JSONField):
+    """JSON that a person can read."""
+
+    widget = forms.Textarea(attrs={"rows": 6, "cols": 60, "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        # What was typed and is no JSON comes back as it was.
+        return value if isinstance(value, InvalidJSONInput) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+class JobForm(JobModelForm):
+    """A job's columns; NULL where a field is left empty."""
+
+    definition = forms.ChoiceField(
+        label=_("Definition"), choices=[], help_text=_("The function that runs. Only registered ones can be chosen.")
+    )
+    on_demand = forms.BooleanField(
+        label=_("On demand only"),
+        required=False,
+        help_text=_("Never by itself, even if the definition or the settings have a schedule."),
+    )
+    params = ParametersField(label=_("Parameters"), required=False, help_text=_("A JSON object."))
+
+    class Meta:
+        model = Job
+        fields = (
+            "name",
+            "definition",
+            "schedule",
+            "time_zone",
+            "params",
+            "enabled",
+            "paused",
+            "paused_until",
+            "misfire_grace",
+            "catch_up",
+            "overlap",
+            "max_instances",
+            "queue",
+            "priority",
+            "max_attempts",
+            "initial_delay",
+            "max_delay",
+            "backoff_multiplier",
+            "rerun_lost",
+            "owner",
+            "description",
+        )
+        widgets = {"description": forms.Textarea(attrs={"rows": 3, "cols": 60})}
+        help_texts = {
+            "name": _("Lower-case letters, digits, hyphens and underscores. It cannot be changed later."),
+            "enabled": _("A job that is not enabled is never due. It can still be run by hand."),
+            "paused": _("As not enabled, for a while: until the time below, or until somebody resumes it."),
+            "misfire_grace": _("How late a due time may still be served after an outage."),
+            "catch_up": _("Which of the due times within the grace run after an outage."),
+            "overlap": _("What happens to a due time while an earlier execution is still open."),
+            "max_instances": _("How many may run at the same time, over all nodes, if they may run side by side."),
+            "queue": _("Nodes may serve some queues only."),
+            "priority": _("Which of two waiting executions goes first."),
+            "max_attempts": _("The first attempt included."),
+            "initial_delay": _("Before the second attempt."),
+            "max_delay": _("No wait is longer than this."),
+            "backoff_multiplier": _("Each wait is this many times the one before."),
+            "rerun_lost": _("Queue an execution again whose worker vanished. Only for jobs that may run twice."),
+            "owner": _("Whom to ask."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer_definitions()
+        self._fix_name()
+        self.initial["on_demand"] = self.instance.schedule == ""
+        self.initial["params"] = rendering.masked(self.instance.params)
+        self._explain()
+
+    def clean_params(self) -> Any:
+        given = self.cleaned_data["params"]
+        stored = self.instance.params
+        if given == self.initial["params"]:
+            return stored
+        # An emptied field means no parameters, not JSON's null.
+        return _unmasked({} if given is None else given, stored)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("on_demand"):
+            if cleaned.get("schedule"):
+                self.add_error("on_demand", _("A job with a schedule is not on demand only: empty one of the two."))
+            cleaned["schedule"] = ""
+        if cleaned.get("paused_until") and not cleaned.get("paused"):
+            if "paused_until" in self.changed_data:
+                self.add_error("paused_until", _("Only a paused job can resume."))
+            cleaned["paused_until"] = None
+        return cleaned
+
+    def changed_columns(self) -> list[str]:
+        """Return the columns that differ from what the form showed."""
+        changed = {"schedule" if name == "on_demand" else name for name in self.changed_data}
+        if "paused" in changed:
+            changed.add("paused_until")
+        return sorted(changed)
+
+    def _offer_definitions(self) -> None:
+        field = self.fields.get("definition")
+        if field is None:
+            return
+        current = self.instance.definition
+        choices = [("", "---------"), *((each.name, each.name) for each in registry)]
+        if current and current not in registry:
+            choices.append((current, format_html("{} ({})", current, _("not registered"))))
+        field.choices = choices  # type: ignore[attr-defined]  # declared above
+
+    def _fix_name(self) -> None:
+        # Settings, addresses and history know a job by its name; one that is not valid must be mended.
+        if "name" in self.fields and self.instance.pk and is_valid_name(self.instance.name):
+            self.fields["name"].disabled = True
+
+    def _explain(self) -> None:
+        definition = self["definition"].value() if "definition" in self.fields else self.instance.definition
+        inherited = inherited_values(name=self.instance.name, definition=definition or "")
+        for column, field in self.fields.items():
+            if isinstance(field, forms.DurationField):
+                field.help_text = format_html("{} {}", field.help_text, _DURATION)
+            if column not in inherited:
+                continue
+            text = _("Inherited: %(value)s.") % {"value": inherited[column]}
+            field.help_text = format_html('{} <span class="cron-inherited">{}</span>', field.help_text, text)
+            _label_empty_choice(field, text)
+
+
+def _label_empty_choice(field: forms.Field, text: str) -> None:
+    """Let the choice that means NULL say what it leads to."""
+    if not isinstance(field, forms.ChoiceField | forms.NullBooleanField):
+        return
+    widget: Any = field.widget
+    widget.choices = [(value, text if value in {"", "unknown"} else label) for value, label in widget.choices]
+
+
+def _unmasked(given: Any, stored: Any) -> Any:
+    """Return `given` with what was shown masked, and left so, as it is stored."""
+    if given == MASKED:
+        return stored if stored is not None else given
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return {key: _unmasked(value, stored.get(key)) for key, value in given.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        padded = [*stored, *[None] * len(given)]
+        return [_unmasked(value, old) for value, old in zip(given, padded, strict=False)]
+    return given

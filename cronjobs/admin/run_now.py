@@ -1,0 +1,138 @@
+"""Running a job by hand: it writes a row, and says truthfully what will come of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cronjobs.admin.conditions import broken_reason, is_paused
+from cronjobs.conf import get_settings
+from cronjobs.database import engine_alias, read_clock
+from cronjobs.exceptions import CronJobsError
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.states import ExecutionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A job that somebody asked to run, and the execution recorded for it.
+
+    `is_repeat`: the same click had recorded it already. `waits_for` executions go first.
+    """
+
+    job: Job
+    execution: JobExecution
+    is_repeat: bool
+    waits_for: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A job that somebody asked to run and that cannot."""
+
+    job: Job
+    reason: str
+
+
+def run_now(
+    jobs: Iterable[Job], *, user: str, token: str, params: Mapping[str, Any] | None = None
+) -> list[Queued | Refused]:
+    """Record one manual execution of each job.
+
+    `token` names the click: repeated, it leads to the execution that the first one recorded.
+    """
+    ahead, asked_at = _executions_ahead(), read_clock(engine_alias(JobExecution))
+    answers: list[Queued | Refused] = []
+    for job in jobs:
+        reason, execution = _record(job, user, token, params)
+        if execution is None:
+            answers.append(Refused(job=job, reason=reason))
+        else:
+            answers.append(_queued(job, execution, ahead[job.pk], is_repeat=execution.queued_at < asked_at))
+    return answers
+
+
+def explain(answers: Sequence[Queued | Refused]) -> list[tuple[int, str]]:
+    """Return the messages, with their levels, that tell the person what was done and what to expect."""
+    queued = [each for each in answers if isinstance(each, Queued) and not each.is_repeat]
+    repeats = [each for each in answers if isinstance(each, Queued) and each.is_repeat]
+    refused = [each for each in answers if isinstance(each, Refused)]
+    found = [_queued_message(queued)] if queued else []
+    found += [(messages.INFO, note) for each in queued for note in _notes(each)]
+    found += [(messages.INFO, _repeat_message(each)) for each in repeats]
+    found += [(messages.ERROR, _refused_message(each)) for each in refused]
+    return found
+
+
+def _executions_ahead() -> Counter[int | None]:
+    """Return, by job, how many executions run or are due: a new one waits for them if the job has a limit."""
+    later = Q(status=ExecutionStatus.QUEUED, run_after__gt=timezone.now())
+    counts = JobExecution.objects.open().exclude(later).order_by().values_list("job_id").annotate(Count("pk"))
+    return Counter(dict(counts))
+
+
+def _record(job: Job, user: str, token: str, params: Mapping[str, Any] | None) -> tuple[str, JobExecution | None]:
+    """Return the execution, or why there is none."""
+    if reason := broken_reason(job):
+        return reason, None
+    key = f"admin:{user}:{token}" if token else None
+    try:
+        return "", JobExecution.objects.request(job.name, params=params, key=key, requested_by=user)
+    except CronJobsError as error:
+        return str(error), None
+
+
+def _queued(job: Job, execution: JobExecution, ahead: int, *, is_repeat: bool) -> Queued:
+    limit = job.resolve().concurrency
+    waits_for = ahead if limit is not None and ahead >= limit else 0
+    return Queued(job=job, execution=execution, is_repeat=is_repeat, waits_for=waits_for)
+
+
+def _queued_message(queued: Sequence[Queued]) -> tuple[int, str]:
+    first, count = queued[0], len(queued)
+    if count == 1:
+        done = _("Execution #%(id)d of %(job)s was queued") % {"id": first.execution.pk, "job": first.job}
+    else:
+        done = ngettext("%(count)d execution was queued", "%(count)d executions were queued", count) % {"count": count}
+    if not Node.objects.alive().exists():
+        text = ngettext(
+            "%(done)s, but no node is alive: it waits until runcron is started.",
+            "%(done)s, but no node is alive: they wait until runcron is started.",
+            count,
+        )
+        return messages.WARNING, text % {"done": done}
+    if get_settings().paused:
+        return messages.WARNING, _("%(done)s, but everything is paused by the settings.") % {"done": done}
+    return messages.SUCCESS, f"{done}."
+
+
+def _repeat_message(queued: Queued) -> str:
+    facts = {"id": queued.execution.pk, "job": queued.job}
+    return _("Execution #%(id)d of %(job)s had been queued by the same click; nothing was queued twice.") % facts
+
+
+def _refused_message(refused: Refused) -> str:
+    return _("%(job)s was not queued: %(reason)s") % {"job": refused.job, "reason": refused.reason}
+
+
+def _notes(queued: Queued) -> Iterable[str]:
+    facts = {"job": queued.job, "count": queued.waits_for}
+    if queued.waits_for:
+        text = ngettext(
+            "%(count)d execution of %(job)s is running or waiting; the new one comes after it.",
+            "%(count)d executions of %(job)s are running or waiting; the new one comes after them.",
+            queued.waits_for,
+        )
+        yield text % facts
+    if not queued.job.enabled:
+        yield _("%(job)s is disabled; a run asked for by hand takes place all the same.") % facts
+    elif is_paused(queued.job, timezone.now()):
+        yield _("%(job)s is paused; a run asked for by hand takes place all the same.") % facts

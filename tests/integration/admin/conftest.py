@@ -1,0 +1,115 @@
+"""People who look at the admin, and what there is for them to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from cronjobs import RetryPolicy, job
+from cronjobs.database import database_now_plus, read_clock
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.registry import registry
+
+OWN_JOB = "of-the-test"
+AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+
+ROLES = {
+    "anonymous": None,
+    "staff": (),
+    "viewer": ("view_job", "view_jobexecution", "view_node"),
+    "operator": ("view_job", "view_jobexecution", "view_node", "run_job", "change_job"),
+    "superuser": (),
+}
+
+
+def client_of(role: str, users: Any) -> Client:
+    """Return a browser in which somebody of that role has logged in."""
+    client = Client()
+    granted = ROLES[role]
+    if granted is None:
+        return client
+    user = users.objects.create_user(role, is_staff=True, is_superuser=role == "superuser")
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="cronjobs", codename__in=granted))
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def in_berlin(settings: Any) -> None:
+    """The people are not in UTC, so that a mistaken zone shows."""
+    settings.TIME_ZONE = "Europe/Berlin"
+
+
+@pytest.fixture
+def superuser(db: None, django_user_model: Any) -> Client:
+    return client_of("superuser", django_user_model)
+
+
+@pytest.fixture
+def operator(db: None, django_user_model: Any) -> Client:
+    return client_of("operator", django_user_model)
+
+
+@pytest.fixture
+def viewer(db: None, django_user_model: Any) -> Client:
+    return client_of("viewer", django_user_model)
+
+
+@pytest.fixture
+def make_execution(db: None) -> Callable[..., JobExecution]:
+    """Record an execution of a job that is there; by default one that succeeded."""
+
+    def make(name: str = "succeeds", **columns: Any) -> JobExecution:
+        started = AT + timedelta(milliseconds=34)
+        values: dict[str, Any] = {
+            "job": Job.objects.filter(name=name).first(),
+            "job_name": name,
+            "status": "succeeded",
+            "trigger": "schedule",
+            "scheduled_for": AT,
+            "run_after": AT,
+            "claim_at": AT,
+            "queued_at": AT,
+            "first_started_at": started,
+            "started_at": started,
+            "finished_at": started + timedelta(milliseconds=1500),
+            "duration_ms": 1500,
+            "attempt": 1,
+            "max_attempts": 3,
+            "node": "web-1:4711",
+            **columns,
+        }
+        return JobExecution.objects.create(**values)
+
+    return make
+
+
+@pytest.fixture
+def make_node(db: None) -> Callable[..., Node]:
+    """Record a node; by default one that is alive."""
+
+    def make(name: str = "web-1:4711", *, silent_for: timedelta = timedelta(0), **columns: Any) -> Node:
+        now = read_clock("default")
+        facts = {"hostname": "web-1", "pid": 4711, "version": "1.0", "workers": 8, "started_at": now, **columns}
+        node = Node.objects.create(name=name, heartbeat_at=now, last_tick_at=now, **facts)
+        Node.objects.filter(pk=node.pk).update(heartbeat_at=database_now_plus(-silent_for))
+        return node
+
+    return make
+
+
+@pytest.fixture
+def define(db: None) -> Iterator[Callable[..., Job]]:
+    """Make a job of a function for one test."""
+
+    def make(func: Callable[..., Any], **options: Any) -> Job:
+        Job.objects.ensure([job(OWN_JOB, **{"retry": RetryPolicy(max_attempts=1), **options})(func)])
+        return Job.objects.named(OWN_JOB)
+
+    yield make
+    registry.remove(OWN_JOB)

@@ -1,0 +1,47 @@
+"""Addresses of pages, and what can be read on them."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+EXECUTIONS = "/admin/cronjobs/jobexecution/"
+JOBS = "/admin/cronjobs/job/"
+NODES = "/admin/cronjobs/node/"
+
+
+def change_url(row: Any) -> str:
+    """Return the address of a row's page."""
+    return reverse(f"admin:cronjobs_{row._meta.model_name}_change", args=[row.pk])
+
+
+def run_url(job: Any) -> str:
+    """Return the address that runs a job."""
+    return reverse("admin:cronjobs_job_run", args=[job.pk])
+
+
+def get(client: Client, url: str, **params: Any) -> str:
+    """Return a page's source; it must be there."""
+    response = client.get(url, params)
+    assert response.status_code == 200, response
+    return response.content.decode()
+
+
+def text_of(source: str) -> str:
+    """Return what a person reads of a page, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", source)).split())
+
+
+def messages_of(response: Any) -> list[str]:
+    """Return the messages on the page that a response leads to."""
+    return [f"{message.level_tag}: {message}" for message in response.context["messages"]]
+
+
+def act(client: Client, action: str, *jobs: Any, **data: Any) -> list[str]:
+    """Perform an action on jobs in the list, and return the messages."""
+    data = {"action": action, "index": 0, "_selected_action": [job.pk for job in jobs], **data}
+    return messages_of(client.post(JOBS, data, follow=True))

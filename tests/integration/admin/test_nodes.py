@@ -1,0 +1,48 @@
+"""The list of nodes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.integration.admin.pages import NODES, change_url, get, text_of
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "columns", "state"),
+    [
+        pytest.param(timedelta(seconds=5), {}, "Alive", id="alive"),
+        pytest.param(timedelta(minutes=5), {}, "Dead", id="dead"),
+        pytest.param(timedelta(0), {"stopped_at": timezone.now()}, "Stopped", id="stopped"),
+    ],
+)
+def test_a_node_is_alive_dead_or_stopped(viewer, make_node, silent_for, columns, state):
+    node = make_node(silent_for=silent_for, rss_bytes=81_500_000, running=3, **columns)
+
+    for url in (NODES, change_url(node)):
+        text = text_of(get(viewer, url))
+        assert {word for word in ("Alive", "Dead", "Stopped") if f" {word} " in text.replace("Stopped -", "")} >= {
+            state
+        }
+        for part in ("web-1:4711", "web-1", "4711", "1.0", "82 MB", "ago"):
+            assert part in text
+
+
+def test_text_of_nodes_is_escaped(viewer, make_node):
+    make_node("<b>node</b>", version="<b>v</b>")
+
+    assert "<b>" not in get(viewer, NODES)
+
+
+def test_nobody_adds_changes_or_deletes_a_node(superuser, make_node):
+    node = make_node()
+
+    answers = [
+        superuser.get(f"{NODES}add/"),
+        superuser.post(change_url(node), {"name": "other"}),
+        superuser.post(f"{NODES}{node.pk}/delete/", {"post": "yes"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]

@@ -1,0 +1,122 @@
+"""Who may see and do what: one table of roles, pages and actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from cronjobs.models import Job, JobExecution
+from tests.integration.admin.conftest import ROLES, client_of
+from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES
+
+# What each page answers to: anonymous, plain staff, viewer, operator, superuser.
+PAGES = {
+    ("get", EXECUTIONS): (302, 403, 200, 200, 200),
+    ("get", EXECUTIONS + "{execution}/change/"): (302, 403, 200, 200, 200),
+    ("post", EXECUTIONS + "{execution}/change/"): (302, 403, 403, 403, 403),
+    ("get", EXECUTIONS + "{execution}/delete/"): (302, 403, 403, 403, 403),
+    ("post", EXECUTIONS + "{execution}/delete/"): (302, 403, 403, 403, 403),
+    ("get", EXECUTIONS + "{execution}/history/"): (302, 403, 200, 200, 200),
+    ("get", EXECUTIONS + "add/"): (302, 403, 403, 403, 403),
+    ("get", JOBS): (302, 403, 200, 200, 200),
+    ("get", JOBS + "{job}/change/"): (302, 403, 200, 200, 200),
+    ("post", JOBS + "{job}/change/"): (302, 403, 403, 200, 200),
+    ("get", JOBS + "{job}/history/"): (302, 403, 200, 200, 200),
+    ("get", JOBS + "{job}/run/"): (302, 403, 403, 200, 200),
+    ("post", JOBS + "{job}/run/"): (302, 403, 403, 302, 302),
+    ("get", JOBS + "{job}/delete/"): (302, 403, 403, 403, 200),
+    ("post", JOBS + "{job}/delete/"): (302, 403, 403, 403, 302),
+    ("get", JOBS + "add/"): (302, 403, 403, 403, 200),
+    ("post", JOBS + "add/"): (302, 403, 403, 403, 200),
+    ("get", NODES): (302, 403, 200, 200, 200),
+    ("get", NODES + "{node}/change/"): (302, 403, 200, 200, 200),
+    ("post", NODES + "{node}/change/"): (302, 403, 403, 403, 403),
+    ("post", NODES + "{node}/delete/"): (302, 403, 403, 403, 403),
+    ("get", NODES + "add/"): (302, 403, 403, 403, 403),
+}
+# Who gets something done by each action.
+ACTIONS = {
+    "run_now": {"operator", "superuser"},
+    "pause": {"operator", "superuser"},
+    "resume": {"operator", "superuser"},
+    "enable": {"operator", "superuser"},
+    "disable": {"operator", "superuser"},
+    "delete_selected": {"superuser"},
+}
+
+
+@pytest.fixture
+def rows(make_execution, make_job, make_node):
+    """One job, one execution and one node, by the names that the addresses use."""
+    return {"job": make_job("noop").pk, "execution": make_execution("noop").pk, "node": make_node().pk}
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.parametrize(("method", "page"), list(PAGES), ids=" ".join)
+def test_a_page_answers_only_to_whom_it_should(django_user_model, rows, *, role, method, page):
+    url = page.format(**rows)
+    client = client_of(role, django_user_model)
+    data = {"post": "yes"} if "/delete/" in url else {}
+
+    response: Any = client.get(url) if method == "get" else client.post(url, data)
+
+    expected = PAGES[method, page][list(ROLES).index(role)]
+    assert response.status_code == expected
+    if role == "anonymous":
+        assert response.url.startswith("/admin/login/")
+    if expected == 403:
+        assert Job.objects.filter(pk=rows["job"]).exists()
+        assert JobExecution.objects.count() == 1
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_an_action_works_only_for_whom_it_should(django_user_model, make_job, role, action):
+    job = make_job("noop", enabled=action != "enable", paused=action == "resume")
+    before = Job.objects.filter(pk=job.pk).values().get()
+    client = client_of(role, django_user_model)
+
+    client.post(JOBS, {"action": action, "index": 0, "_selected_action": [job.pk]})
+    if action == "delete_selected":
+        client.post(JOBS, {"action": action, "_selected_action": [job.pk], "post": "yes"})
+
+    happened = JobExecution.objects.exists() or Job.objects.filter(pk=job.pk).values().first() != before
+    assert happened == (role in ACTIONS[action])
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "superuser"])
+def test_who_may_not_act_is_offered_nothing(django_user_model, make_job, role):
+    client = client_of(role, django_user_model)
+    job = make_job("noop")
+
+    page = client.get(JOBS).content.decode()
+    form = client.get(f"{JOBS}{job.pk}/change/").content.decode()
+
+    offered = {action for action in ACTIONS if f'<option value="{action}">' in page}
+    assert offered == {action for action, roles in ACTIONS.items() if role in roles}
+    assert ("Run now" in form) == (role != "viewer")
+    assert ('name="_save"' in form) == (role != "viewer")
+
+
+def test_running_needs_its_own_permission(django_user_model, make_job):
+    job = make_job("noop")
+    client = client_of("viewer", django_user_model)
+    user = django_user_model.objects.get(username="viewer")
+    user.user_permissions.add(Permission.objects.get(codename="change_job"))
+
+    assert client.post(f"{JOBS}{job.pk}/run/").status_code == 403
+    assert not JobExecution.objects.exists()
+
+
+def test_whoever_may_run_but_not_see_executions_is_led_back_to_the_job(django_user_model, make_job):
+    job = make_job("noop")
+    client = client_of("operator", django_user_model)
+    user = django_user_model.objects.get(username="operator")
+    user.user_permissions.remove(*user.user_permissions.filter(codename="view_jobexecution"))
+
+    response: Any = client.post(f"{JOBS}{job.pk}/run/")
+
+    assert response.url == f"{JOBS}{job.pk}/change/"
+    assert "Latest executions" not in client.get(response.url).content.decode()

@@ -1,0 +1,66 @@
+"""Pages ask the database the same number of questions, however much there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cronjobs.database import read_clock
+from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, Node
+from cronjobs.scheduler.plans import sync
+from tests.integration.admin.conftest import AT
+from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, change_url, get
+
+MOST = 15
+
+
+def statements(client: Any, url: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        get(client, url)
+    return len(captured)
+
+
+@pytest.fixture
+def fill(make_job, make_execution, make_node):
+    """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
+
+    def fill(count: int) -> Any:
+        for model in (Job, Node):
+            model.objects.all().delete()
+        for number in range(count):
+            make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *")
+            for status in ("succeeded", "failed"):
+                execution = make_execution(f"noop-{number}", status=status, error_message="boom")
+            make_node(f"node-{number}")
+        sync(read_clock("default"))
+        for number in range(count):
+            ExecutionLog.objects.create(
+                execution=execution, attempt=1, number=number, level=20, message="m", logged_at=AT
+            )
+            ExecutionAttempt.objects.create(execution=execution, attempt=number, status="failed")
+        return execution
+
+    return fill
+
+
+@pytest.mark.parametrize("url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES])
+def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
+    counts = []
+    for count in (1, 10, 100):
+        fill(count)
+        counts.append(statements(superuser, url))
+
+    # Rows on the page may save a question (an empty page asks less), never cost one.
+    assert counts[1] == counts[2]
+    assert max(counts) <= MOST
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
+    execution = fill(count)
+
+    assert statements(superuser, change_url(execution)) == 7
+    assert statements(superuser, change_url(execution.job)) <= MOST
