@@ -29,6 +29,10 @@ class InvalidDefinition(CronJobsError, ValueError):
     """A ``@job`` declaration cannot be used as it stands."""
 
 
+class InvalidJob(CronJobsError, ValueError):
+    """A column of a job holds what no form would have let in."""
+
+
 class InvalidParameters(CronJobsError, ValueError):
     """Parameters do not fit the job; ``errors`` maps a parameter's name to its messages."""
 

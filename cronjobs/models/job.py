@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import get_settings
-from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, JobNotFound
 from cronjobs.models.batches import upsert
 from cronjobs.permissions import JOB_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition, is_valid_name, registry
@@ -220,7 +220,16 @@ class Job(models.Model):
 
     def resolve(self) -> ResolvedJob:
         """Return the effective values; raise a `CronJobsError` that says why the job is broken."""
-        definition, settings = registry[self.definition], get_settings()
+        try:
+            return self._resolve(registry[self.definition])
+        except CronJobsError:
+            raise
+        except ValueError as error:
+            # Written past the forms, by SQL. Whoever asks must be able to go on with the other jobs.
+            raise InvalidJob(str(error)) from error
+
+    def _resolve(self, definition: JobDefinition) -> ResolvedJob:
+        settings = get_settings()
         time_zone = self.time_zone or definition.time_zone or settings.time_zone
         parse_time_zone(time_zone)
         grace = _first(self.misfire_grace, definition.misfire_grace, settings.misfire_grace)
@@ -282,6 +291,9 @@ class Job(models.Model):
         for column in ("max_instances", "max_attempts"):
             if getattr(self, column) == 0:
                 yield column, _("Must be at least 1.")
+        for column in ("misfire_grace", "initial_delay", "max_delay"):
+            if (getattr(self, column) or timedelta(0)) < timedelta(0):
+                yield column, _("Must not be negative.")
         if self.backoff_multiplier is not None and not self.backoff_multiplier >= 1:
             yield "backoff_multiplier", _("Must be at least 1.")
         yield "params", self._params_mistake()
