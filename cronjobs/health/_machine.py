@@ -31,7 +31,8 @@ def check_zones() -> Probe:
     details = {"version": version, "zones": zones, "missing": missing}
     if missing:
         return fail(f"There is no zone data for {', '.join(missing)} on this machine.", **details)
-    return fine(f"Zone data {version or 'of unknown version'} has {count(len(zones), 'time zone')} in use.", **details)
+    sentence = f"Zone data {version or 'of unknown version'} is there for the {count(len(zones), 'time zone')} in use."
+    return fine(sentence, **details)
 
 
 def zone_data_version() -> str:

@@ -148,5 +148,5 @@ def _sentence(execution: JobExecution) -> str:
 
 
 def _failure(execution: JobExecution) -> str:
-    error = " ".join(execution.error_message.split()) or execution.reason
+    error = " ".join(execution.error_message.split()) or execution.reason or execution.error_type
     return f"{execution} {execution.status}{': ' * bool(error)}{error}"

@@ -19,6 +19,11 @@ from tests.commands import run_command
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+
+
 @pytest.fixture
 def node(db):
     now = DatabaseNow()
