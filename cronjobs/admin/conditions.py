@@ -18,8 +18,8 @@ def broken_reason(job: Job) -> str:
     """Return why the job cannot run; empty if it can."""
     try:
         job.resolve()
-    except (CronJobsError, ValueError) as error:
-        return str(error) or type(error).__name__
+    except CronJobsError as error:
+        return str(error)
     # What a node found out about a job that was edited since is out of date.
     return job.broken_reason if job.stale == Staleness.BROKEN else ""
 
@@ -50,7 +50,7 @@ def schedule_in_words(job: Job) -> SafeString:
     text = job.schedule_text()
     try:
         schedule = job.resolve().schedule
-    except (CronJobsError, ValueError):
+    except CronJobsError:
         return rendering.lines(rendering.code(text))
     if schedule is None:
         return rendering.lines(_("On demand"))

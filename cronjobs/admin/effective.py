@@ -25,7 +25,7 @@ _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "overlap": lambda job: Overlap(job.overlap).label,
     "max_instances": lambda job: job.max_instances,
     "queue": lambda job: job.queue,
-    "priority": lambda job: Priority(job.priority).label,
+    "priority": lambda job: dict(Priority.choices).get(job.priority, job.priority),
     "max_attempts": lambda job: job.retry.max_attempts,
     "initial_delay": lambda job: job.retry.initial_delay,
     "max_delay": lambda job: job.retry.max_delay,
@@ -38,7 +38,7 @@ def effective_values(job: Job) -> dict[str, str]:
     """Return the effective value of every column that may inherit; empty if the job is broken."""
     try:
         resolved = job.resolve()
-    except (CronJobsError, ValueError):
+    except CronJobsError:
         return {}
     return {column: _text(value(resolved)) for column, value in _EFFECTIVE.items()}
 

@@ -52,7 +52,7 @@ def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
         "execution": execution,
         "badge": status_badge(execution.status),
         "job": Job.objects.filter(pk=execution.job_id or 0).first(),
-        "figures": list(_figures(execution, now)),
+        "figures": [(label, value) for label, value in _figures(execution, now) if value != rendering.NOTHING],
         "facts": [(label, value) for label, value in _facts(execution) if value],
         "moments": list(_moments(execution)),
         "missed": _missed(execution),

@@ -32,7 +32,6 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "shown_lateness",
         "shown_duration",
         "shown_attempt",
-        "shown_error",
         "trigger",
         "shown_node",
     )
@@ -56,7 +55,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("status"))
     def shown_status(self, execution: JobExecution) -> str:
-        return status_badge(execution.status)
+        return rendering.lines(status_badge(execution.status), self._explanation(execution))
 
     @admin.display(description=_("scheduled for"))
     def shown_scheduled_for(self, execution: JobExecution) -> str:
@@ -80,14 +79,15 @@ class ExecutionAdmin(ReadOnlyAdmin):
             return rendering.NOTHING
         return f"{execution.attempt}/{execution.max_attempts}"
 
-    @admin.display(description=_("error"))
-    def shown_error(self, execution: JobExecution) -> str:
-        tail = rendering.last_line(execution.error_tail) or execution.error_type  # type: ignore[attr-defined]  # annotated
-        return rendering.one_line(tail or rendering.last_line(execution.reason_tail))  # type: ignore[attr-defined]  # annotated
-
     @admin.display(description=_("node"))
     def shown_node(self, execution: JobExecution) -> str:
         return rendering.one_line(execution.node)
+
+    def _explanation(self, execution: JobExecution) -> str:
+        """Return the error's last line, or why it was not run."""
+        error = rendering.last_line(execution.error_tail) or execution.error_type  # type: ignore[attr-defined]  # annotated
+        text = error or rendering.last_line(execution.reason_tail)  # type: ignore[attr-defined]  # annotated
+        return rendering.one_line(text) if text else ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExecutionList]:
         return ExecutionList

@@ -45,7 +45,7 @@ class JobFilter(admin.SimpleListFilter):
 class RecordedFilter(admin.SimpleListFilter):
     """Executions that were recorded within the last hour, day or week."""
 
-    title = _("recorded")
+    title = _("time")
     parameter_name = "recorded"
     spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 

@@ -113,7 +113,7 @@ class JobAdmin(RunNowAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def shown_condition(self, job: Job) -> str:
-        return conditions.condition(job, timezone.now())
+        return conditions.condition(self.stored(job), timezone.now())
 
     @admin.display(description=gettext_lazy("created"))
     def shown_created_at(self, job: Job) -> str:

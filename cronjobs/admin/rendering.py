@@ -48,7 +48,9 @@ def ago(at: datetime | None, *, now: datetime) -> str:
     """Return a time in the current zone, and how long ago it was."""
     if at is None:
         return NOTHING
-    return lines(brief_moment(at, now=now), quiet(_("%(duration)s ago") % {"duration": duration(now - at)}))
+    # Two machines' clocks may differ: nothing has happened in the future.
+    passed = max(now - at, timedelta(0))
+    return lines(brief_moment(at, now=now), quiet(_("%(duration)s ago") % {"duration": duration(passed)}))
 
 
 def ahead(at: datetime | None, *, now: datetime) -> str:

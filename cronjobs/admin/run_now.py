@@ -20,6 +20,9 @@ from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.states import ExecutionStatus
 
+# Messages travel in the session or a cookie.
+_MOST_NAMED = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
@@ -66,9 +69,10 @@ def explain(answers: Sequence[Queued | Refused]) -> list[tuple[int, str]]:
     repeats = [each for each in answers if isinstance(each, Queued) and each.is_repeat]
     refused = [each for each in answers if isinstance(each, Refused)]
     found = [_queued_message(queued)] if queued else []
-    found += [(messages.INFO, note) for each in queued for note in _notes(each)]
-    found += [(messages.INFO, _repeat_message(each)) for each in repeats]
-    found += [(messages.ERROR, _refused_message(each)) for each in refused]
+    found += [(messages.INFO, note) for note in _notes(queued)]
+    if repeats:
+        found.append((messages.INFO, _repeat_message(repeats)))
+    found += [(messages.ERROR, text) for text in _refused_messages(refused)]
     return found
 
 
@@ -114,25 +118,37 @@ def _queued_message(queued: Sequence[Queued]) -> tuple[int, str]:
     return messages.SUCCESS, f"{done}."
 
 
-def _repeat_message(queued: Queued) -> str:
-    facts = {"id": queued.execution.pk, "job": queued.job}
-    return _("Execution #%(id)d of %(job)s had been queued by the same click; nothing was queued twice.") % facts
-
-
-def _refused_message(refused: Refused) -> str:
-    return _("%(job)s was not queued: %(reason)s") % {"job": refused.job, "reason": refused.reason}
-
-
-def _notes(queued: Queued) -> Iterable[str]:
-    facts = {"job": queued.job, "count": queued.waits_for}
-    if queued.waits_for:
-        text = ngettext(
-            "%(count)d execution of %(job)s is running or waiting; the new one comes after it.",
-            "%(count)d executions of %(job)s are running or waiting; the new one comes after them.",
-            queued.waits_for,
+def _notes(queued: Sequence[Queued]) -> Iterable[str]:
+    now = timezone.now()
+    behind = [each.job for each in queued if each.waits_for]
+    if behind:
+        yield _("An earlier execution is running or waiting, and the new one comes after it: %(jobs)s.") % _named(
+            behind
         )
-        yield text % facts
-    if not queued.job.enabled:
-        yield _("%(job)s is disabled; a run asked for by hand takes place all the same.") % facts
-    elif is_paused(queued.job, timezone.now()):
-        yield _("%(job)s is paused; a run asked for by hand takes place all the same.") % facts
+    disabled = [each.job for each in queued if not each.job.enabled]
+    if disabled:
+        yield _("Disabled, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(disabled)
+    paused = [each.job for each in queued if each.job.enabled and is_paused(each.job, now)]
+    if paused:
+        yield _("Paused, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(paused)
+
+
+def _repeat_message(repeats: Sequence[Queued]) -> str:
+    if len(repeats) > 1:
+        return _("Nothing was queued twice: the same click had queued %(jobs)s.") % _named([e.job for e in repeats])
+    facts = {"id": repeats[0].execution.pk, "job": repeats[0].job}
+    return _("Nothing was queued twice: the same click had queued execution #%(id)d of %(job)s.") % facts
+
+
+def _refused_messages(refused: Sequence[Refused]) -> Iterable[str]:
+    for each in refused[:_MOST_NAMED]:
+        yield _("Not queued: %(job)s. %(reason)s") % {"job": each.job, "reason": each.reason}
+    more = len(refused) - _MOST_NAMED
+    if more > 0:
+        yield ngettext("%d more job was not queued.", "%d more jobs were not queued.", more) % more
+
+
+def _named(jobs: Sequence[Job]) -> dict[str, str]:
+    names = ", ".join(job.name for job in jobs[:_MOST_NAMED])
+    more = len(jobs) - _MOST_NAMED
+    return {"jobs": names if more <= 0 else _("%(names)s and %(more)d more") % {"names": names, "more": more}}

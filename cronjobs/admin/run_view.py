@@ -80,10 +80,15 @@ class RunNowAdmin(PageAdmin):
     ) -> HttpResponse:
         obj: Job | None = context["original"]
         if obj is not None:
-            context["may_run"] = self.has_run_permission(request, obj) and not broken_reason(obj)
-            context["has_params_form"] = _form_class(obj) is not None
+            context["may_run"] = self.has_run_permission(request, obj) and not broken_reason(self.stored(obj))
+            context["has_params_form"] = _form_class(self.stored(obj)) is not None
             context["run_token"] = new_token()
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def stored(self, job: Job) -> Job:
+        """Return the job as it is in the database: a form with mistakes leaves them on the object it shows."""
+        is_from_list = hasattr(job, "next_run_at")
+        return job if is_from_list else Job.objects.get(pk=job.pk)
 
     def _report_answers(self, request: HttpRequest, answers: list[Queued | Refused]) -> None:
         for level, text in explain(answers):

@@ -307,3 +307,10 @@ def test_deleting_several_explains_it_too(superuser, make_job):
     page = superuser.post(JOBS, {"action": "delete_selected", "index": 0, "_selected_action": [job.pk]})
 
     assert "Executions stay" in text_of(page.content.decode())
+
+
+def test_a_mistake_in_the_form_does_not_change_what_is_said_of_the_job(operator, plain):
+    source = save(operator, plain, schedule="61 * * * *").content.decode()
+
+    assert "Broken" not in source
+    assert "Run now" in source

@@ -107,7 +107,7 @@ def test_a_job_that_is_busy_is_queued_behind_and_said_so(operator, make_job, mak
 
     said = run(operator, job)
 
-    assert said[1:] == ["info: 1 execution of fails is running or waiting; the new one comes after it."]
+    assert said[1:] == ["info: An earlier execution is running or waiting, and the new one comes after it: fails."]
     assert JobExecution.objects.filter(job=job, status="queued", trigger="manual").count() == 1
 
 
@@ -127,7 +127,7 @@ def test_a_retry_that_is_due_later_is_not_waited_for(operator, make_job, make_ex
 
 @pytest.mark.parametrize(
     ("columns", "word"),
-    [({"enabled": False}, "disabled"), ({"paused": True}, "paused")],
+    [({"enabled": False}, "Disabled"), ({"paused": True}, "Paused")],
     ids=["disabled", "paused"],
 )
 def test_a_job_that_is_switched_off_runs_by_hand_all_the_same(operator, make_job, make_node, columns, word):
@@ -135,7 +135,7 @@ def test_a_job_that_is_switched_off_runs_by_hand_all_the_same(operator, make_job
 
     said = run(operator, make_job("noop", **columns))
 
-    assert said[1:] == [f"info: noop is {word}; a run asked for by hand takes place all the same."]
+    assert said[1:] == [f"info: {word}, but a run asked for by hand takes place all the same: noop."]
     assert only_execution().status == "queued"
 
 
@@ -160,7 +160,7 @@ def test_a_broken_job_is_refused_with_the_reason(operator, make_job, columns, re
     page = text_of(get(operator, run_url(job)))
 
     assert len(said) == 1
-    assert said[0].startswith("error: noop was not queued: ")
+    assert said[0].startswith("error: Not queued: noop. ")
     assert reason in said[0]
     assert reason in page
     assert "Run now" not in get(operator, change_url(job))
@@ -170,7 +170,7 @@ def test_a_broken_job_is_refused_with_the_reason(operator, make_job, columns, re
 def test_missing_parameters_are_a_reason_too(operator, make_job):
     said = run(operator, make_job("marks"))
 
-    assert said[0].startswith("error: marks was not queued: ")
+    assert said[0].startswith("error: Not queued: marks. ")
     assert "path" in said[0]
     assert not JobExecution.objects.exists()
 
@@ -185,7 +185,7 @@ def test_a_double_click_counts_once(operator, make_job, make_node):
 
     pk = only_execution().pk
     assert first == [f"success: Execution #{pk} of noop was queued."]
-    assert second == [f"info: Execution #{pk} of noop had been queued by the same click; nothing was queued twice."]
+    assert second == [f"info: Nothing was queued twice: the same click had queued execution #{pk} of noop."]
 
 
 def test_another_click_counts_again(operator, make_job):
@@ -275,7 +275,7 @@ def test_the_action_runs_what_is_selected(operator, make_job, make_node):
 
     assert said == [
         "success: 2 executions were queued.",
-        "error: broken was not queued: No job definition is registered as 'gone'.",
+        "error: Not queued: broken. No job definition is registered as 'gone'.",
     ]
     assert set(JobExecution.objects.values_list("job_name", "trigger", "requested_by")) == {
         ("noop", "manual", "operator"),
@@ -297,8 +297,20 @@ def test_a_double_click_on_the_action_counts_once(operator, make_job):
     said = act(operator, "run_now", *jobs, run_token=token)
 
     assert JobExecution.objects.count() == 2
-    assert all("by the same click" in each for each in said)
+    assert said == ["info: Nothing was queued twice: the same click had queued fails, noop."]
 
 
 def test_a_job_that_is_not_there_is_not_found(superuser):
     assert superuser.post("/admin/cronjobs/job/999999/run/").status_code == 404
+
+
+def test_what_is_said_about_many_jobs_stays_short(operator, make_job, make_node):
+    make_node()
+    paused = [make_job("noop", name=f"paused-{number:02}", paused=True) for number in range(12)]
+    broken = [make_job("gone", name=f"broken-{number:02}") for number in range(12)]
+
+    said = act(operator, "run_now", *paused, *broken)
+
+    assert len(said) == 13
+    assert said[1].endswith("paused-09 and 2 more.")
+    assert said[-1] == "error: 2 more jobs were not queued."
