@@ -127,10 +127,7 @@ class JobForm(JobModelForm):
         return sorted(changed)
 
     def _offer_definitions(self) -> None:
-        field = self.fields.get("definition")
-        if field is None:
-            return
-        current = self.instance.definition
+        field, current = self.fields["definition"], self.instance.definition
         choices = [("", "---------"), *((each.name, each.name) for each in registry)]
         if current and current not in registry:
             choices.append((current, format_html("{} ({})", current, _("not registered"))))
@@ -142,8 +139,7 @@ class JobForm(JobModelForm):
             self.fields["name"].disabled = True
 
     def _explain(self) -> None:
-        definition = self["definition"].value() if "definition" in self.fields else self.instance.definition
-        inherited = inherited_values(name=self.instance.name, definition=definition or "")
+        inherited = inherited_values(name=self.instance.name, definition=self["definition"].value() or "")
         for column, field in self.fields.items():
             if isinstance(field, forms.DurationField):
                 field.help_text = format_html("{} {}", field.help_text, _DURATION)

@@ -95,6 +95,17 @@ def test_each_attempt_that_did_not_succeed_is_listed(viewer, make_execution):
     assert "reason 1" in text
 
 
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+def test_a_line_is_coloured_by_its_level(viewer, make_execution, level):
+    execution = make_execution()
+    add_lines(execution, 1, level=getattr(logging, level.upper()))
+
+    source = get(viewer, change_url(execution))
+
+    assert f'<tr class="cron-{level.replace("critical", "error")}">' in source
+    assert f">{level.upper()}<" in source
+
+
 def test_the_log_shows_levels_and_data(viewer, make_execution):
     execution = make_execution()
     add_lines(execution, 1, level=logging.WARNING, message="odd", data={"step": 1})

@@ -45,6 +45,12 @@ def test_what_was_not_run_says_why(viewer, make_execution):
     assert "Execution 7 was still open." in text_of(get(viewer, EXECUTIONS))
 
 
+def test_what_was_missed_has_no_attempt(viewer, make_execution):
+    make_execution(status="missed", attempt=0)
+
+    assert "0/3" not in get(viewer, EXECUTIONS)
+
+
 def test_a_running_execution_shows_how_long_it_has_been_running(viewer, make_execution):
     make_execution(status="running", started_at=timezone.now() - timedelta(seconds=90), duration_ms=None)
 

@@ -139,6 +139,10 @@ def test_the_list_can_be_narrowed(viewer, make_job, params, found):
     assert {job.name for job in Job.objects.all() if change_url(job) in source} == found
 
 
+def test_an_address_that_makes_no_sense_is_answered(viewer):
+    assert viewer.get(JOBS, {"broken": "perhaps"}, follow=True).status_code == 200
+
+
 @pytest.mark.parametrize("lookup", ["params__token__startswith", "executions__params__contains", "schedule"])
 def test_columns_cannot_be_asked_for_what_is_masked_in_them(viewer, lookup):
     assert viewer.get(JOBS, {lookup: "s"}).status_code == 400

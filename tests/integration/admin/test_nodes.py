@@ -46,3 +46,14 @@ def test_nobody_adds_changes_or_deletes_a_node(superuser, make_node):
     ]
 
     assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+
+def test_a_node_that_has_not_ticked_yet_is_listed(viewer, make_node):
+    node = make_node()
+    type(node).objects.update(last_tick_at=None)
+
+    assert "web-1:4711" in text_of(get(viewer, NODES))
+
+
+def test_columns_cannot_be_asked_for(viewer):
+    assert viewer.get(NODES, {"hostname__startswith": "w"}).status_code == 400
