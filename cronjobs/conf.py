@@ -86,6 +86,7 @@ class Settings(_Parsed):
     catch_up: str = _setting(
         "Which occurrences within the grace run after an outage.", default="latest", one_of=("skip", "latest", "all")
     )
+    catch_up_cap: int = _setting("With catch_up all: at most so many occurrences, the newest.", default=100, low=1)
     workers: int = _setting("Executions that one node performs at the same time.", default=8, low=1)
     poll_interval: timedelta = _setting(
         "A node looks for work at least this often.", default=timedelta(seconds=1), low=0.05

@@ -152,6 +152,12 @@ class JobContext:
     max_attempts: int
     log: JobLogger
     params: Mapping[str, Any] = field(default_factory=dict)
+    stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job is asked to stop; a long job looks now and then, tidies up and returns."""
+        return self.stop_requested.is_set()
 
 
 @contextmanager

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
 NAME_MAX_LENGTH = 100
+OVERLAPS = ("forbid", "allow", "queue", "replace")
 PRIORITIES = {"background": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 
 
@@ -61,6 +62,7 @@ class JobDefinition:
     priority: int = PRIORITIES["medium"]
     overlap: str = "forbid"
     max_instances: int | None = None
+    jitter: timedelta | None = None
     misfire_grace: timedelta | None = None
     catch_up: CatchUp | None = None
     rerun_lost: bool = False
@@ -192,6 +194,7 @@ def job(
     priority: int | str = "medium",
     catch_up: CatchUp | str | None = None,
     misfire_grace: timedelta | float | None = None,
+    jitter: timedelta | float | None = None,
     description: str = "",
     **options: Any,
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
@@ -200,8 +203,8 @@ def job(
     The function's first parameter receives the `JobContext`; the others are the job's
     parameters. `schedule` is a cron expression, ``@every 90s``, ``@at <ISO time>`` or a
     `Schedule`; without one the job runs on demand. `time_zone` is an IANA name (default: the
-    setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace` is a
-    ``timedelta`` or seconds. The other options are the fields of `JobDefinition`; None means its default.
+    setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace` and
+    `jitter` are a ``timedelta`` or seconds. The other options are the fields of `JobDefinition`; None means its default.
 
     A mistake does not raise, since that would take down every process that imports the
     module: it becomes a system check warning, and the definition is not registered.
@@ -219,7 +222,8 @@ def job(
                 time_zone=time_zone,
                 priority=_checked_priority(priority),
                 catch_up=None if catch_up is None else CatchUp(catch_up),
-                misfire_grace=_as_duration(misfire_grace),
+                misfire_grace=_as_duration(misfire_grace, "misfire_grace"),
+                jitter=_as_duration(jitter, "jitter"),
                 **_checked_options(options),
             )
         except (CronJobsError, ValueError, TypeError) as error:
@@ -276,7 +280,7 @@ _OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "params_form": (lambda value: inspect.isclass(value) and hasattr(value, "base_fields"), "a Django form class"),
     "retry": (lambda value: isinstance(value, RetryPolicy), "a RetryPolicy"),
     "queue": (lambda value: isinstance(value, str) and 0 < len(value) <= 50, "a name of up to 50 characters"),
-    "overlap": (lambda value: value in ("forbid", "allow"), "'forbid' or 'allow'"),
+    "overlap": (lambda value: value in OVERLAPS, f"one of {', '.join(map(repr, OVERLAPS))}"),
     "max_instances": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
     "rerun_lost": (lambda value: isinstance(value, bool), "True or False"),
     "only_if": (callable, "a function without parameters"),
@@ -295,8 +299,11 @@ def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _as_duration(value: timedelta | float | None) -> timedelta | None:
-    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+def _as_duration(value: timedelta | float | None, name: str) -> timedelta | None:
+    duration = value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+    if duration is not None and duration < timedelta(0):
+        raise InvalidDefinition(f"{name} must not be negative.")
+    return duration
 
 
 def _origin(func: Any) -> str:

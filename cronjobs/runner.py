@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,8 @@ from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
 from cronjobs.logs import JobContext, JobLogger, LogCollector, collecting
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
-from cronjobs.models.job import ResolvedJob
 from cronjobs.models.moves import Ending
+from cronjobs.models.resolved import ResolvedJob
 from cronjobs.retries import RetryPolicy
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import storable_json, storable_text
@@ -38,6 +39,7 @@ class Claim:
     execution: JobExecution
     job: Job | None
     log: LogCollector
+    stop_requested: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def of(cls, execution: JobExecution, job: Job | None) -> Claim:
@@ -54,6 +56,9 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     events.execution_started.send_robust(sender=JobExecution, execution=claim.execution)
     started = time.monotonic()
     verdict = _verdict(claim)
+    if claim.stop_requested.is_set():
+        # Whatever it came to: somebody asked for the end, and this is it.
+        verdict = replace(verdict, outcome=ExecutionStatus.CANCELLED, delay=None, reason=claim.execution.cancel_reason)
     duration_ms = int((time.monotonic() - started) * 1000)
     return _ending(claim.execution, verdict, now(), duration_ms)
 
@@ -116,6 +121,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         max_attempts=execution.max_attempts,
         log=JobLogger(execution.job_name, claim.log),
         params=execution.params,
+        stop_requested=claim.stop_requested,
     )
     call = definition.func
     if inspect.iscoroutinefunction(call):

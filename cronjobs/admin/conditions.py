@@ -11,7 +11,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job
-from cronjobs.models.job import Staleness
+from cronjobs.models.choices import Staleness
 
 
 def broken_reason(job: Job) -> str:

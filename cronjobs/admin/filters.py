@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin.windows import BEFORE
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.job import Staleness
+from cronjobs.models.choices import Staleness
 from cronjobs.registry import registry
 
 # Ids and times of recording agree but for clocks that differ and transactions that take long.

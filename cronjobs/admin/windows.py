@@ -28,6 +28,7 @@ _COLUMNS = (
     "trigger",
     "status",
     "scheduled_for",
+    "due_at",
     "first_started_at",
     "started_at",
     "duration_ms",

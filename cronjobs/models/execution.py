@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.database import read_clock
 from cronjobs.models.batches import upsert
-from cronjobs.models.job import Job, Priority
+from cronjobs.models.choices import Priority, Trigger
+from cronjobs.models.job import Job
 from cronjobs.registry import NAME_MAX_LENGTH, PRIORITIES
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
 from cronjobs.storable import storable_json
@@ -22,13 +23,8 @@ from cronjobs.storable import storable_json
 PRIORITY_STEP = timedelta(minutes=1)
 
 
-class Trigger(models.TextChoices):
-    """Why an execution exists."""
-
-    SCHEDULE = "schedule", _("Schedule")
-    CATCH_UP = "catch_up", _("Catch-up")
-    MANUAL = "manual", _("Manual")
-    API = "api", _("API")
+# What was left behind is worked off one after another, oldest first, whatever the overlap.
+SERIAL = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
 
 
 def claim_time(run_after: datetime, priority: int) -> datetime:
@@ -51,6 +47,10 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def running(self) -> Self:
         """Return those that a worker holds."""
         return self.filter(status=ExecutionStatus.RUNNING)
+
+    def asked_to_stop(self) -> Self:
+        """Return the running ones that somebody wants to end."""
+        return self.running().filter(cancel_requested_at__isnull=False)
 
     def held_by(self, claims: Iterable[JobExecution]) -> Self:
         """Return those of `claims` that are still running under the token each was claimed with."""
@@ -111,6 +111,7 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
             job=job,
             job_name=job.name,
             scheduled_for=start,
+            due_at=start,
             run_after=start,
             claim_at=claim_time(start, rank),
             queued_at=now,
@@ -146,6 +147,8 @@ class JobExecution(models.Model):
         _("status"), max_length=9, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED
     )
     scheduled_for = models.DateTimeField(_("scheduled for"), help_text=_("The due time, or the time of the request."))
+    # With the jitter. Unlike `run_after` it does not move when an attempt is repeated: lateness counts from here.
+    due_at = models.DateTimeField(_("due"), help_text=_("When the first attempt should start."))
     run_after = models.DateTimeField(_("not before"))
     claim_at = models.DateTimeField(editable=False)
     queued_at = models.DateTimeField(_("queued"))
@@ -167,6 +170,8 @@ class JobExecution(models.Model):
     node = models.CharField(_("node"), max_length=150, blank=True, default="")
     claim_token = models.CharField(max_length=32, blank=True, default="", editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
+    cancel_requested_at = models.DateTimeField(_("asked to stop"), null=True)
+    cancel_reason = models.CharField(_("asked to stop because"), max_length=200, blank=True, default="")
     missed_from = models.DateTimeField(_("missed from"), null=True)
     missed_until = models.DateTimeField(_("missed until"), null=True)
     missed_count = models.PositiveIntegerField(_("missed"), null=True)
@@ -194,8 +199,7 @@ class JobExecution(models.Model):
     @property
     def lateness(self) -> timedelta | None:
         """How long after its time the first attempt started."""
-        # `run_after` moves with every retry, so the first start is compared with the due time.
-        return None if self.first_started_at is None else self.first_started_at - self.scheduled_for
+        return None if self.first_started_at is None else self.first_started_at - self.due_at
 
     @property
     def is_final(self) -> bool:

@@ -29,8 +29,8 @@ _SET_BACK = timedelta(seconds=-2)
 class Clock(BackgroundScheduler):
     """Looks at the database at least once a poll interval, exactly when something is due, or when woken.
 
-    `on_work` is called whenever an execution can be claimed now; `on_death` if the thread
-    ends other than by `shutdown`.
+    `on_work` is called whenever an execution can be claimed now, `on_stop` whenever a running
+    one is asked to stop, `on_death` if the thread ends other than by `shutdown`.
     """
 
     def __init__(
@@ -38,9 +38,10 @@ class Clock(BackgroundScheduler):
         *,
         time: SteadyClock,
         on_work: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._time, self._on_work, self._on_death = time, on_work, on_death
+        self._time, self._on_work, self._on_stop, self._on_death = time, on_work, on_stop, on_death
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
         self._backoff = Backoff(self._alias_of_database, "The tick")
@@ -61,6 +62,8 @@ class Clock(BackgroundScheduler):
                 # Another node has the rows locked; it will have written them by the next look.
                 break
             seen = self._look()
+        if seen.is_stopping:
+            self._on_stop()
         self.last_tick_at = seen.now
         return seen
 

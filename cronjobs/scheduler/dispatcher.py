@@ -38,11 +38,18 @@ class Dispatcher(threading.Thread):
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
+        # Whether a worker that becomes free, or an ending, may let something start that waits now.
+        self._is_more = True
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
 
     def wake(self) -> None:
         """Look for work now."""
         self._woken.set()
+
+    def wake_if_waiting(self) -> None:
+        """Look for work if the last look left something due behind: a worker or a job's place has become free."""
+        if self._is_more:
+            self.wake()
 
     def close(self) -> None:
         """Claim nothing more; when this returns, no claim is under way."""
@@ -67,12 +74,15 @@ class Dispatcher(threading.Thread):
         free = self._executor.free()
         if free <= 0 or get_settings().paused:
             return 0
+        # Until the claim says otherwise: what becomes free meanwhile may be too late for it.
+        self._is_more = True
         claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues)
-        for execution, job in claimed:
+        self._is_more = claimed.is_more
+        for execution, job in claimed.executions:
             one = Claim.of(execution, job)
             self._hold(one)
             self._executor.submit(one)
-        return len(claimed)
+        return len(claimed.executions)
 
     def _round(self) -> None:
         # The clock looks for claimable rows on this thread's behalf, and wakes it.
@@ -80,7 +90,7 @@ class Dispatcher(threading.Thread):
             return
         self._woken.clear()
         try:
-            while not self._closed.is_set() and self.claim_once():
+            while not self._closed.is_set() and self.claim_once() and self._is_more:
                 pass
         except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
             self._wait = self._backoff.failed(error)

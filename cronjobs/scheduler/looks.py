@@ -22,6 +22,7 @@ class Look:
     is_broken: bool
     next_due: datetime | None
     is_claimable: bool
+    is_stopping: bool
     next_claim: datetime | None
 
 
@@ -35,6 +36,7 @@ def look() -> Look:
         Job.objects.using(alias).broken().order_by().values("stale")[:1],
         own_rows().filter(next_run_time__isnull=False).order_by("next_run_time").values("next_run_time")[:1],
         queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
+        JobExecution.objects.using(alias).asked_to_stop().order_by().values("status")[:1],
         queued.filter(run_after__gt=DatabaseNow()).order_by("run_after").values("run_after")[:1],
     ]
     compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
@@ -42,13 +44,14 @@ def look() -> Look:
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
-        now, stale, broken, due, claimable, later = cursor.fetchone()
+        now, stale, broken, due, claimable, stopping, later = cursor.fetchone()
     return Look(
         now=as_utc(now),
         is_stale=stale is not None,
         is_broken=broken is not None,
         next_due=None if due is None else as_utc(due),
         is_claimable=claimable is not None,
+        is_stopping=stopping is not None,
         next_claim=None if later is None else as_utc(later),
     )
 

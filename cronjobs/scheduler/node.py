@@ -51,7 +51,9 @@ class NodeProcess:
             queues=queues,
             on_death=self._fail,
         )
-        self.clock = Clock(time=self._time, on_work=self._dispatcher.wake, on_death=self._fail)
+        self.clock = Clock(
+            time=self._time, on_work=self._dispatcher.wake, on_stop=self._pass_on_stops, on_death=self._fail
+        )
         state = NodeState(
             name=self.name, workers=self._workers, time=self._time, clock=self.clock, running=lambda: self.running
         )
@@ -147,7 +149,7 @@ class NodeProcess:
 
     def _attempt_done(self, claim: Claim, ending: Ending) -> None:
         self._recorder.end(claim, ending)
-        self._dispatcher.wake()
+        self._dispatcher.wake_if_waiting()
 
     def _recorded(self, claim: Claim, ending: Ending) -> None:
         with self._idle:
@@ -155,9 +157,9 @@ class NodeProcess:
             if self._claims.get(claim.execution.pk) is claim:
                 del self._claims[claim.execution.pk]
             self._idle.notify_all()
-        # A limit may have just been freed, and the first retry may be due soon.
-        self._dispatcher.wake()
+        self._dispatcher.wake_if_waiting()
         if ending.status == ExecutionStatus.QUEUED:
+            # The next attempt may be due before the clock looks again.
             self.clock.wakeup()
 
     def _held_claims(self) -> list[Claim]:
@@ -166,6 +168,13 @@ class NodeProcess:
 
     def _held(self) -> list[JobExecution]:
         return [claim.execution for claim in self._held_claims()]
+
+    def _pass_on_stops(self) -> None:
+        """Tell the jobs that run here and that somebody wants to end."""
+        held = {claim.execution.pk: claim for claim in self._held_claims() if not claim.stop_requested.is_set()}
+        for execution in JobExecution.objects.asked_to_stop().filter(pk__in=held).only("cancel_reason"):
+            held[execution.pk].execution.cancel_reason = execution.cancel_reason
+            held[execution.pk].stop_requested.set()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -108,6 +109,17 @@ def first_run_time(schedule: Schedule, policy: Policy, *, now: datetime) -> date
     if found is None or (policy.ends_at is not None and found > policy.ends_at):
         return None
     return found
+
+
+def spread(at: datetime, *, key: str, jitter: timedelta, following: datetime | None) -> datetime:
+    """Return when the occurrence `at` should start: put off by less than `jitter`, never beyond `following`.
+
+    The same `key` and `at` give the same delay on every node and after every restart; no
+    delay reaches the next due time, if there is one.
+    """
+    longest = jitter if following is None else min(jitter, following - at)
+    digest = hashlib.sha256(f"{key}@{at.isoformat()}".encode()).digest()
+    return at + longest * (int.from_bytes(digest[:6]) / 2**48)
 
 
 def _check_aware(*instants: datetime) -> None:

@@ -13,6 +13,7 @@ from django.db.models import CharField, Exists, F, Max, OuterRef, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 from django_apscheduler.models import DjangoJob
 
+from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.batches import upsert
@@ -34,7 +35,7 @@ def sync(now: datetime) -> int:
 def mend(now: datetime) -> int:
     """Try broken jobs again and plan those that are whole, from `now` on; return how many there were."""
     alias = engine_alias(JobExecution)
-    tried = [_planned_from(job, now) for job in Job.objects.using(alias).broken().order_by("pk")[:BATCH]]
+    tried = [_planned_from(job, now) for job in Job.objects.using(alias).broken().resolvable().order_by("pk")[:BATCH]]
     changed = [each for each in tried if each.broken_reason != each.job.broken_reason]
     if changed:
         in_transaction(alias, lambda: _replan(alias, changed))
@@ -70,7 +71,13 @@ def restore(now: datetime) -> int:
 
 def policy_of(resolved: ResolvedJob) -> Policy:
     """Return what decides which of a job's due times are run."""
-    return Policy(misfire_grace=resolved.misfire_grace, catch_up=resolved.catch_up)
+    return Policy(
+        misfire_grace=resolved.misfire_grace,
+        catch_up=resolved.catch_up,
+        catch_up_cap=get_settings().catch_up_cap,
+        starts_at=resolved.starts_at,
+        ends_at=resolved.ends_at,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +91,7 @@ class _Planned:
 
 
 def _sync(alias: str, now: datetime) -> int:
-    stale = Job.objects.using(alias).stale().order_by("pk")
+    stale = Job.objects.using(alias).stale().resolvable().order_by("pk")
     jobs = list(lock_unlocked(stale)[:BATCH])
     _replan(alias, [_planned_from(job, now) for job in jobs])
     return len(jobs)
@@ -104,16 +111,17 @@ def _first(resolved: ResolvedJob, at: datetime) -> datetime | None:
     if resolved.schedule is None or not resolved.is_active:
         return None
     start = max(at, resolved.paused_until) if resolved.paused_until else at
-    return first_run_time(resolved.schedule, policy_of(resolved), now=start)
+    # An excluded day is visited all the same, so that it can be recorded.
+    return first_run_time(resolved.schedule.nominal, policy_of(resolved), now=start)
 
 
 def _fingerprint(resolved: ResolvedJob) -> bytes:
-    until = resolved.paused_until
+    window = {"pausedUntil": resolved.paused_until, "startsAt": resolved.starts_at, "endsAt": resolved.ends_at}
     return _state(
         schedule=str(resolved.schedule or ""),
         timeZone=resolved.time_zone,
         active=resolved.is_active,
-        pausedUntil=until.isoformat() if until else None,
+        **{name: at.isoformat() if at else None for name, at in window.items()},
     )
 
 
@@ -147,7 +155,7 @@ def _set_broken_reasons(alias: str, planned: Iterable[_Planned]) -> None:
 
 
 def _reconcile(alias: str, ids: Sequence[int], now: datetime, *, rewind: bool) -> int:
-    jobs = list(Job.objects.using(alias).filter(pk__in=ids).order_by("pk").select_for_update())
+    jobs = list(Job.objects.using(alias).filter(pk__in=ids).resolvable().order_by("pk").select_for_update())
     rows = own_rows().filter(id__in=[clock_id(pk) for pk in ids]).in_bulk()
     lost = [job.pk for job in jobs if clock_id(job.pk) not in rows and job.planned_enabled is not None]
     decided = _newest_decided(alias, lost)

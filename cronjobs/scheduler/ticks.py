@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
+from cronjobs.models.moves import cancel
 from cronjobs.scheduler.clock_rows import job_id_of, own_rows, set_next_run_times
-from cronjobs.scheduler.planner import Missed, Occurrence, Plan, plan
+from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
 from cronjobs.scheduler.plans import BATCH, policy_of
+from cronjobs.schedules import Excluding
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,27 @@ class _Due:
     job: Job
     resolved: ResolvedJob
     plan: Plan
+    excluded: tuple[tuple[date, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What is open of a job: the newest execution's id, how many there are, and how many of them wait."""
+
+    newest: int = 0
+    number: int = 0
+    waiting: int = 0
+
+    def reason_to_skip(self, resolved: ResolvedJob) -> str:
+        """Return why another due time of now is not to run, or nothing if it is."""
+        match resolved.overlap:
+            case Overlap.FORBID if self.number:
+                return f"Execution {self.newest} was still open."
+            case Overlap.ALLOW if resolved.max_instances is not None and self.number >= resolved.max_instances:
+                return f"{self.number} executions were still open, and no more may run side by side."
+            case Overlap.QUEUE if self.waiting:
+                return "Another execution is waiting already."
+        return ""
 
 
 def _tick(alias: str, now: datetime) -> int:
@@ -46,7 +69,7 @@ def _tick(alias: str, now: datetime) -> int:
     rows = list(lock_unlocked(due)[:BATCH])
     if not rows:
         return 0
-    jobs = Job.objects.using(alias).in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
+    jobs = Job.objects.using(alias).resolvable().in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
     planned: list[_Due] = []
     next_times: dict[str, datetime | None] = {}
     for row in rows:
@@ -67,6 +90,12 @@ def _decide(job: Job, row: Any, now: datetime) -> _Due:
     if resolved.schedule is None or not resolved.is_active:
         return _Due(row=row, job=job, resolved=resolved, plan=Plan(occurrences=(), missed=None, next_run_time=None))
     decided = plan(resolved.schedule, policy_of(resolved), due=due, now=now)
+    if isinstance(resolved.schedule, Excluding):
+        # The clock also visits excluded days, so that they can be recorded when they come.
+        following = first_run_time(resolved.schedule.nominal, policy_of(resolved), now=now)
+        excluded = tuple(resolved.schedule.excluded_between(due - timedelta(seconds=1), now))
+        decided = replace(decided, next_run_time=following)
+        return _Due(row=row, job=job, resolved=resolved, plan=decided, excluded=excluded)
     return _Due(row=row, job=job, resolved=resolved, plan=decided)
 
 
@@ -82,15 +111,19 @@ def _guarded(alias: str, job: Job, work: Callable[[], Any]) -> Any:
 
 
 def _mark_broken(alias: str, job: Job, error: Exception) -> None:
+    # What a database says may quote SQL and values; the log has it, the row is shown to people.
     reason = str(error) or type(error).__name__
-    logger.error("Job %s is broken: %s", job.name, reason, extra={"job": job.name})
+    if isinstance(error, DatabaseError):
+        reason = f"The database refuses its executions ({type(error).__name__}); the node's log says why."
+    logger.error("Job %s is broken: %s", job.name, error, extra={"job": job.name})
     Job.objects.using(alias).filter(pk=job.pk).update(broken_reason=reason)
 
 
 def _insert(alias: str, planned: Sequence[_Due], now: datetime) -> list[_Due]:
     """Insert everything in one statement; if that fails, job by job, and return the culprits."""
-    busy = _open_jobs(alias, planned)
-    rows = {id(each): _rows(each, busy, now) for each in planned}
+    opened = _open_jobs(alias, planned)
+    rows = {id(each): _rows(each, opened.get(each.job.pk, _Open()), now) for each in planned}
+    _replace_older(alias, planned, opened)
     executions = JobExecution.objects.using(alias)
     try:
         with transaction.atomic(using=alias):
@@ -102,6 +135,15 @@ def _insert(alias: str, planned: Sequence[_Due], now: datetime) -> list[_Due]:
     else:
         return []
     return [each for each in planned if not _insert_alone(alias, each, rows[id(each)])]
+
+
+def _replace_older(alias: str, planned: Sequence[_Due], opened: dict[int | None, _Open]) -> None:
+    """Ask what is open of jobs that replace to end; the new rows wait until it has."""
+    for each in planned:
+        if each.resolved.overlap == Overlap.REPLACE and each.plan.occurrences and each.job.pk in opened:
+            newest = each.plan.occurrences[-1].scheduled_for
+            older = JobExecution.objects.using(alias).filter(job=each.job, scheduled_for__lt=newest)
+            cancel(older.open(), reason=f"Replaced by the execution due at {newest:%Y-%m-%dT%H:%M:%SZ}.")
 
 
 def _insert_alone(alias: str, due: _Due, rows: list[JobExecution]) -> bool:
@@ -121,60 +163,83 @@ def _insert_rows(executions: Any, rows: list[JobExecution]) -> None:
         insert_once(executions, rows)
 
 
-def _open_jobs(alias: str, planned: Sequence[_Due]) -> dict[int, int]:
-    """Return the newest open execution of each job that must not overlap."""
-    exclusive = [each.job.pk for each in planned if each.plan.occurrences and each.resolved.overlap == Overlap.FORBID]
-    if not exclusive:
+def _open_jobs(alias: str, planned: Sequence[_Due]) -> dict[int | None, _Open]:
+    """Return what is open of each job whose due times may have to give way."""
+    limited = [each.job.pk for each in planned if each.plan.occurrences and each.resolved.concurrency is not None]
+    if not limited:
         return {}
-    open_ones = JobExecution.objects.using(alias).open().filter(job_id__in=exclusive)
-    return dict(open_ones.order_by().values_list("job_id").annotate(Max("pk")))
+    waiting = Count("pk", filter=Q(status=ExecutionStatus.QUEUED))
+    rows = JobExecution.objects.using(alias).open().filter(job_id__in=limited).order_by().values_list("job_id")
+    counted = rows.annotate(newest=Max("pk"), number=Count("pk"), waiting=waiting)
+    return {job_id: _Open(*counts) for job_id, *counts in counted}
 
 
-def _rows(due: _Due, busy: dict[int, int], now: datetime) -> list[JobExecution]:
-    rows = [_occurrence_row(due, each, busy.get(due.job.pk), now) for each in due.plan.occurrences]
+def _rows(due: _Due, opened: _Open, now: datetime) -> list[JobExecution]:
+    rows = [_excluded_row(due, day, at, now) for day, at in due.excluded]
+    for each in due.plan.occurrences:
+        row = _occurrence_row(due, each, now)
+        # What an outage left behind waits for its turn; only a due time of now is given up.
+        reason = "" if each.caught_up else opened.reason_to_skip(due.resolved)
+        if reason:
+            row.status, row.finished_at, row.reason = ExecutionStatus.SKIPPED, now, reason
+        else:
+            opened = replace(opened, waiting=opened.waiting + 1)
+        rows.append(row)
     if due.plan.missed is not None:
         rows.append(_missed_row(due, due.plan.missed, now))
     return rows
 
 
-def _occurrence_row(due: _Due, occurrence: Occurrence, blocker: int | None, now: datetime) -> JobExecution:
+def _occurrence_row(due: _Due, occurrence: Occurrence, now: datetime) -> JobExecution:
     at, resolved = occurrence.scheduled_for, due.resolved
-    row = JobExecution(
+    start = at
+    if resolved.jitter and resolved.schedule is not None:
+        start = spread(at, key=resolved.name, jitter=resolved.jitter, following=resolved.schedule.next_after(at))
+    return JobExecution(
         job=due.job,
         job_name=due.job.name,
         trigger=Trigger.CATCH_UP if occurrence.caught_up else Trigger.SCHEDULE,
         dedupe_key=occurrence_key(at),
         scheduled_for=at,
-        run_after=at,
-        claim_at=claim_time(at, resolved.priority),
+        due_at=start,
+        run_after=start,
+        claim_at=claim_time(start, resolved.priority),
         queued_at=now,
         max_attempts=resolved.retry.max_attempts,
         queue=resolved.queue,
         priority=resolved.priority,
         params=resolved.params,
     )
-    # What an outage left behind waits for its turn; only a due time of now is given up.
-    if blocker is not None and not occurrence.caught_up:
-        row.status, row.finished_at = ExecutionStatus.SKIPPED, now
-        row.reason = f"Execution {blocker} was still open."
+
+
+def _excluded_row(due: _Due, day: date, at: datetime, now: datetime) -> JobExecution:
+    """Return the record of a day that the job's calendar excludes: one, however often the job was due in it."""
+    row = _history_row(due, at, now, ExecutionStatus.SKIPPED)
+    row.dedupe_key = f"excluded:{day.isoformat()}"
+    row.reason = f"Calendar {due.job.calendar} excludes {day.isoformat()}."
     return row
 
 
 def _missed_row(due: _Due, missed: Missed, now: datetime) -> JobExecution:
     count = f"more than {missed.count - 1:,}" if missed.count > 10_000 else f"{missed.count:,}"
     times = "due time" if missed.count == 1 else "due times"
+    row = _history_row(due, missed.last, now, ExecutionStatus.MISSED)
+    row.missed_from, row.missed_until, row.missed_count = missed.first, missed.last, missed.count
+    row.reason = f"{count} {times} passed while no node was there in time to serve them."
+    return row
+
+
+def _history_row(due: _Due, at: datetime, now: datetime, status: ExecutionStatus) -> JobExecution:
+    """Return a row that is final from the beginning."""
     return JobExecution(
         job=due.job,
         job_name=due.job.name,
         trigger=Trigger.SCHEDULE,
-        status=ExecutionStatus.MISSED,
-        scheduled_for=missed.last,
-        run_after=missed.last,
-        claim_at=missed.last,
+        status=status,
+        scheduled_for=at,
+        due_at=at,
+        run_after=at,
+        claim_at=at,
         queued_at=now,
         finished_at=now,
-        missed_from=missed.first,
-        missed_until=missed.last,
-        missed_count=missed.count,
-        reason=f"{count} {times} passed while no node was there in time to serve them.",
     )

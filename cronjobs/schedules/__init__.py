@@ -5,6 +5,7 @@ from __future__ import annotations
 from cronjobs.schedules._advice import ClockEffect, ClockNote
 from cronjobs.schedules._base import CatchUp, Schedule
 from cronjobs.schedules._cron import Cron
+from cronjobs.schedules._excluding import Excluding, excluding
 from cronjobs.schedules._simple import At, Every
 from cronjobs.schedules._text import parse_schedule
 from cronjobs.schedules._zones import ClockChange, clock_changes, parse_time_zone
@@ -17,8 +18,10 @@ __all__ = [
     "ClockNote",
     "Cron",
     "Every",
+    "Excluding",
     "Schedule",
     "clock_changes",
+    "excluding",
     "parse_schedule",
     "parse_time_zone",
 ]

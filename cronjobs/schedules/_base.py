@@ -56,6 +56,11 @@ class Schedule(ABC):
         count = self._count(*_span(seconds_of(start), seconds_of(end)), limit)
         return min(count, limit + 1)
 
+    @property
+    def nominal(self) -> Schedule:
+        """This schedule without what a calendar takes away from it."""
+        return self
+
     def in_zone(self, name: str) -> Self:
         """Return this schedule with the IANA zone `name`, if it follows a wall clock and has no zone yet."""
         return self

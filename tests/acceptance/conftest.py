@@ -25,7 +25,9 @@ def start_node(transactional_db: None, tmp_path: Path) -> Iterator[StartNode]:
     def start(*arguments: str, **settings: Any) -> Child:
         log = tmp_path / f"node-{len(started)}.log"
         known = Node.objects.count()
-        child = start_command("runcron", *arguments, log=log, TEST_CRONJOBS=json.dumps({"LEASE": 3, "SHUTDOWN_GRACE": 1, **settings}))
+        child = start_command(
+            "runcron", *arguments, log=log, TEST_CRONJOBS=json.dumps({"LEASE": 3, "SHUTDOWN_GRACE": 1, **settings})
+        )
         started.append(child)
         wait_for(lambda: Node.objects.count() > known, within=20)
         return child

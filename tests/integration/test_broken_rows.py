@@ -45,7 +45,7 @@ def test_other_jobs_are_claimed_and_its_own_executions_fail_with_the_reason(brok
     JobExecution.objects.request("succeeds")
     now = read_clock("default")
 
-    claims = claim(node="a", limit=10, now=now)
+    claims = claim(node="a", limit=10, now=now).executions
 
     outcomes = {job.name: perform(Claim.of(each, job), now=lambda: now).outcome for each, job in claims}
     assert outcomes == {"noop": "failed", "succeeds": "succeeded"}

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 
 
 def claimed(limit=10, node="a", **options):
-    return [execution for execution, _ in claim(node=node, limit=limit, now=read_clock("default"), **options)]
+    claims = claim(node=node, limit=limit, now=read_clock("default"), **options)
+    return [execution for execution, _ in claims.executions]
 
 
 def request(name="succeeds", **options):

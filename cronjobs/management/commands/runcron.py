@@ -24,6 +24,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Command(BaseCommand):
     """Shell around `NodeProcess`."""
 
+    # Checking everything would import every view of the project into a process that shows none.
+    requires_system_checks = ("cronjobs",)
+
     help = (
         "Run a node: write executions when they are due and perform them. Any number of nodes may "
         "share a database.\n\n"

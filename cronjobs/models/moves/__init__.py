@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cronjobs.models.moves.cancellations import cancel
 from cronjobs.models.moves.claims import claim, claim_one, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
 
-__all__ = ["Ending", "abandon", "claim", "claim_one", "record", "renew", "rescue"]
+__all__ = ["Ending", "abandon", "cancel", "claim", "claim_one", "record", "renew", "rescue"]

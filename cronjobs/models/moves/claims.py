@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce
@@ -13,15 +15,23 @@ from django.db.models.functions import Coalesce
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import ClaimLost, CronJobsError
-from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.states import ExecutionStatus, ensure_move
 
 
-def claim(
-    *, node: str, limit: int, now: datetime, queues: Collection[str] | None = None
-) -> list[tuple[JobExecution, Job | None]]:
-    """Claim up to `limit` due executions for `node` and return them with their jobs, first come first.
+class Claimed(NamedTuple):
+    """What a claim brought: executions with their jobs, first come first.
+
+    `is_more` says that others are due and wait for a free worker, or for their job's limit.
+    """
+
+    executions: list[tuple[JobExecution, Job | None]]
+    is_more: bool
+
+
+def claim(*, node: str, limit: int, now: datetime, queues: Collection[str] | None = None) -> Claimed:
+    """Claim up to `limit` due executions for `node`.
 
     `now` is the database's clock as the node knows it. Rows that another node has locked are
     passed over. A job that is at its limit, over all nodes, keeps its rows waiting.
@@ -67,53 +77,71 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     return ids - set(held.values_list("pk", flat=True))
 
 
-def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -> list[tuple[JobExecution, Job | None]]:
-    candidates = _candidates(claimable, limit)
-    jobs = _jobs_of(candidates, claimable.db)
-    chosen = _within_limits(candidates, jobs, claimable.db)
-    return [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now)]
-
-
-def _candidates(claimable: ExecutionQuerySet, limit: int) -> Sequence[JobExecution]:
-    return list(lock_unlocked(claimable)[:limit])
+def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -> Claimed:
+    claimed: list[tuple[JobExecution, Job | None]] = []
+    full: set[int] = set()
+    # Rows of jobs at their limit may fill the head of the queue; they must not hold back the rest.
+    while len(claimed) < limit:
+        candidates = list(lock_unlocked(claimable.exclude(job_id__in=full))[: limit - len(claimed)])
+        jobs = _jobs_of(candidates, claimable.db)
+        chosen = _within_limits(candidates, jobs, claimable.db)
+        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now)]
+        taken = {each.pk for each in chosen}
+        rejected = {each.job_id for each in candidates if each.pk not in taken and each.job_id is not None}
+        full |= rejected
+        if not rejected:
+            break
+    return Claimed(claimed, is_more=bool(full) or len(claimed) >= limit)
 
 
 def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> dict[int, Job]:
-    return Job.objects.using(alias).in_bulk({each.job_id for each in candidates if each.job_id})
+    return Job.objects.using(alias).resolvable().in_bulk({each.job_id for each in candidates if each.job_id})
 
 
 def _within_limits(candidates: Sequence[JobExecution], jobs: dict[int, Job], alias: str) -> list[JobExecution]:
     """Return the candidates that may start now, counting what runs on every node."""
-    limits = {pk: limit for pk, job in jobs.items() if (limit := _concurrency(job)) is not None}
+    serial = {each.job_id for each in candidates if each.trigger in SERIAL}
+    limits = {pk: limit for pk, job in jobs.items() if (limit := _concurrency(job)) < math.inf or pk in serial}
     if not limits:
         return list(candidates)
     # A locked job is passed over, not waited for: two claims can never wait for each other.
-    counted = set(
-        lock_unlocked(Job.objects.using(alias).filter(pk__in=limits).order_by("pk")).values_list("pk", flat=True)
-    )
-    running = JobExecution.objects.using(alias).running().filter(job_id__in=counted).order_by()
-    taken = Counter(dict(running.values_list("job_id").annotate(Count("pk"))))
-    return [each for each in candidates if _takes_a_place(each, limits, counted, taken)]
+    counted = lock_unlocked(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
+    places = _Places(limits, set(counted.values_list("pk", flat=True)), alias)
+    return [each for each in candidates if places.take(each)]
 
 
-def _takes_a_place(
-    execution: JobExecution, limits: dict[int, int], counted: set[int], taken: Counter[int | None]
-) -> bool:
-    limit = limits.get(execution.job_id or 0)
-    if limit is None:
+class _Places:
+    """How many more executions of each job may start: of `counted` jobs, whose rows this transaction has locked."""
+
+    def __init__(self, limits: dict[int, float], counted: set[int], alias: str) -> None:
+        self._limits, self._counted = limits, counted
+        # What is worked off one by one is counted apart.
+        self._running: Counter[tuple[int | None, bool]] = Counter()
+        running = JobExecution.objects.using(alias).running().filter(job_id__in=counted).order_by()
+        for job_id, trigger, number in running.values_list("job_id", "trigger").annotate(Count("pk")):
+            self._running[job_id, trigger in SERIAL] += number
+
+    def take(self, execution: JobExecution) -> bool:
+        """Return whether `execution` may start, and if so, count it."""
+        job_id, is_serial = execution.job_id, execution.trigger in SERIAL
+        if job_id not in self._limits:
+            return True
+        total = self._running[job_id, True] + self._running[job_id, False]
+        is_full = total >= self._limits[job_id] or (is_serial and self._running[job_id, True] > 0)
+        if job_id not in self._counted or is_full:
+            return False
+        self._running[job_id, is_serial] += 1
         return True
-    if execution.job_id not in counted or taken[execution.job_id] >= limit:
-        return False
-    taken[execution.job_id] += 1
-    return True
 
 
-def _concurrency(job: Job) -> int | None:
+def _concurrency(job: Job) -> float:
+    """Return how many executions of the job may run at once; infinity if any number may."""
     try:
-        return job.resolve().concurrency
+        limit = job.resolve().concurrency
     except CronJobsError:
         # A broken job's waiting rows are claimed, and fail with the reason.
         return 1
+    return math.inf if limit is None else limit
 
 
 def _stamp(rows: list[JobExecution], node: str, now: datetime) -> list[JobExecution]:

@@ -72,6 +72,7 @@ def make_execution(db: None) -> Callable[..., JobExecution]:
             "status": "succeeded",
             "trigger": "schedule",
             "scheduled_for": AT,
+            "due_at": AT,
             "run_after": AT,
             "claim_at": AT,
             "queued_at": AT,

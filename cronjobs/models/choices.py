@@ -1,0 +1,49 @@
+"""The closed sets of values that columns of jobs and executions take."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Overlap(models.TextChoices):
+    """What happens to a due time while an earlier execution of the job is still open."""
+
+    # It is recorded as skipped; runs asked for by hand wait for their turn.
+    FORBID = "forbid", _("Skip while another is open")
+    # Up to max_instances run side by side; beyond that it is skipped too.
+    ALLOW = "allow", _("Run side by side")
+    # One may wait for the one that runs; further ones are skipped.
+    QUEUE = "queue", _("Let one wait")
+    # The older one is asked to stop, and the new one starts when it has.
+    REPLACE = "replace", _("Replace the older one")
+
+
+class Priority(models.IntegerChoices):
+    """Which of two waiting executions goes first; waiting makes up for a lower one."""
+
+    BACKGROUND = 1, _("Background")
+    LOW = 2, _("Low")
+    MEDIUM = 3, _("Medium")
+    HIGH = 4, _("High")
+    CRITICAL = 5, _("Critical")
+
+
+class Staleness(models.IntegerChoices):
+    """What the database itself says about a job's plan; nodes look for everything but zero."""
+
+    CURRENT = 0
+    # A planning column was changed, by whatever means.
+    EDITED = 1
+    # It could not be planned; what is wrong may lie in any column, so it is tried again and again.
+    BROKEN = 2
+
+
+class Trigger(models.TextChoices):
+    """Why an execution exists."""
+
+    SCHEDULE = "schedule", _("Schedule")
+    CATCH_UP = "catch_up", _("Catch-up")
+    BACKFILL = "backfill", _("Backfill")
+    MANUAL = "manual", _("Manual")
+    API = "api", _("API")

@@ -1,0 +1,65 @@
+"""What is wrong with a job's columns, field by field, in sentences a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from cronjobs.exceptions import CronJobsError
+from cronjobs.registry import is_valid_name, registry
+from cronjobs.schedules import parse_schedule, parse_time_zone
+
+if TYPE_CHECKING:
+    from cronjobs.models.job import Job
+
+_DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay")
+_AT_LEAST_ONE = ("max_instances", "max_attempts", "backoff_multiplier")
+
+
+def mistakes(job: Job) -> dict[str, object]:
+    """Return a message for each column that could not be meant."""
+    return {column: message for column, message in _all(job) if message}
+
+
+def _all(job: Job) -> Iterator[tuple[str, object]]:
+    if not is_valid_name(job.name):
+        yield "name", _("Use up to 100 lower-case letters, digits, hyphens and underscores.")
+    if job.definition not in registry:
+        yield "definition", _("No job definition is registered under this name.")
+    yield "schedule", _complaint(parse_schedule, job.schedule)
+    yield "time_zone", _complaint(parse_time_zone, job.time_zone)
+    yield "params", _params(job)
+    yield from _numbers(job)
+
+
+def _numbers(job: Job) -> Iterator[tuple[str, object]]:
+    if job.starts_at and job.ends_at and job.ends_at < job.starts_at:
+        yield "ends_at", _("Must not be before the beginning.")
+    for column in _DURATIONS:
+        if (getattr(job, column) or timedelta(0)) < timedelta(0):
+            yield column, _("Must not be negative.")
+    for column in _AT_LEAST_ONE:
+        # Written so that NaN is refused as well.
+        if (value := getattr(job, column)) is not None and not value >= 1:
+            yield column, _("Must be at least 1.")
+
+
+def _params(job: Job) -> object:
+    if not isinstance(job.params, dict):
+        return _("Parameters must be a JSON object.")
+    definition = registry.get(job.definition)
+    return _complaint(definition.clean, job.params) if definition and job.params else ""
+
+
+def _complaint(parse: Callable[[Any], Any], value: Any) -> str:
+    """Return what `parse` has to say about `value`; an empty one inherits and is always right."""
+    if not value:
+        return ""
+    try:
+        parse(value)
+    except CronJobsError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,23 @@
+"""Calling executions off: at once while they wait, by asking while they run."""
+
+from __future__ import annotations
+
+from cronjobs.database import DatabaseNow, in_transaction
+from cronjobs.models.execution import ExecutionQuerySet
+from cronjobs.states import ExecutionStatus
+
+
+def cancel(executions: ExecutionQuerySet, *, reason: str) -> int:
+    """Call off the open ones among `executions`; return how many there were.
+
+    What waits is cancelled at once. What runs is asked to stop: its node tells the job, and
+    it is cancelled when its code has really ended. `reason` is kept (200 characters).
+    """
+    return in_transaction(executions.db, lambda: _cancel(executions, reason[:200]))
+
+
+def _cancel(executions: ExecutionQuerySet, reason: str) -> int:
+    waiting = executions.filter(status=ExecutionStatus.QUEUED)
+    cancelled = waiting.update(status=ExecutionStatus.CANCELLED, reason=reason, finished_at=DatabaseNow())
+    running = executions.running().filter(cancel_requested_at=None)
+    return cancelled + running.update(cancel_requested_at=DatabaseNow(), cancel_reason=reason)

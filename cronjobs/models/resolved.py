@@ -1,0 +1,148 @@
+"""A job's effective values: what the operator set, else the settings, else the definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+
+from cronjobs.conf import get_settings
+from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
+from cronjobs.models.choices import Overlap
+from cronjobs.registry import JobDefinition, registry
+from cronjobs.retries import NEVER_RETRIED, RetryPolicy
+from cronjobs.schedules import CatchUp, Schedule, excluding, parse_schedule, parse_time_zone
+
+if TYPE_CHECKING:
+    from cronjobs.models.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedJob:
+    """A job's effective values: the operator's, else the settings', else the definition's."""
+
+    name: str
+    definition: JobDefinition
+    schedule: Schedule | None
+    time_zone: str
+    is_active: bool
+    paused_until: datetime | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    jitter: timedelta
+    params: dict[str, Any]
+    misfire_grace: timedelta
+    catch_up: CatchUp
+    overlap: Overlap
+    max_instances: int | None
+    retry: RetryPolicy
+    queue: str
+    priority: int
+    rerun_lost: bool
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many executions of the job may run at the same time, over all nodes; None: any number."""
+        return self.max_instances if self.overlap == Overlap.ALLOW else 1
+
+
+def resolve(job: Job) -> ResolvedJob:
+    """Return the effective values of `job`; raise a `CronJobsError` that says why it is broken."""
+    definition = registry[job.definition]
+    try:
+        return _resolve(job, definition)
+    except CronJobsError:
+        raise
+    except ValueError as error:
+        # Written past the forms, by SQL. Whoever asks must be able to go on with the other jobs.
+        raise InvalidJob(str(error)) from error
+
+
+def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
+    settings = get_settings()
+    time_zone = job.time_zone or definition.time_zone or settings.time_zone
+    return ResolvedJob(
+        name=job.name,
+        definition=definition,
+        schedule=_schedule(schedule_text(job), time_zone, _excluded_days(job)),
+        time_zone=time_zone,
+        is_active=job.enabled and not settings.paused and not (job.paused and job.paused_until is None),
+        paused_until=job.paused_until if job.paused else None,
+        starts_at=job.starts_at,
+        ends_at=job.ends_at,
+        jitter=_first(job.jitter, definition.jitter, timedelta(0)),
+        params=_params(job, definition),
+        misfire_grace=_first(job.misfire_grace, definition.misfire_grace, settings.misfire_grace),
+        catch_up=CatchUp(job.catch_up or definition.catch_up or settings.catch_up),
+        overlap=Overlap(job.overlap or definition.overlap),
+        max_instances=_first(job.max_instances, definition.max_instances),
+        retry=_retry(job, definition),
+        queue=job.queue or definition.queue,
+        priority=_first(job.priority, definition.priority),
+        rerun_lost=_first(job.rerun_lost, definition.rerun_lost),
+    )
+
+
+def schedule_text(job: Job) -> str:
+    """Return the effective schedule as text ("": on demand), without asking whether it is valid."""
+    if job.schedule is not None:
+        return job.schedule
+    schedules = get_settings().schedules
+    if job.name in schedules:
+        return schedules[job.name] or ""
+    definition = registry.get(job.definition)
+    return str(definition.schedule) if definition and definition.schedule else ""
+
+
+@lru_cache(maxsize=4_096)
+def _schedule(text: str, time_zone: str, excluded: frozenset[date]) -> Schedule | None:
+    zone = parse_time_zone(time_zone)
+    return excluding(parse_schedule(text).in_zone(time_zone), excluded, zone) if text else None
+
+
+def _excluded_days(job: Job) -> frozenset[date]:
+    if job.calendar is None:
+        return frozenset()
+    try:
+        return job.calendar.days()
+    except ValidationError as error:
+        raise InvalidSchedule(f"Calendar {job.calendar}: {' '.join(error.messages)}", field="calendar") from error
+
+
+def _params(job: Job, definition: JobDefinition) -> dict[str, Any]:
+    if not isinstance(job.params, Mapping):
+        raise InvalidParameters(job.name, {"params": ["Parameters must be a JSON object."]})
+    return {**definition.params, **job.params}
+
+
+def _retry(job: Job, definition: JobDefinition) -> RetryPolicy:
+    base = definition.retry or _default_retry()
+    return RetryPolicy(
+        max_attempts=_first(job.max_attempts, base.max_attempts),
+        initial_delay=_first(job.initial_delay, base.initial_delay),
+        max_delay=_first(job.max_delay, base.max_delay),
+        backoff_multiplier=_first(job.backoff_multiplier, base.backoff_multiplier),
+        jitter=base.jitter,
+        never_retry=base.never_retry,
+    )
+
+
+def _default_retry() -> RetryPolicy:
+    retry = get_settings().retry
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        initial_delay=retry.initial_delay,
+        max_delay=retry.max_delay,
+        backoff_multiplier=retry.backoff_multiplier,
+        jitter=retry.jitter,
+        never_retry=(*NEVER_RETRIED, *retry.never),
+    )
+
+
+def _first(*values: Any) -> Any:
+    """Return the first value that is not None."""
+    return next((each for each in values if each is not None), None)
