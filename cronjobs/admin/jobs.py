@@ -19,6 +19,7 @@ from cronjobs.admin.effective import effective_table
 from cronjobs.admin.filters import BrokenFilter
 from cronjobs.admin.job_form import JobForm
 from cronjobs.admin.run_view import RunNowAdmin
+from cronjobs.admin.windows import WIDE
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import Job, JobExecution
 from cronjobs.registry import registry
@@ -71,7 +72,7 @@ class JobList(ChangeList):
         history = JobExecution.objects.filter(job=OuterRef("pk")).order_by("-id")
         rows = self.result_list.annotate(last_id=Subquery(history.values("pk")[:1]))
         jobs: list[Any] = list(rows)
-        latest = JobExecution.objects.only("job_name", "status", "started_at", "scheduled_for")
+        latest = JobExecution.objects.defer(*WIDE)
         executions = latest.in_bulk({job.last_id for job in jobs if job.last_id is not None})
         times = next_run_times()
         for job in jobs:
@@ -194,7 +195,7 @@ class JobAdmin(RunNowAdmin):
         if not request.user.has_perm(permissions.VIEW_EXECUTIONS):
             return []
         now = timezone.now()
-        rows = job.executions.order_by("-id").defer("params", "result", "traceback", "error_message", "reason")
+        rows = job.executions.order_by("-id").defer(*WIDE)
         return [
             (
                 each,

@@ -23,20 +23,8 @@ BEFORE = "before"
 
 # Of a long message only the end is read, for its last line.
 _TAIL = 300
-_COLUMNS = (
-    "job_name",
-    "trigger",
-    "status",
-    "scheduled_for",
-    "due_at",
-    "first_started_at",
-    "started_at",
-    "duration_ms",
-    "attempt",
-    "max_attempts",
-    "error_type",
-    "node",
-)
+# What may be long and no list shows.
+WIDE = ("params", "result", "traceback", "error_message", "reason")
 
 
 class WindowPaginator(ExecutionPaginator):
@@ -104,4 +92,4 @@ class ExecutionList(ChangeList):
         super().get_results(request)
         rows = self.paginator.rows(self.page_num if self.multi_page else 1)
         tails = {"error_tail": Right("error_message", _TAIL), "reason_tail": Right("reason", _TAIL)}
-        self.result_list = rows.only(*_COLUMNS).annotate(**tails)
+        self.result_list = rows.defer(*WIDE).annotate(**tails)
