@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from cronjobs.admin.calendars import CalendarAdmin
 from cronjobs.admin.executions import ExecutionAdmin
 from cronjobs.admin.jobs import JobAdmin
 from cronjobs.admin.nodes import NodeAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Calendar, Job, JobExecution, Node
 
-__all__ = ["ExecutionAdmin", "JobAdmin", "NodeAdmin"]
+__all__ = ["CalendarAdmin", "ExecutionAdmin", "JobAdmin", "NodeAdmin"]
 
 admin.site.register(Job, JobAdmin)
+admin.site.register(Calendar, CalendarAdmin)
 admin.site.register(JobExecution, ExecutionAdmin)
 admin.site.register(Node, NodeAdmin)
 unregister_stock_admin()

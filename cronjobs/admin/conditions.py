@@ -42,7 +42,17 @@ def condition(job: Job, now: datetime) -> SafeString:
         labels.append(badge(_("Paused"), Tone.ODD))
         if until is not None:
             labels.append(rendering.sentence(_("until {moment}"), moment=rendering.moment(until)))
+    labels += _window(job, now)
     return rendering.lines(*labels) if labels else badge(_("Enabled"), Tone.GOOD)
+
+
+def _window(job: Job, now: datetime) -> list[SafeString]:
+    if job.ends_at is not None and job.ends_at < now:
+        return [badge(_("Ended"), Tone.QUIET)]
+    if job.starts_at is not None and job.starts_at > now:
+        begins = rendering.sentence(_("on {moment}"), moment=rendering.moment(job.starts_at))
+        return [badge(_("Not begun"), Tone.QUIET), begins]
+    return []
 
 
 def schedule_in_words(job: Job) -> SafeString:

@@ -20,6 +20,7 @@ from cronjobs.models import Job, Overlap, Priority, ResolvedJob
 _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "schedule": lambda job: _("on demand only") if job.schedule is None else str(job.schedule),
     "time_zone": lambda job: job.time_zone,
+    "jitter": lambda job: job.jitter,
     "misfire_grace": lambda job: job.misfire_grace,
     "catch_up": lambda job: job.catch_up.value,
     "overlap": lambda job: Overlap(job.overlap).label,

@@ -76,6 +76,7 @@ def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]
 def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
     yield _("Trigger"), execution.get_trigger_display()
     yield _("Requested by"), execution.requested_by
+    yield _("Asked to stop because"), execution.cancel_reason
     yield _("Node"), execution.node
     yield _("Queue"), execution.queue
     yield _("Priority"), execution.get_priority_display()
@@ -85,10 +86,12 @@ def _moments(execution: JobExecution) -> Iterator[tuple[str, SafeString, str]]:
     """Yield label, local time and UTC of what has happened, in the order of a life."""
     rows: Iterable[tuple[str, datetime | None]] = (
         (_("Scheduled for"), execution.scheduled_for),
+        (_("With jitter"), execution.due_at if execution.due_at != execution.scheduled_for else None),
         (_("Recorded"), execution.queued_at),
         (_("Not before"), execution.run_after),
         (_("First started"), execution.first_started_at),
         (_("Last started"), execution.started_at),
+        (_("Asked to stop"), execution.cancel_requested_at),
         (_("Finished"), execution.finished_at),
         (_("Claimed until"), execution.lease_expires_at),
     )

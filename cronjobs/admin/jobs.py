@@ -36,7 +36,15 @@ _FIELDSETS: tuple[Any, ...] = (
     (
         gettext_lazy("When"),
         {
-            "fields": ("schedule", "on_demand", "time_zone", "enabled", "paused", "paused_until"),
+            "fields": (
+                ("schedule", "on_demand"),
+                "time_zone",
+                "enabled",
+                ("paused", "paused_until"),
+                ("starts_at", "ends_at"),
+                "calendar",
+                "jitter",
+            ),
             "description": gettext_lazy(
                 "A changed, enabled or resumed job starts from now: what was due before is not made up for."
             ),
@@ -60,7 +68,10 @@ _FIELDSETS: tuple[Any, ...] = (
 _VIEW_FIELDSETS: tuple[Any, ...] = (
     (None, {"fields": _IDENTITY}),
     (gettext_lazy("State"), {"fields": _STATE}),
-    (gettext_lazy("Effective values"), {"fields": ("shown_params", "shown_effective")}),
+    (
+        gettext_lazy("Effective values"),
+        {"fields": ("shown_params", "starts_at", "ends_at", "calendar", "shown_effective")},
+    ),
 )
 
 
@@ -86,6 +97,7 @@ class JobAdmin(RunNowAdmin):
 
     form = JobForm
     list_display = ("name", "shown_condition", "shown_schedule", "shown_next_run", "shown_last_execution")
+    list_select_related = ("calendar",)
     list_filter = ("enabled", "paused", BrokenFilter)
     search_fields = ("name", "definition", "description", "owner")
     ordering = ("name",)

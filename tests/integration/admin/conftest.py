@@ -21,8 +21,8 @@ AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 ROLES = {
     "anonymous": None,
     "staff": (),
-    "viewer": ("view_job", "view_jobexecution", "view_node"),
-    "operator": ("view_job", "view_jobexecution", "view_node", "run_job", "change_job"),
+    "viewer": ("view_job", "view_jobexecution", "view_node", "view_calendar"),
+    "operator": ("view_job", "view_jobexecution", "view_node", "view_calendar", "run_job", "change_job"),
     "superuser": (),
 }
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 EXECUTIONS = "/admin/cronjobs/jobexecution/"
 JOBS = "/admin/cronjobs/job/"
 NODES = "/admin/cronjobs/node/"
+CALENDARS = "/admin/cronjobs/calendar/"
 
 
 def change_url(row: Any) -> str:

@@ -95,6 +95,16 @@ def test_each_attempt_that_did_not_succeed_is_listed(viewer, make_execution):
     assert "reason 1" in text
 
 
+def test_jitter_and_a_request_to_stop_are_shown(viewer, make_execution):
+    later = {"due_at": AT + timedelta(seconds=7), "cancel_requested_at": AT + timedelta(seconds=9)}
+
+    text = text_of(get(viewer, change_url(make_execution(status="running", cancel_reason="replaced", **later))))
+
+    assert "With jitter 2026-01-15 11:30:07.000 CET" in text
+    assert "Asked to stop 2026-01-15 11:30:09.000 CET" in text
+    assert "Asked to stop because replaced" in text
+
+
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
 def test_a_line_is_coloured_by_its_level(viewer, make_execution, level):
     execution = make_execution()

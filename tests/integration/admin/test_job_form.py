@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import Job
+from cronjobs.models import Calendar, Job
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.pages import JOBS, change_url, get, text_of
 
@@ -314,3 +314,14 @@ def test_a_mistake_in_the_form_does_not_change_what_is_said_of_the_job(operator,
 
     assert "Broken" not in source
     assert "Run now" in source
+
+
+def test_a_window_a_calendar_and_jitter_can_be_set(operator, plain):
+    calendar = Calendar.objects.create(name="holidays")
+    window = {"starts_at_0": "2026-01-01", "starts_at_1": "00:00", "ends_at_0": "2026-12-31", "ends_at_1": "00:00"}
+
+    save(operator, plain, **window, calendar=calendar.pk, jitter="90")
+
+    plain.refresh_from_db()
+    assert (plain.calendar, plain.jitter) == (calendar, timedelta(seconds=90))
+    assert f"{plain.starts_at:%Y-%m-%d} {plain.ends_at:%Y-%m-%d}" == "2025-12-31 2026-12-30"

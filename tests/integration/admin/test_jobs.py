@@ -74,6 +74,17 @@ def test_what_keeps_a_job_from_running_is_shown(listed, make_job, columns, words
     assert not any(word in row for word in absent)
 
 
+def test_a_window_that_has_not_opened_or_has_closed_is_shown(listed, make_job):
+    now = timezone.now()
+    make_job("noop", starts_at=now + timedelta(days=400))
+    make_job("fails", ends_at=now - timedelta(days=2))
+    make_job("skips", starts_at=now - timedelta(days=2), ends_at=now + timedelta(days=2))
+
+    assert "Not begun on 20" in listed("noop")
+    assert "Ended" in listed("fails")
+    assert "Enabled" in listed("skips")
+
+
 def test_a_pause_shows_its_end_until_that_has_passed(listed, make_job):
     now = timezone.now()
     make_job("noop", paused=True, paused_until=now + timedelta(days=2))

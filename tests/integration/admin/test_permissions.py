@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import Permission
 
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Calendar, Job, JobExecution
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES
+from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, NODES
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
@@ -30,6 +28,11 @@ PAGES = {
     ("post", JOBS + "{job}/delete/"): (302, 403, 403, 403, 302),
     ("get", JOBS + "add/"): (302, 403, 403, 403, 200),
     ("post", JOBS + "add/"): (302, 403, 403, 403, 200),
+    ("get", CALENDARS): (302, 403, 200, 200, 200),
+    ("get", CALENDARS + "{calendar}/change/"): (302, 403, 200, 200, 200),
+    ("post", CALENDARS + "{calendar}/change/"): (302, 403, 403, 403, 200),
+    ("post", CALENDARS + "{calendar}/delete/"): (302, 403, 403, 403, 302),
+    ("post", CALENDARS + "add/"): (302, 403, 403, 403, 200),
     ("get", NODES): (302, 403, 200, 200, 200),
     ("get", NODES + "{node}/change/"): (302, 403, 200, 200, 200),
     ("post", NODES + "{node}/change/"): (302, 403, 403, 403, 403),
@@ -49,8 +52,10 @@ ACTIONS = {
 
 @pytest.fixture
 def rows(make_execution, make_job, make_node):
-    """One job, one execution and one node, by the names that the addresses use."""
-    return {"job": make_job("noop").pk, "execution": make_execution("noop").pk, "node": make_node().pk}
+    """One row of each kind, by the names that the addresses use."""
+    calendar = Calendar.objects.create(name="holidays")
+    job, execution, node = make_job("noop"), make_execution("noop"), make_node()
+    return {"job": job.pk, "execution": execution.pk, "node": node.pk, "calendar": calendar.pk}
 
 
 @pytest.mark.parametrize("role", list(ROLES))
@@ -60,7 +65,7 @@ def test_a_page_answers_only_to_whom_it_should(django_user_model, rows, *, role,
     client = client_of(role, django_user_model)
     data = {"post": "yes"} if "/delete/" in url else {}
 
-    response: Any = client.get(url) if method == "get" else client.post(url, data)
+    response = client.get(url) if method == "get" else client.post(url, data)
 
     expected = PAGES[method, page][list(ROLES).index(role)]
     assert response.status_code == expected
@@ -116,7 +121,7 @@ def test_whoever_may_run_but_not_see_executions_is_led_back_to_the_job(django_us
     user = django_user_model.objects.get(username="operator")
     user.user_permissions.remove(*user.user_permissions.filter(codename="view_jobexecution"))
 
-    response: Any = client.post(f"{JOBS}{job.pk}/run/")
+    response = client.post(f"{JOBS}{job.pk}/run/")
 
     assert response.url == f"{JOBS}{job.pk}/change/"
     assert "Latest executions" not in client.get(response.url).content.decode()

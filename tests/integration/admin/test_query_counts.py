@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, Node
+from cronjobs.models import Calendar, ExecutionAttempt, ExecutionLog, Job, Node
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
 from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, change_url, get
@@ -28,10 +28,11 @@ def fill(make_job, make_execution, make_node):
     """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
 
     def fill(count: int) -> Any:
-        for model in (Job, Node):
+        for model in (Job, Node, Calendar):
             model.objects.all().delete()
         for number in range(count):
-            make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *")
+            calendar = Calendar.objects.create(name=f"calendar-{number}", dates=["2026-12-25"])
+            make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *", calendar=calendar)
             for status in ("succeeded", "failed"):
                 execution = make_execution(f"noop-{number}", status=status, error_message="boom")
             make_node(f"node-{number}")
