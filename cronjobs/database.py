@@ -78,6 +78,11 @@ class SteadyClock:
         self._reading = (reading, time.monotonic())
         return step
 
+    @property
+    def skew(self) -> timedelta:
+        """How far this machine's clock is ahead of the database's."""
+        return datetime.now(UTC) - self.now()
+
     def now(self) -> datetime:
         """Return the database's present time, aware, in UTC; this machine's before the first reading."""
         if self._reading is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from datetime import timedelta
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
@@ -14,6 +15,8 @@ from cronjobs.models.moves import claim
 from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
+
+SKEW_TO_STOP = timedelta(seconds=30)
 
 
 class Dispatcher(threading.Thread):
@@ -38,6 +41,7 @@ class Dispatcher(threading.Thread):
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
+        self._is_stopped_by_skew = False
         # Whether a worker that becomes free, or an ending, may let something start that waits now.
         self._is_more = True
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
@@ -72,7 +76,7 @@ class Dispatcher(threading.Thread):
     def claim_once(self) -> int:
         """Claim as many due executions as there are free workers, start them, and return how many."""
         free = self._executor.free()
-        if free <= 0 or get_settings().paused:
+        if free <= 0 or get_settings().paused or self._is_out_of_time():
             return 0
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.
         self._is_more = True
@@ -83,6 +87,20 @@ class Dispatcher(threading.Thread):
             self._hold(one)
             self._executor.submit(one)
         return len(claimed.executions)
+
+    def _is_out_of_time(self) -> bool:
+        """Return whether this machine's clock is so wrong that jobs, which read it, had better run elsewhere."""
+        skew = self._time.skew
+        is_wrong = abs(skew) > SKEW_TO_STOP
+        if is_wrong != self._is_stopped_by_skew:
+            self._is_stopped_by_skew = is_wrong
+            log = logger.error if is_wrong else logger.info
+            log(
+                "This machine's clock differs from the database's by %.1f s: claiming %s.",
+                skew.total_seconds(),
+                "nothing until they agree" if is_wrong else "again",
+            )
+        return is_wrong
 
     def _round(self) -> None:
         # The clock looks for claimable rows on this thread's behalf, and wakes it.

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from django.db.models import QuerySet
@@ -24,6 +24,7 @@ from cronjobs.scheduler.plans import restore
 
 logger = logging.getLogger(__name__)
 
+SKEW_TO_MENTION = timedelta(seconds=2)
 # Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
 _REMEMBERED = timedelta(days=1)
 _RESTORE_INTERVAL = 60.0
@@ -89,7 +90,9 @@ class Upkeep:
             logger.warning("Node %s could not be marked as stopped.", self._node.name)
 
     def _report(self) -> None:
-        skew = datetime.now(UTC) - self._node.time.now()
+        skew = self._node.time.skew
+        if abs(skew) > SKEW_TO_MENTION:
+            logger.warning("This machine's clock differs from the database's by %.1f s.", skew.total_seconds())
         self._row().update(
             heartbeat_at=DatabaseNow(),
             last_tick_at=self._node.clock.last_tick_at,

@@ -37,9 +37,9 @@ def start_node(transactional_db: None, tmp_path: Path) -> Iterator[StartNode]:
 
 
 @pytest.fixture
-def marks(transactional_db: None, tmp_path: Path) -> Iterator[Marks]:
+def marks(transactional_db: None, tmp_path: Path) -> Marks:
     """The job that leaves a line outside the database for every call."""
-    yield Marks(tmp_path / "marks.txt")
+    return Marks(tmp_path / "marks.txt")
 
 
 class Marks:

@@ -11,6 +11,7 @@ from django.db.models import Count
 
 from cronjobs.database import read_clock
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.moves import cancel
 from tests.acceptance.conftest import status_of
 from tests.servers import wait_for
 
@@ -167,3 +168,27 @@ def test_log_lines_can_be_read_while_the_job_runs(start_node, marks):
     wait_for(lambda: execution.log_lines.filter(message="Beginning").exists(), within=5)
 
     assert status_of(execution) == "running"
+
+
+def test_a_running_job_that_is_asked_to_stop_learns_it_and_ends_as_cancelled(start_node, marks):
+    start_node()
+    execution = JobExecution.objects.request("patient")
+    wait_until_running(execution)
+
+    cancel(JobExecution.objects.filter(pk=execution.pk), reason="Ann said so.")
+
+    wait_for(lambda: status_of(execution) == "cancelled")
+    assert execution.reason == "Ann said so."
+    assert execution.result == {"tidied": True}
+
+
+def test_a_job_that_replaces_its_older_execution_waits_for_its_end(start_node, marks):
+    start_node()
+    Job.objects.filter(name="patient").update(schedule="*/2 * * * * *", overlap="replace")
+
+    wait_for(lambda: JobExecution.objects.filter(job_name="patient", status="cancelled").count() >= 2, within=20)
+
+    running = JobExecution.objects.filter(job_name="patient").running()
+    assert running.count() <= 1
+    first, second = JobExecution.objects.filter(job_name="patient", status="cancelled").order_by("id")[:2]
+    assert second.started_at is None or second.started_at >= first.finished_at

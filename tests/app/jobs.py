@@ -85,3 +85,9 @@ def talks(context: JobContext, *, seconds: float) -> None:
 def naps(context: JobContext, *, seconds: float) -> None:
     """Take some time and say nothing."""
     time.sleep(seconds)
+
+
+@job("patient")
+def patient(context: JobContext, *, seconds: float = 60) -> dict[str, bool]:
+    """Wait until asked to stop, then tidy up."""
+    return {"tidied": context.stop_requested.wait(seconds)}

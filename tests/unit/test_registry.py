@@ -60,7 +60,9 @@ def test_an_unknown_definition_is_named(registry):
         pytest.param("a", {"schedule": "* * * * *", "time_zone": "Mars/Base"}, "Mars/Base", id="zone"),
         pytest.param("a", {"priority": "urgent"}, "priority is 1 to 5", id="priority"),
         pytest.param("a", {"priority": 6}, "priority is 1 to 5", id="priority-number"),
-        pytest.param("a", {"overlap": "maybe"}, "overlap must be one of 'forbid', 'allow', 'queue', 'replace'", id="overlap"),
+        pytest.param(
+            "a", {"overlap": "maybe"}, "overlap must be one of 'forbid', 'allow', 'queue', 'replace'", id="overlap"
+        ),
         pytest.param("a", {"max_instances": 0}, "max_instances must be a whole number of at least 1", id="instances"),
         pytest.param("a", {"catch_up": "some"}, "some", id="catch-up"),
         pytest.param(

@@ -45,5 +45,5 @@ def test_every_state_is_reachable_or_a_beginning():
 
 
 def test_a_state_is_either_open_or_final():
-    assert OPEN | FINAL == set(ExecutionStatus)
+    assert set(ExecutionStatus) == OPEN | FINAL
     assert not OPEN & FINAL
