@@ -84,17 +84,19 @@ def test_the_next_due_time_stays_as_it_is(operator, make_job):
 def test_a_node_performs_it_once_within_seconds(django_user_model):
     job, _ = Job.objects.update_or_create(name="succeeds", defaults={"definition": "succeeds", "schedule": "0 3 1 1 *"})
     operator = client_of("operator", django_user_model)
+    # Other jobs may be due meanwhile.
+    own = JobExecution.objects.filter(job=job)
     node = NodeProcess(workers=2)
     node.start()
     try:
         deadline = time.monotonic() + 5
         said = run(operator, job)
-        while only_execution().status != "succeeded" and time.monotonic() < deadline:
+        while own.get().status != "succeeded" and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         node.stop(grace=timedelta(seconds=10))
 
-    execution = only_execution()
+    execution = own.get()
     assert said == [f"success: Execution #{execution.pk} of succeeds was queued."]
     assert (execution.status, execution.trigger, execution.requested_by) == ("succeeded", "manual", "operator")
 
