@@ -44,11 +44,11 @@ class InvalidParameters(CronJobsError, ValueError):
 
 
 class DefinitionNotFound(CronJobsError, LookupError):
-    """No function is registered under the given name in this process."""
+    """No function is registered under the given name in this process; `why`, if that is known."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"No job definition is registered as {name!r}.")
+    def __init__(self, name: str, why: Sequence[str] = ()) -> None:
+        self.name, self.why = name, tuple(why)
+        super().__init__(" ".join([f"No job definition is registered as {name!r}.", *self.why]))
 
 
 class JobNotFound(CronJobsError, LookupError):

@@ -44,6 +44,8 @@ class Problem:
     where: str
     message: str
     hint: str = ""
+    # The definition that is missing because of it; None: whatever the module would have defined.
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,12 @@ class Registry:
         try:
             return self._definitions[name]
         except KeyError:
-            raise DefinitionNotFound(name) from None
+            raise DefinitionNotFound(name, self._reasons(name)) from None
+
+    def _reasons(self, name: str) -> list[str]:
+        """Return what may be why there is no definition of that name: its own mistakes, else what cannot be imported."""
+        own = [each.message for each in self.problems if each.name == name]
+        return own or [each.message for each in self.problems if each.name is None]
 
     def get(self, name: str) -> JobDefinition | None:
         """Return the definition of that name, or None."""
@@ -153,7 +160,11 @@ class Registry:
         known = self._definitions.get(definition.name)
         if known is not None and _origin(known.func) != _origin(definition.func):
             message = f"Two functions are registered as {definition.name!r}: {_origin(known.func)} came first."
-            self.problems.append(Problem(where=_origin(definition.func), message=message, hint="Rename one of them."))
+            self.problems.append(
+                Problem(
+                    where=_origin(definition.func), message=message, hint="Rename one of them.", name=definition.name
+                )
+            )
             return
         self._definitions[definition.name] = definition
 
@@ -227,7 +238,7 @@ def job(
                 **_checked_options(options),
             )
         except (CronJobsError, ValueError, TypeError) as error:
-            registry.problems.append(Problem(where=_origin(func), message=f"Job {name!r}: {error}"))
+            registry.problems.append(Problem(where=_origin(func), message=f"Job {name!r}: {error}", name=str(name)))
             return bare
         registry.add(definition)
         return definition

@@ -38,6 +38,7 @@ def frozen_nodes(transactional_db) -> Iterator[list[subprocess.Popen[str]]]:
         answers(nodes, "ready")
         yield nodes
         for node in nodes:
+            assert node.stdin is not None
             node.stdin.close()
             assert node.wait(timeout=30) == 0
 

@@ -10,7 +10,7 @@ from django import forms
 import cronjobs.registry
 from cronjobs import Cron, job
 from cronjobs.exceptions import DefinitionNotFound, InvalidParameters
-from cronjobs.registry import JobDefinition, Registry
+from cronjobs.registry import JobDefinition, Problem, Registry
 from cronjobs.schedules import CatchUp
 
 
@@ -48,6 +48,19 @@ def test_a_decorated_function_stays_a_function(registry):
 def test_an_unknown_definition_is_named(registry):
     with pytest.raises(DefinitionNotFound, match="registered as 'nobody'"):
         registry["nobody"]
+
+
+def test_why_a_definition_is_missing_is_said_where_it_is_missed(registry):
+    @job("a", schedule="61 * * * *")
+    def work(context):
+        """Be due at an impossible minute."""
+
+    registry.problems.append(Problem(where="shop.jobs", message="shop.jobs cannot be imported: SyntaxError"))
+
+    with pytest.raises(DefinitionNotFound, match=r"registered as 'a'\. Job 'a': minute: '61'"):
+        registry["a"]
+    with pytest.raises(DefinitionNotFound, match=r"registered as 'b'\. shop\.jobs cannot be imported: SyntaxError"):
+        registry["b"]
 
 
 @pytest.mark.parametrize(
