@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -17,6 +17,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.registry import job as job_decorator
 from cronjobs.registry import registry
 from cronjobs.scheduler.node import NodeProcess
+from cronjobs.scheduler.requests import run_once_at, skip_next
 from cronjobs.schedules import Schedule
 
 __all__ = ["CronManager", "cron_manager"]
@@ -97,6 +98,21 @@ class CronManager:
         Raises `JobNotFound`, `InvalidParameters` and whatever makes the job broken.
         """
         return JobExecution.objects.request(name, params=params)
+
+    def execute_job_at(self, name: str, at: datetime, /, **params: Any) -> JobExecution:
+        """Record that a job should run once more, at a time to come, and return the row.
+
+        Raises `InvalidRequest` for a time that is naive or past, and what `execute_job` raises.
+        """
+        return run_once_at(Job.objects.named(name), at, by="", params=params)
+
+    def skip_next(self, name: str, *, by: str = "") -> JobExecution:
+        """Record the job's next occurrence as skipped, on behalf of `by`, and return that row.
+
+        Called again, it skips the one after. Raises `JobNotFound`, `InvalidRequest` if no
+        occurrence comes, and whatever makes the job broken.
+        """
+        return skip_next(Job.objects.named(name), by=by)
 
 
 cron_manager = CronManager()

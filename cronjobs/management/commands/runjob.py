@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json as jsonlib
 from argparse import ArgumentTypeError
-from difflib import get_close_matches
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
 from cronjobs.executors.inline import run_inline
-from cronjobs.management.arguments import add_examples, as_json, quiet_log, who
+from cronjobs.jobs._values import rfc3339
+from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
 from cronjobs.management.echo import job_log_echoed
+from cronjobs.management.jobs import refusals_explained, warn_without_nodes
 from cronjobs.management.output import database_errors_explained, in_seconds
-from cronjobs.models import Job, JobExecution, Node, Trigger
+from cronjobs.models import Job, JobExecution, Trigger
+from cronjobs.scheduler.requests import in_utc, run_once_at
 from cronjobs.states import ExecutionStatus
 
 EXAMPLES = """\
@@ -22,18 +24,19 @@ examples:
   manage.py runjob health-check
   manage.py runjob send-digest --param days=2 --param 'to=["a@example.com"]'
   manage.py runjob send-digest --param days=2 --queue    a node performs it
+  manage.py runjob send-digest --at 2026-03-01T09:00:00Z  a node performs it then, beside its schedule
   manage.py runjob health-check --json | jq .result
 
 A value is JSON where it can be read as JSON, else text: 2 is a number, "2" and two are texts.
 The job runs in this process, whatever else of it runs, as one attempt: a failure is not
 retried. Its log goes to standard error (nothing with --verbosity 0; debugging lines and the
 job's traceback with 2), its result to standard output, and both to the history. With --queue
-a node performs it by the job's own rules.
+or --at a node performs it by the job's own rules.
 
 exit codes:
-  0  succeeded, or was skipped by the job itself; with --queue: recorded
+  0  succeeded, or was skipped by the job itself; with --queue or --at: recorded
   1  failed, or could not be performed
-  2  the arguments are wrong: no such job, no such parameter
+  2  the arguments are wrong: no such job, no such parameter, a time that is not in the future
 """
 
 # What a job does that raises Skip: it has looked, and there was nothing to do.
@@ -58,22 +61,29 @@ class Command(BaseCommand):
             help="Repeatable.",
         )
         parser.add_argument("--queue", action="store_true", help="Only record the request; a node performs it.")
+        parser.add_argument(
+            "--at", type=instant, metavar="ISO", help="Only record it; a node performs it at this time to come."
+        )
         parser.add_argument("--json", action="store_true", help="Print the execution as JSON.")
 
     def handle(
-        self, *, name: str, given: list[tuple[str, Any]], queue: bool, json: bool, verbosity: int, **_: Any
+        self,
+        *,
+        name: str,
+        given: list[tuple[str, Any]],
+        queue: bool,
+        at: datetime | None,
+        json: bool,
+        verbosity: int,
+        **_: Any,
     ) -> None:
-        params = _params(given)
+        params, is_recorded = _params(given), queue or at is not None
         with database_errors_explained():
-            try:
-                execution = self._request(name, params) if queue else self._perform(name, params, verbosity)
-            except (JobNotFound, InvalidParameters) as error:
-                raise CommandError(f"{error}{_advice(error)}", returncode=2) from error
-            except CronJobsError as error:
-                raise CommandError(f"Job {name} cannot run: {error}") from error
-            self.stdout.write(as_json(_document(execution)) if json else _sentence(execution))
-            if queue:
-                self._warn_without_nodes()
+            with refusals_explained(name):
+                execution = self._record(name, params, at) if is_recorded else self._perform(name, params, verbosity)
+            self.stdout.write(as_json(_document(execution, at)) if json else _sentence(execution, at))
+            if is_recorded:
+                warn_without_nodes(self)
             elif execution.status not in _GOOD:
                 raise CommandError(_failure(execution))
 
@@ -84,12 +94,10 @@ class Command(BaseCommand):
             self.stderr.write(execution.traceback)
         return execution
 
-    def _request(self, name: str, params: dict[str, Any]) -> JobExecution:
+    def _record(self, name: str, params: dict[str, Any], at: datetime | None) -> JobExecution:
+        if at is not None:
+            return run_once_at(Job.objects.named(name), at, by=who(), params=params)
         return JobExecution.objects.request(name, params=params, trigger=Trigger.MANUAL, requested_by=who())
-
-    def _warn_without_nodes(self) -> None:
-        if not Node.objects.alive().exists():
-            self.stderr.write(self.style.WARNING("No node is alive: it waits until runcron is started."))
 
 
 def parameter(text: str) -> tuple[str, Any]:
@@ -117,14 +125,7 @@ def _params(given: list[tuple[str, Any]]) -> dict[str, Any]:
     return params
 
 
-def _advice(error: CronJobsError) -> str:
-    if not isinstance(error, JobNotFound):
-        return ""
-    close = get_close_matches(error.name, Job.objects.values_list("name", flat=True), n=1)
-    return f" Did you mean {close[0]!r}?" if close else " cronstatus lists them."
-
-
-def _document(execution: JobExecution) -> dict[str, Any]:
+def _document(execution: JobExecution, at: datetime | None) -> dict[str, Any]:
     return {
         "executionId": execution.pk,
         "jobName": execution.job_name,
@@ -135,10 +136,13 @@ def _document(execution: JobExecution) -> dict[str, Any]:
         "error": execution.error_message or None,
         "errorType": execution.error_type or None,
         "reason": execution.reason or None,
+        **({} if at is None else {"runAfter": rfc3339(at)}),
     }
 
 
-def _sentence(execution: JobExecution) -> str:
+def _sentence(execution: JobExecution, at: datetime | None) -> str:
+    if at is not None:
+        return f"{execution} is queued for {in_utc(at)}; a node performs it then."
     if execution.status == ExecutionStatus.QUEUED:
         return f"{execution} is queued; a node performs it."
     took = "" if execution.duration_ms is None else f" in {in_seconds(execution.duration_ms)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_what_is_no_parameter_is_code_2(text):
         ),
     ],
 )
-@pytest.mark.parametrize("queue", [(), ("--queue",)], ids=["here", "queue"])
+@pytest.mark.parametrize("queue", [(), ("--queue",), ("--at", "2050-01-01T08:00:00Z")], ids=["here", "queue", "at"])
 def test_a_mistake_is_code_2_and_one_sentence(arguments, sentence, queue):
     out, err, code = run_command("runjob", *arguments, *queue)
 
@@ -176,6 +177,40 @@ def test_a_request_for_a_node_is_only_recorded():
     assert out == f"fails-twice #{execution.pk} is queued; a node performs it.\n"
     assert err == "No node is alive: it waits until runcron is started.\n"
     assert (execution.status, execution.attempt, execution.max_attempts) == ("queued", 0, 3)
+
+
+def test_a_time_to_come_is_recorded_for_a_node():
+    out, err, code = run_command("runjob", "succeeds", "--param", "value=2", "--at", "2050-01-01T10:00:00+02:00")
+
+    execution = JobExecution.objects.get()
+    assert code == 0
+    assert out == f"succeeds #{execution.pk} is queued for 2050-01-01 08:00:00 UTC; a node performs it then.\n"
+    assert err == "No node is alive: it waits until runcron is started.\n"
+    assert (execution.status, execution.params) == ("queued", {"value": 2})
+    assert execution.run_after == datetime(2050, 1, 1, 8, tzinfo=UTC)
+    assert execution.requested_by
+
+
+def test_a_time_to_come_as_json():
+    out = run_command("runjob", "succeeds", "--at", "2050-01-01T08:00:00Z", "--json").out
+
+    assert json.loads(out).items() >= {"status": "queued", "runAfter": "2050-01-01T08:00:00.000Z"}.items()
+
+
+@pytest.mark.parametrize(
+    ("time", "sentence"),
+    [
+        pytest.param("2020-01-01T00:00:00Z", "2020-01-01 00:00:00 UTC is not in the future.", id="past"),
+        pytest.param("2050-01-01T00:00:00", "must be a time with its zone", id="naive"),
+        pytest.param("tomorrow", "must be a time with its zone", id="words"),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_code_2(time, sentence):
+    out, err, code = run_command("runjob", "succeeds", "--at", time)
+
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert not JobExecution.objects.exists()
 
 
 def test_with_a_node_there_is_nothing_to_add():

@@ -1,0 +1,40 @@
+"""The job that a command's argument names, and what may be wrong with it, as a sentence and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from django.core.management.base import BaseCommand, CommandError
+
+from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.models import Job, Node
+from cronjobs.scheduler.requests import InvalidRequest
+
+
+@contextmanager
+def refusals_explained(name: str, *, broken: int = 1) -> Iterator[None]:
+    """Turn what cannot be done with the job `name` into one sentence: exit code 2 for what the arguments say.
+
+    A job that is `broken` has an exit code of its own.
+    """
+    try:
+        yield
+    except JobNotFound as error:
+        raise CommandError(f"{error}{_advice(error)}", returncode=2) from error
+    except (InvalidParameters, InvalidRequest) as error:
+        raise CommandError(str(error), returncode=2) from error
+    except CronJobsError as error:
+        raise CommandError(f"Job {name} cannot run: {error}", returncode=broken) from error
+
+
+def warn_without_nodes(command: BaseCommand) -> None:
+    """Say it where what was recorded must wait, since no node is alive."""
+    if not Node.objects.alive().exists():
+        command.stderr.write(command.style.WARNING("No node is alive: it waits until runcron is started."))
+
+
+def _advice(error: JobNotFound) -> str:
+    close = get_close_matches(error.name, Job.objects.values_list("name", flat=True), n=1)
+    return f" Did you mean {close[0]!r}?" if close else " cronstatus lists them."

@@ -1,0 +1,107 @@
+"""What people ask of a job's agenda: leave the next due time out, or run once more at another time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from django.utils import timezone
+
+from cronjobs.database import engine_alias, in_transaction, read_clock
+from cronjobs.exceptions import CronJobsError, JobNotFound
+from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
+from cronjobs.models.execution import insert_once, occurrence_key
+from cronjobs.scheduler.planner import first_run_time
+from cronjobs.scheduler.plans import policy_of
+from cronjobs.states import ExecutionStatus
+
+# Whoever wants to leave out more than these wants to pause the job.
+MOST_SKIPPED = 100
+
+
+class InvalidRequest(CronJobsError, ValueError):
+    """What was asked for cannot be meant, or there is nothing that it could be done to."""
+
+
+def skip_next(job: Job, *, by: str) -> JobExecution:
+    """Record the job's next occurrence as skipped, on behalf of `by`, and return that row.
+
+    The row is there before the due time comes, so no node can write another. What is skipped
+    already does not count: skipping again skips the occurrence after. Raises `InvalidRequest`
+    if no occurrence comes, `JobNotFound`, and whatever makes the job broken.
+    """
+    alias = engine_alias(JobExecution)
+    return in_transaction(alias, lambda: _skip_next(alias, job, by))
+
+
+def run_once_at(job: Job, at: datetime, *, by: str, params: Mapping[str, Any] | None = None) -> JobExecution:
+    """Record an execution at a time to come, beside those of the schedule, and return its row.
+
+    Raises `InvalidRequest` for a time that is naive or past, and what `request` raises.
+    """
+    if timezone.is_naive(at):
+        raise InvalidRequest(f"The time of an execution needs a zone, which {at.isoformat()} does not have.")
+    executions = JobExecution.objects.using(engine_alias(JobExecution))
+    if at <= read_clock(executions.db):
+        raise InvalidRequest(f"{in_utc(at)} is not in the future.")
+    return executions.request(job.name, params=params, trigger=Trigger.MANUAL, run_after=at, requested_by=by)
+
+
+def in_utc(at: datetime) -> str:
+    """Return a time as sentences have it: 2026-01-15 12:00:00 UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _skip_next(alias: str, given: Job, by: str) -> JobExecution:
+    # The lock lets two that skip at the same time skip one each.
+    job = Job.objects.using(alias).filter(pk=given.pk).resolvable().select_for_update().first()
+    if job is None:
+        raise JobNotFound(given.name)
+    executions, now = JobExecution.objects.using(alias), read_clock(alias)
+    coming = {occurrence_key(at): at for at in islice(_coming(job, job.resolve(), now), MOST_SKIPPED)}
+    taken = set(executions.filter(job=job, dedupe_key__in=coming).values_list("dedupe_key", flat=True))
+    for key, at in coming.items():
+        if key in taken:
+            continue
+        insert_once(executions, [_skipped_row(job, key, at, now, by)])
+        row = executions.get(job=job, dedupe_key=key)
+        # Otherwise its time came just now, and a node was faster.
+        if row.trigger == Trigger.MANUAL:
+            return row
+    if len(coming) == MOST_SKIPPED:
+        raise InvalidRequest(f"The next {MOST_SKIPPED} occurrences of {job} are skipped already: pause it instead.")
+    raise InvalidRequest(f"No {'other ' if taken else ''}occurrence of {job} comes that could be skipped.")
+
+
+def _coming(job: Job, resolved: ResolvedJob, now: datetime) -> Iterator[datetime]:
+    """Yield the job's due times from now on, without those that its calendar excludes."""
+    if resolved.schedule is None:
+        raise InvalidRequest(f"{job} runs on demand: no occurrence comes that could be skipped.")
+    if not resolved.is_active:
+        raise InvalidRequest(f"{job} is paused or disabled: no occurrence comes that could be skipped.")
+    at: datetime | None = now if resolved.paused_until is None else max(now, resolved.paused_until)
+    while at is not None:
+        at = first_run_time(resolved.schedule, policy_of(resolved), now=at)
+        if at is not None:
+            yield at
+
+
+def _skipped_row(job: Job, key: str, at: datetime, now: datetime, by: str) -> JobExecution:
+    return JobExecution(
+        job=job,
+        job_name=job.name,
+        # Not the schedule's: the newest row of those tells a node where planning must go on.
+        trigger=Trigger.MANUAL,
+        dedupe_key=key,
+        status=ExecutionStatus.SKIPPED,
+        scheduled_for=at,
+        due_at=at,
+        run_after=at,
+        claim_at=at,
+        queued_at=now,
+        finished_at=now,
+        requested_by=by[:150],
+        reason=f"Skipped ahead of time by {by}." if by else "Skipped ahead of time.",
+    )
