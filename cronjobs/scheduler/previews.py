@@ -1,0 +1,73 @@
+"""What a job is going to do: its schedule's coming due times, and all that the job itself has to say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cronjobs.conf import get_settings
+from cronjobs.models import Job, ResolvedJob
+from cronjobs.scheduler.agenda import skipped_ahead
+from cronjobs.scheduler.planner import spread
+from cronjobs.scheduler.requests import in_utc
+from cronjobs.schedules import PREVIEW_LIMIT, Excluding, Fire, Preview, Schedule, preview
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def preview_job(job: Job, *, after: datetime, until: datetime | None = None, count: int = PREVIEW_LIMIT) -> Preview:
+    """Return the job's due times with after < t <= until, up to `count` of those that run, and notes on the job.
+
+    Its window, its calendar, a pause that ends and what was skipped ahead are taken account of,
+    and with jitter each due time has its start. A job that is disabled or paused until further
+    notice shows what it would do, with a note that says so. Raises whatever makes it broken.
+    """
+    resolved = job.resolve()
+    notes = tuple(_notes(job, resolved, after))
+    if resolved.schedule is None:
+        return Preview(fires=(), notes=notes, is_cut=False)
+    starts = [each for each in (resolved.starts_at and resolved.starts_at - _INSTANT, resolved.paused_until) if each]
+    ends = [each for each in (until, resolved.ends_at) if each]
+    found = preview(
+        resolved.schedule,
+        after=max([after, *starts]),
+        until=min(ends, default=None),
+        count=count,
+        # A job that is still being typed into a form has no history.
+        skipped=None if job.pk is None else skipped_ahead(job).get(job.pk),
+    )
+    fires = tuple(_with_start(each, resolved, resolved.schedule) for each in found.fires)
+    return replace(found, fires=fires, notes=(*notes, *found.notes))
+
+
+def _with_start(fire: Fire, resolved: ResolvedJob, schedule: Schedule) -> Fire:
+    if not resolved.jitter or not fire.runs:
+        return fire
+    following = schedule.next_after(fire.at)
+    return replace(fire, start=spread(fire.at, key=resolved.name, jitter=resolved.jitter, following=following))
+
+
+def _notes(job: Job, resolved: ResolvedJob, after: datetime) -> Iterator[str]:
+    if get_settings().paused:
+        yield "paused: CRONJOBS['PAUSED'] stops every job"
+    if not job.enabled:
+        yield "disabled: it does not run until it is enabled"
+    if resolved.paused_until is None and job.paused:
+        yield "paused: it does not run until it is resumed"
+    if resolved.paused_until is not None and resolved.paused_until > after:
+        yield f"paused: it resumes at {in_utc(resolved.paused_until)}"
+    if resolved.schedule is None:
+        yield "on demand: it has no schedule"
+    yield from _limits(job, resolved)
+
+
+def _limits(job: Job, resolved: ResolvedJob) -> Iterator[str]:
+    if resolved.starts_at is not None:
+        yield f"window: not before {in_utc(resolved.starts_at)}"
+    if resolved.ends_at is not None:
+        yield f"window: not after {in_utc(resolved.ends_at)}"
+    if isinstance(resolved.schedule, Excluding):
+        yield f"calendar: it does not run on the days of {job.calendar}"
+    if resolved.jitter:
+        yield f"jitter: each start is put off by up to {resolved.jitter}"
