@@ -40,7 +40,8 @@ def next_run_times() -> dict[int, datetime]:
 
 def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
     """Return the due times ahead (UTC) that are not to run, with the reasons, by the job's primary key."""
-    rows = _skipped_ahead() if job is None else _skipped_ahead().filter(job=job)
+    # By id: a job that is still being typed into a form has none, and may be asked about all the same.
+    rows = _skipped_ahead() if job is None else _skipped_ahead().filter(job_id=job.pk)
     found: defaultdict[int, dict[datetime, str]] = defaultdict(dict)
     for job_id, at, reason in rows.values_list("job_id", "scheduled_for", "reason"):
         found[job_id][as_utc(at)] = reason

@@ -34,8 +34,7 @@ def preview_job(job: Job, *, after: datetime, until: datetime | None = None, cou
         after=max([after, *starts]),
         until=min(ends, default=None),
         count=count,
-        # A job that is still being typed into a form has no history.
-        skipped=None if job.pk is None else skipped_ahead(job).get(job.pk),
+        skipped=skipped_ahead(job).get(job.pk),
     )
     fires = tuple(_with_start(each, resolved, resolved.schedule) for each in found.fires)
     return replace(found, fires=fires, notes=(*notes, *found.notes))
