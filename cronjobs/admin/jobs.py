@@ -18,6 +18,7 @@ from cronjobs.admin.badges import status_badge
 from cronjobs.admin.effective import effective_table
 from cronjobs.admin.filters import BrokenFilter
 from cronjobs.admin.job_form import JobForm
+from cronjobs.admin.preview_view import PreviewAdmin
 from cronjobs.admin.run_view import RunNowAdmin
 from cronjobs.admin.windows import WIDE
 from cronjobs.database import engine_alias, in_transaction
@@ -92,8 +93,11 @@ class JobList(ChangeList):
         self.result_list = jobs
 
 
-class JobAdmin(RunNowAdmin):
+class JobAdmin(PreviewAdmin, RunNowAdmin):
     """Jobs. Saving one only saves it: the nodes notice by themselves."""
+
+    class Media:
+        js = ("cronjobs/preview.js",)
 
     form = JobForm
     list_display = ("name", "shown_condition", "shown_schedule", "shown_next_run", "shown_last_execution")
@@ -193,6 +197,9 @@ class JobAdmin(RunNowAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         obj: Job | None = context["original"]
+        context["may_edit"] = (
+            self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+        )
         if obj is not None:
             context["latest"] = self._latest_executions(request, obj)
         return super().render_change_form(request, context, *args, **kwargs)
