@@ -50,10 +50,8 @@ def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
 
 def _skipped_ahead() -> ExecutionQuerySet:
     # By `claim_at`, which is the due time here: an index leads to the few rows that lie ahead.
-    rows = JobExecution.objects.using(engine_alias(JobExecution)).filter(
-        status=ExecutionStatus.SKIPPED, claim_at__gt=DatabaseNow(), dedupe_key__isnull=False
-    )
-    return rows.order_by("claim_at")
+    rows = JobExecution.objects.using(engine_alias(JobExecution))
+    return rows.filter(status=ExecutionStatus.SKIPPED, claim_at__gt=DatabaseNow()).order_by("claim_at")
 
 
 def _pass_over(times: dict[int, datetime], with_calendar: JobQuerySet) -> None:

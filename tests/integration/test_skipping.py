@@ -207,11 +207,13 @@ def test_a_clock_row_that_comes_back_loses_nothing_that_was_not_skipped(hourly, 
 
 def test_the_next_run_that_is_shown_is_one_that_takes_place(hourly, first, today):
     plain, skipping, excluding = hourly(), hourly(name="skipping"), hourly(name="excluding", calendar=today)
+    other_day = hourly(name="other-day", calendar=Calendar.objects.create(name="other day", dates=["2020-01-01"]))
     skip_next(skipping, by="ann"), skip_next(skipping, by="ann")
     skip_next(excluding, by="ann")
 
     assert next_run_times() == {
         plain.pk: first,
+        other_day.pk: first,
         skipping.pk: first + 2 * HOUR,
         excluding.pk: first_tomorrow(first) + HOUR,
     }
