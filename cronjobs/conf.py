@@ -126,6 +126,11 @@ class Settings(_Parsed):
             "private_key",
         ),
     )
+    history_retention: timedelta = _setting(
+        "Executions are kept at least this long; cronbackfill goes further back only with --force.",
+        default=timedelta(days=30),
+        low=0,
+    )
     mongodb_uri: str = _setting("mongodb://… of the conversation database; empty: not configured.", default="")
     mongodb_timeout: timedelta = _setting(
         "How long to look for a MongoDB server before giving up.", default=timedelta(seconds=3), low=0.1

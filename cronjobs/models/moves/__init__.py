@@ -6,5 +6,6 @@ from cronjobs.models.moves.cancellations import cancel
 from cronjobs.models.moves.claims import claim, claim_one, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
+from cronjobs.models.moves.revivals import REVIVABLE, revive
 
-__all__ = ["Ending", "abandon", "cancel", "claim", "claim_one", "record", "renew", "rescue"]
+__all__ = ["REVIVABLE", "Ending", "abandon", "cancel", "claim", "claim_one", "record", "renew", "rescue", "revive"]
