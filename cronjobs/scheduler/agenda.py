@@ -49,9 +49,9 @@ def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
 
 
 def _skipped_ahead() -> ExecutionQuerySet:
-    # By `claim_at`, which is the due time here: an index leads to the few rows that lie ahead.
-    rows = JobExecution.objects.using(engine_alias(JobExecution))
-    return rows.filter(status=ExecutionStatus.SKIPPED, claim_at__gt=DatabaseNow()).order_by("claim_at")
+    rows = JobExecution.objects.using(engine_alias(JobExecution)).filter(status=ExecutionStatus.SKIPPED)
+    # By `claim_at`, since it has an index; only of a back-fill does it lie beyond the due time.
+    return rows.filter(claim_at__gt=DatabaseNow(), scheduled_for__gt=DatabaseNow()).order_by("claim_at")
 
 
 def _pass_over(times: dict[int, datetime], with_calendar: JobQuerySet) -> None:

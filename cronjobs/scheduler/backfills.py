@@ -22,6 +22,10 @@ BATCH = 500
 # More are rather a slip than a wish.
 MOST = 10_000
 
+# What is due within this time goes first, its own job's next occurrences above all: a back-fill
+# is in nobody's way, and does not wait for ever either.
+YIELD = timedelta(days=1)
+
 _INSTANT = timedelta(microseconds=1)
 # Counting costs little however many there are.
 _ALL = 10**12
@@ -135,7 +139,7 @@ class Backfill:
             due_at=self._now,
             run_after=self._now,
             # The oldest goes first, also before one that was recorded earlier and is revived.
-            claim_at=claim_time(self._now, resolved.priority) + place * _INSTANT,
+            claim_at=claim_time(self._now, resolved.priority) + YIELD + place * _INSTANT,
             queued_at=self._now,
             max_attempts=resolved.retry.max_attempts,
             queue=resolved.queue,

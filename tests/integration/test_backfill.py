@@ -15,7 +15,8 @@ from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidParameters, InvalidSchedule, JobNotFound
 from cronjobs.models import Calendar, Job, JobExecution
 from cronjobs.models.execution import occurrence_key
-from cronjobs.models.moves import revive
+from cronjobs.models.moves import claim, revive
+from cronjobs.scheduler.agenda import skipped_ahead
 from cronjobs.scheduler.backfills import Backfill, Tally
 from cronjobs.scheduler.node import NodeProcess
 from cronjobs.scheduler.plans import sync
@@ -286,6 +287,22 @@ def test_two_that_fill_the_same_range_add_each_row_once(hourly, midnight, transa
     assert JobExecution.objects.count() == 1_201
     assert sum(each.created for each in tallies) == 1_201
     assert sum(each.existing for each in tallies) == 3 * 1_201
+
+
+def test_what_is_due_meanwhile_goes_first(hourly, midnight):
+    fill(hourly(overlap="allow"), midnight, midnight + 12 * HOUR)
+    later = JobExecution.objects.request("noop")
+
+    claimed = claim(node="a", limit=4, now=read_clock("default")).executions
+
+    assert [each.scheduled_for for each, _ in claimed] == [later.scheduled_for, midnight]
+
+
+def test_one_that_skips_itself_is_no_occurrence_skipped_ahead(hourly, midnight):
+    fill(hourly("skips"), midnight, midnight)
+    JobExecution.objects.update(status="skipped")
+
+    assert skipped_ahead() == {}
 
 
 def test_a_node_performs_them_one_after_another_oldest_first_with_their_own_times(
