@@ -208,6 +208,7 @@ def test_a_clock_row_that_comes_back_loses_nothing_that_was_not_skipped(hourly, 
 def test_the_next_run_that_is_shown_is_one_that_takes_place(hourly, first, today):
     plain, skipping, excluding = hourly(), hourly(name="skipping"), hourly(name="excluding", calendar=today)
     other_day = hourly(name="other-day", calendar=Calendar.objects.create(name="other day", dates=["2020-01-01"]))
+    hourly(name="off", calendar=today, enabled=False)
     skip_next(skipping, by="ann"), skip_next(skipping, by="ann")
     skip_next(excluding, by="ann")
 
