@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections
 
-from cronjobs.conf import get_settings
+from cronjobs.conf import DEFAULT_SCHEDULES, get_settings
 from cronjobs.database import engine_alias
-from cronjobs.exceptions import CronJobsError, InvalidSettings
+from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
 from cronjobs.models import JobExecution
 from cronjobs.registry import registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
@@ -42,10 +43,46 @@ def check_schedules(**_: Any) -> list[checks.CheckMessage]:
         settings = get_settings()
     except InvalidSettings:
         return []
-    found = _mistake("TIME_ZONE", parse_time_zone, settings.time_zone)
+    found = _mistake("CRONJOBS['TIME_ZONE']", parse_time_zone, settings.time_zone)
     for name, text in settings.schedules.items():
         if text:
-            found += _mistake(f"SCHEDULES[{name!r}]", parse_schedule, text)
+            found += _mistake(f"CRONJOBS['SCHEDULES'][{name!r}]", parse_schedule, text)
+    return found
+
+
+@checks.register("cronjobs")
+def check_scheduled_names(**_: Any) -> list[checks.CheckMessage]:
+    """W004: SCHEDULES names what no definition is called, so no job will follow it unless somebody makes one."""
+    try:
+        schedules = get_settings().schedules
+    except InvalidSettings:
+        return []
+    known = [each.name for each in registry]
+    return [
+        checks.Warning(
+            f"CRONJOBS['SCHEDULES'] names {name!r}, but no job definition has that name.",
+            hint=_did_you_mean(name, known),
+            id="cronjobs.W004",
+        )
+        for name in schedules
+        if name not in known and name not in DEFAULT_SCHEDULES
+    ]
+
+
+@checks.register("cronjobs")
+def check_required_parameters(**_: Any) -> list[checks.CheckMessage]:
+    """W005: a definition is scheduled but cannot be called without a parameter."""
+    found: list[checks.CheckMessage] = []
+    for each in registry:
+        if each.schedule is None:
+            continue
+        try:
+            each.clean({})
+        except InvalidParameters as error:
+            hint = "Give the parameter a default, or @job a params={…}."
+            found.append(
+                checks.Warning(f"{error} Yet it has a schedule.", hint=hint, obj=each.name, id="cronjobs.W005")
+            )
     return found
 
 
@@ -89,5 +126,10 @@ def _mistake(key: str, parse: Any, value: str) -> list[checks.CheckMessage]:
     try:
         parse(value)
     except CronJobsError as error:
-        return [checks.Warning(f"CRONJOBS[{key!r}]: {error}", id="cronjobs.W003")]
+        return [checks.Warning(f"{key}: {error}", id="cronjobs.W003")]
     return []
+
+
+def _did_you_mean(name: str, known: list[str]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else None

@@ -84,7 +84,9 @@ class Settings(_Parsed):
     paused: bool = _setting("True: nothing is scheduled and nothing is claimed.", default=False)
     misfire_grace: timedelta = _setting("How late an occurrence may still start.", default=timedelta(hours=1), low=0)
     catch_up: str = _setting(
-        "Which occurrences within the grace run after an outage.", default="latest", one_of=("skip", "latest", "all")
+        "Which occurrences within the grace run after an outage: skip (none), latest or all.",
+        default="latest",
+        one_of=("skip", "latest", "all"),
     )
     catch_up_cap: int = _setting("With catch_up all: at most so many occurrences, the newest.", default=100, low=1)
     workers: int = _setting("Executions that one node performs at the same time.", default=8, low=1)
@@ -92,7 +94,7 @@ class Settings(_Parsed):
         "A node looks for work at least this often.", default=timedelta(seconds=1), low=0.05
     )
     lease: timedelta = _setting(
-        "A claim that is not renewed for this long is lost.", default=timedelta(seconds=30), low=3
+        "A claim that is not renewed for this long is lost (3 s at least).", default=timedelta(seconds=30), low=3
     )
     shutdown_grace: timedelta = _setting(
         "How long a stopping node waits for what is running.", default=timedelta(seconds=30), low=0
@@ -105,7 +107,9 @@ class Settings(_Parsed):
         "Requests per web process that may wait for a result at once.", default=4, low=0
     )
     execute_inline: str = _setting(
-        "auto: POST execute performs the job itself when no node is alive.", default="auto", one_of=("auto", "never")
+        "auto: POST execute performs the job itself when no node is alive; never: it answers 202.",
+        default="auto",
+        one_of=("auto", "never"),
     )
     log_max_bytes: int = _setting(
         "Log text kept per execution; the rest is counted, not kept.", default=1_000_000, low=1_000
@@ -113,7 +117,7 @@ class Settings(_Parsed):
     log_message_max_bytes: int = _setting("Longest single log message; longer ones are cut.", default=16_000, low=100)
     result_max_bytes: int = _setting("Largest result stored as it is; larger ones are cut.", default=64_000, low=100)
     mask: tuple[str, ...] = _setting(
-        "Values under keys that contain one of these words are masked.",
+        "Values under keys that contain one of these words are masked, in parameters, results and log data (not in the text of messages).",
         default=(
             "password",
             "passwd",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -113,9 +114,17 @@ class JobLogger:
         text = message if error is None else f"{message}: {type(error).__name__}: {storable_text(error)}"
         self._log(logging.ERROR, text, data)
 
+    def exception(self, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Say what went wrong, with the error that is being handled."""
+        self.error(message, sys.exception(), data)
+
     def debug(self, message: str, data: Mapping[str, Any] | None = None) -> None:
         """Say what only a person looking for a fault wants to know."""
         self._log(logging.DEBUG, message, data)
+
+    # What fingers type that are used to Python's own loggers.
+    info = progress
+    warning = warn
 
     def _log(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
         collector = self._collector or _collector.get()

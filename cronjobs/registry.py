@@ -8,7 +8,6 @@ import inspect
 import logging
 import pkgutil
 import re
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from cronjobs.exceptions import (
 )
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, parse_schedule, parse_time_zone
+from cronjobs.storable import storable_text
 
 if TYPE_CHECKING:
     from django import forms
@@ -185,9 +185,11 @@ class Registry:
         try:
             module = importlib.import_module(name)
         except Exception as error:
-            logger.exception("The jobs in %s cannot be imported.", name, extra={"module_name": name})
-            reason = traceback.format_exception_only(error)[-1].strip()
-            message = f"{name} cannot be imported: {reason}"
+            # One line for people who run commands; the frames for whoever looks for the fault.
+            reason = storable_text(error, max_bytes=500).partition("\n")[0]
+            message = f"{name} cannot be imported: {type(error).__name__}: {reason}"
+            logger.error("%s", message, extra={"module_name": name})  # noqa: TRY400 - as said above
+            logger.debug("How %s failed:", name, exc_info=error)
             self.problems.append(Problem(where=name, message=message, hint="Its jobs are not available until it can."))
             return
         for each in pkgutil.iter_modules(getattr(module, "__path__", [])):
@@ -220,10 +222,16 @@ def job(
     A mistake does not raise, since that would take down every process that imports the
     module: it becomes a system check warning, and the definition is not registered.
     """
+    bare: Any = name
+    if callable(bare):
+        # "@job" without parentheses. The function stays what it is: who else uses it must not break for this.
+        message = f'{_origin(bare)}: @job needs a name, as in @job("{_name_for(bare)}").'
+        registry.problems.append(Problem(where=_origin(bare), message=message))
+        return bare  # type: ignore[no-any-return]  # the decorated function
 
     def register(func: Callable[..., Any]) -> JobDefinition:
         text = description or (func.__doc__ or "").strip().partition("\n")[0]
-        bare = JobDefinition(name=str(name), func=func, description=text)
+        refused = JobDefinition(name=str(name), func=func, description=text)
         try:
             definition = JobDefinition(
                 name=_checked_name(name),
@@ -239,7 +247,7 @@ def job(
             )
         except (CronJobsError, ValueError, TypeError) as error:
             registry.problems.append(Problem(where=_origin(func), message=f"Job {name!r}: {error}", name=str(name)))
-            return bare
+            return refused
         registry.add(definition)
         return definition
 
@@ -315,6 +323,10 @@ def _as_duration(value: timedelta | float | None, name: str) -> timedelta | None
     if duration is not None and duration < timedelta(0):
         raise InvalidDefinition(f"{name} must not be negative.")
     return duration
+
+
+def _name_for(func: Callable[..., Any]) -> str:
+    return getattr(func, "__name__", "a-name").lower().strip("_").replace("_", "-")
 
 
 def _origin(func: Any) -> str:

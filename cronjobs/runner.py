@@ -198,4 +198,9 @@ def _log_ending(ending: Ending) -> None:
         "duration_ms": ending.duration_ms,
     }
     suffix = f": {ending.error_type}: {ending.error_message}"[:300] if ending.error_type else ""
-    logger.log(level, "%s %s in %d ms%s", execution, ending.status, ending.duration_ms, suffix, extra=extra)
+    if execution.status == ExecutionStatus.QUEUED:
+        wait = (ending.run_after - ending.finished_at).total_seconds()
+        suffix = f"; the next one follows in {wait:.1f} s{suffix}"
+    attempt = f" (attempt {execution.attempt} of {execution.max_attempts})" if execution.max_attempts > 1 else ""
+    message = "%s%s %s in %d ms%s"
+    logger.log(level, message, execution, attempt, ending.outcome, ending.duration_ms, suffix, extra=extra)

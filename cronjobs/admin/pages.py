@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
+from cronjobs.models import Node
+
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
@@ -24,7 +26,8 @@ class PageAdmin(AnyModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        context = {"title": title, "is_node_alive": Node.objects.alive().exists(), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
 
 class ReadOnlyAdmin(PageAdmin):

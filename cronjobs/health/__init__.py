@@ -12,13 +12,14 @@ from cronjobs.health._engine import (
     check_queue,
     check_ticks,
 )
-from cronjobs.health._errors import explain_database_error
+from cronjobs.health._errors import NOT_MIGRATED, explain_database_error
 from cronjobs.health._machine import check_memory, check_zones
 from cronjobs.health._mongodb import check_mongodb
 from cronjobs.health._probes import Probe, Status
 from cronjobs.health._sql import check_clock, check_migrations, check_sql
 
 __all__ = [
+    "NOT_MIGRATED",
     "Probe",
     "Status",
     "check_all",

@@ -103,7 +103,7 @@ class Job(models.Model):
         max_length=200,
         null=True,
         blank=True,
-        help_text=_("Cron expression, @every 90s or @at 2026-03-01T09:00:00Z. Empty: the definition's own."),
+        help_text=_("Cron expression, @every 90s or @at 2026-03-01T09:00:00Z. Empty: inherited."),
     )
     time_zone = models.CharField(
         _("time zone"),
@@ -116,7 +116,10 @@ class Job(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     paused = models.BooleanField(_("paused"), default=False)
     paused_until = models.DateTimeField(
-        _("paused until"), null=True, blank=True, help_text=_("A paused job resumes by itself then. Empty: never.")
+        _("paused until"),
+        null=True,
+        blank=True,
+        help_text=_("A paused job resumes by itself then. Empty: until somebody resumes it."),
     )
     starts_at = models.DateTimeField(_("not before"), null=True, blank=True)
     ends_at = models.DateTimeField(_("not after"), null=True, blank=True)

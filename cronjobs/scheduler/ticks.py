@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Q
 
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
-from cronjobs.models.execution import claim_time, insert_once, occurrence_key
+from cronjobs.models.execution import SERIAL, claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import cancel
 from cronjobs.scheduler.clock_rows import job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
@@ -121,7 +121,7 @@ def _mark_broken(alias: str, job: Job, error: Exception) -> None:
 
 def _insert(alias: str, planned: Sequence[_Due], now: datetime) -> list[_Due]:
     """Insert everything in one statement; if that fails, job by job, and return the culprits."""
-    opened = _open_jobs(alias, planned)
+    opened = _open_jobs(alias, planned, now)
     rows = {id(each): _rows(each, opened.get(each.job.pk, _Open()), now) for each in planned}
     _replace_older(alias, planned, opened)
     executions = JobExecution.objects.using(alias)
@@ -142,7 +142,11 @@ def _replace_older(alias: str, planned: Sequence[_Due], opened: dict[int | None,
     for each in planned:
         if each.resolved.overlap == Overlap.REPLACE and each.plan.occurrences and each.job.pk in opened:
             newest = each.plan.occurrences[-1].scheduled_for
-            older = JobExecution.objects.using(alias).filter(job=each.job, scheduled_for__lt=newest)
+            rows = JobExecution.objects.using(alias).filter(job=each.job)
+            if rows.filter(dedupe_key=occurrence_key(newest)).exists():
+                # It was skipped ahead of time.
+                continue
+            older = rows.filter(scheduled_for__lt=newest).exclude(trigger__in=SERIAL)
             cancel(older.open(), reason=f"Replaced by the execution due at {newest:%Y-%m-%dT%H:%M:%SZ}.")
 
 
@@ -163,13 +167,18 @@ def _insert_rows(executions: Any, rows: list[JobExecution]) -> None:
         insert_once(executions, rows)
 
 
-def _open_jobs(alias: str, planned: Sequence[_Due]) -> dict[int | None, _Open]:
-    """Return what is open of each job whose due times may have to give way."""
+def _open_jobs(alias: str, planned: Sequence[_Due], now: datetime) -> dict[int | None, _Open]:
+    """Return what is open of each job whose due times may have to give way.
+
+    A backlog that is worked off beside the schedule does not count, nor does what was asked for
+    at a time that has not come.
+    """
     limited = [each.job.pk for each in planned if each.plan.occurrences and each.resolved.concurrency is not None]
     if not limited:
         return {}
     waiting = Count("pk", filter=Q(status=ExecutionStatus.QUEUED))
-    rows = JobExecution.objects.using(alias).open().filter(job_id__in=limited).order_by().values_list("job_id")
+    in_the_way = JobExecution.objects.using(alias).open().filter(job_id__in=limited).exclude(trigger__in=SERIAL)
+    rows = in_the_way.exclude(attempt=0, run_after__gt=now).order_by().values_list("job_id")
     counted = rows.annotate(newest=Max("pk"), number=Count("pk"), waiting=waiting)
     return {job_id: _Open(*counts) for job_id, *counts in counted}
 

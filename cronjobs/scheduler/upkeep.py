@@ -112,6 +112,6 @@ class Upkeep:
 
 def _version() -> str:
     try:
-        return version("django-cronjobs")
+        return version("cronjobs")
     except PackageNotFoundError:
         return "source"

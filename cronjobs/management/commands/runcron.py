@@ -8,17 +8,23 @@ import queue
 import signal
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, OperationalError
 
 from cronjobs.conf import get_settings
+from cronjobs.health import NOT_MIGRATED, explain_database_error
 from cronjobs.scheduler.node import NodeProcess
 
 logger = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Between two tries to reach the database at the start, in seconds.
+_PATIENCE = 2.0
 
 
 class Command(BaseCommand):
@@ -39,9 +45,10 @@ class Command(BaseCommand):
             "  manage.py runcron\n"
             "  manage.py runcron --workers 2 --queues heavy\n"
             "  manage.py runcron --once        # perform what is due, then exit\n\n"
-            "exit status:\n"
+            "exit codes:\n"
             "  0  stopped, and everything that ran has ended\n"
-            "  1  something failed, or work had to be given up"
+            "  1  something failed, or work had to be given up\n"
+            "  2  the arguments make no sense"
         )
         kwargs.update(formatter_class=RawDescriptionHelpFormatter, epilog=epilog)
         return super().create_parser(prog_name, subcommand, **kwargs)
@@ -71,24 +78,63 @@ class Command(BaseCommand):
         for each in _SIGNALS:
             signal.signal(each, lambda number, _frame: received.put(number))
         if once:
-            performed = node.run_once()
+            with _explained():
+                performed = node.run_once()
             node.stop(grace=grace)
             self.stdout.write(f"{performed} executions performed.")
             return
-        node.start()
-        self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
+        if not self._start(node, received):
+            return
         _wait(node, received)
+        self.stderr.write(_farewell(node, grace))
         is_drained = _stop(node, received, grace)
         if node.failure is not None:
             self._leave(f"Node {node.name} ended because a thread died: {node.failure!r}")
         if not is_drained:
             self._leave(f"Node {node.name} ended before everything that ran on it had.")
 
+    def _start(self, node: NodeProcess, received: queue.SimpleQueue[int]) -> bool:
+        """Start the node as soon as the database answers; return False if a signal came first."""
+        while True:
+            try:
+                with _explained():
+                    node.start()
+                break
+            except OperationalError as error:
+                self.stderr.write(f"{explain_database_error(error)} Trying again in {_PATIENCE:g} s.")
+            with suppress(queue.Empty):
+                received.get(timeout=_PATIENCE)
+                return False
+        self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
+        if get_settings().paused:
+            self.stderr.write(self.style.WARNING("CRONJOBS['PAUSED'] is set: nothing is scheduled and nothing runs."))
+        return True
+
     def _leave(self, sentence: str) -> None:
         """Exit with status 1 although worker threads may still run: they cannot be stopped, only left."""
         self.stderr.write(self.style.ERROR(sentence))
         logging.shutdown()
         os._exit(1)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn tables that are not there into a sentence; a database that is away is left to the caller."""
+    try:
+        yield
+    except DatabaseError as error:
+        sentence = explain_database_error(error)
+        if sentence == NOT_MIGRATED or not isinstance(error, OperationalError):
+            raise CommandError(sentence) from error
+        raise
+
+
+def _farewell(node: NodeProcess, grace: timedelta) -> str:
+    running = node.running
+    if not running:
+        return "Stopping."
+    work = "1 execution" if running == 1 else f"{running} executions"
+    return f"Stopping: {work} may take up to {grace.total_seconds():g} s to end. A second signal ends at once."
 
 
 def _wait(node: NodeProcess, received: queue.SimpleQueue[int]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tests.integration.admin.pages import NODES, change_url, get, text_of
+from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, change_url, get, text_of
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,13 @@ def test_a_node_that_has_not_ticked_yet_is_listed(viewer, make_node):
 
 def test_columns_cannot_be_asked_for(viewer):
     assert viewer.get(NODES, {"hostname__startswith": "w"}).status_code == 400
+
+
+@pytest.mark.parametrize("page", [JOBS, EXECUTIONS, NODES])
+def test_every_list_says_when_no_node_is_alive(superuser, make_node, page):
+    sentence = "No node is alive: nothing runs until"
+    make_node(silent_for=timedelta(minutes=5))
+    assert sentence in superuser.get(page).content.decode()
+
+    make_node("web-2:1")
+    assert sentence not in superuser.get(page).content.decode()
