@@ -6,7 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -32,6 +32,11 @@ def storable_text(value: object, *, max_bytes: int | None = None) -> str:
     if len(encoded) <= max_bytes:
         return text
     return encoded[: max(0, max_bytes - len(_CUT.encode()))].decode(errors="ignore") + _CUT
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` as text in UTC with milliseconds, as JavaScript writes it: 2026-01-15T10:30:00.000Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:

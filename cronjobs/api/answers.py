@@ -9,9 +9,9 @@ from typing import Any
 from django.utils import timezone
 
 from cronjobs.api.errors import ErrorCode
-from cronjobs.manager.status import rfc3339
 from cronjobs.models import JobExecution
 from cronjobs.states import FINAL, ExecutionStatus
+from cronjobs.storable import rfc3339
 
 # Of what an execution came to, if not to success.
 CODES: Mapping[str, ErrorCode] = {

@@ -21,8 +21,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
-from cronjobs.manager.status import rfc3339
-from cronjobs.storable import storable_json
+from cronjobs.storable import rfc3339, storable_json
 
 logger = logging.getLogger(__name__)
 

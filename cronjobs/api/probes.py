@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from cronjobs.api.errors import HTTP_STATUS, ErrorCode, error_document
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias
-from cronjobs.manager.status import rfc3339
 from cronjobs.models import JobExecution
+from cronjobs.storable import rfc3339
 
 logger = logging.getLogger(__name__)
 

@@ -40,11 +40,6 @@ def as_instant(value: datetime | str) -> datetime:
     return instant
 
 
-def rfc3339(moment: datetime) -> str:
-    """Return `moment` as text in UTC with milliseconds, as JavaScript writes it: 2026-01-15T10:30:00.000Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class InstantField(forms.DateTimeField):
     """A form's field for `as_instant`; text without a zone is in the current one, as everywhere in Django."""
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidParameters
 from cronjobs.jobs._mongodb import mongodb_configured
-from cronjobs.jobs._values import MAX_MINUTES, InstantField, as_instant, as_minutes, rfc3339
+from cronjobs.jobs._values import MAX_MINUTES, InstantField, as_instant, as_minutes
 from cronjobs.logs import JobContext, create_job_logger
 from cronjobs.registry import job
+from cronjobs.storable import rfc3339
 
 NAME = "cleanup-legacy-conversations"
 

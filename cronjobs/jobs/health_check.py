@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from cronjobs.exceptions import JobFailed
 from cronjobs.health import Status, check_all
-from cronjobs.jobs._values import rfc3339
 from cronjobs.logs import JobContext, create_job_logger
 from cronjobs.registry import job
 from cronjobs.retries import RetryPolicy
+from cronjobs.storable import rfc3339
 
 NAME = "health-check"
 

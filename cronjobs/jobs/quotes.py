@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from cronjobs.conf import get_settings
 from cronjobs.jobs._mongodb import mongodb_configured
-from cronjobs.jobs._values import InstantField, as_instant, rfc3339
+from cronjobs.jobs._values import InstantField, as_instant
 from cronjobs.logs import JobContext, create_job_logger
 from cronjobs.registry import job
+from cronjobs.storable import rfc3339
 
 NAME = "cleanup-old-quotes"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from cronjobs.models import Job, JobExecution, Node, ResolvedJob
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.schedules import Schedule
+from cronjobs.storable import rfc3339
 
 
 class _LastRun(NamedTuple):
@@ -51,11 +52,6 @@ def status_document() -> dict[str, Any]:
 def broken_reason(job: Job) -> str:
     """Return why a job cannot run as it stands; empty if it can."""
     return job.broken_reason or _resolve(job)[1]
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return `moment` as text in UTC with milliseconds: 2026-01-15T10:30:00.000Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.exceptions import JobNotFound
 from cronjobs.executors.inline import run_inline
-from cronjobs.jobs._values import rfc3339
 from cronjobs.jobs.cleanup import NAME, preview_legacy_cleanup
 from cronjobs.management.arguments import (
     add_examples,
@@ -24,6 +23,7 @@ from cronjobs.management.arguments import (
 )
 from cronjobs.models import Trigger
 from cronjobs.states import ExecutionStatus
+from cronjobs.storable import rfc3339
 
 # A person waits for this; the setting may allow the scheduled job more.
 PATIENCE = timedelta(seconds=3)

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json, instant, who
 from cronjobs.management.jobs import refusals_explained, warn_without_nodes
 from cronjobs.management.output import database_errors_explained
 from cronjobs.models import Job
 from cronjobs.scheduler.backfills import Backfill, Tally
 from cronjobs.scheduler.requests import in_utc
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.health import Probe, Status, check_all
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json, quiet_log
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

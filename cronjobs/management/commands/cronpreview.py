@@ -15,7 +15,6 @@ from django.utils import timezone
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import InvalidSchedule
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json, instant
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained, table, terminal_width
@@ -23,6 +22,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.scheduler.requests import in_utc
 from cronjobs.schedules import PREVIEW_LIMIT, Cron, Fire, Preview, Schedule, parse_schedule, parse_time_zone, preview
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

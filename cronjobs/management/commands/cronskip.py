@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.requests import in_utc, skip_next
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

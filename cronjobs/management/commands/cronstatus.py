@@ -13,7 +13,6 @@ from django.db.models import OuterRef, Subquery
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.health import Probe, check_nodes, check_queue, check_ticks
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import (
     database_errors_explained,
@@ -27,6 +26,7 @@ from cronjobs.management.output import (
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

@@ -10,7 +10,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.executors.inline import run_inline
-from cronjobs.jobs._values import rfc3339
 from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
 from cronjobs.management.echo import job_log_echoed
 from cronjobs.management.jobs import refusals_explained, warn_without_nodes
@@ -18,6 +17,7 @@ from cronjobs.management.output import database_errors_explained, in_seconds
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.scheduler.requests import in_utc, run_once_at
 from cronjobs.states import ExecutionStatus
+from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
 examples:

@@ -12,10 +12,10 @@ from django.utils import timezone
 from cronjobs.database import DatabaseNow, database_now_plus
 from cronjobs.executors.inline import run_inline
 from cronjobs.manager import cron_manager
-from cronjobs.manager.status import rfc3339
 from cronjobs.models import Job, JobExecution, Node, Trigger
 from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
+from cronjobs.storable import rfc3339
 from tests.integration.api.callers import TIME, assert_error, document
 
 pytestmark = pytest.mark.django_db
