@@ -43,6 +43,10 @@ class InvalidParameters(CronJobsError, ValueError):
         super().__init__(f"Invalid parameters for {job_name!r}: {details}")
 
 
+class InvalidRequest(CronJobsError, ValueError):
+    """What was asked for cannot be meant, or there is nothing that it could be done to."""
+
+
 class DefinitionNotFound(CronJobsError, LookupError):
     """No function is registered under the given name in this process; `why`, if that is known."""
 

@@ -21,6 +21,7 @@ from cronjobs.exceptions import (
     DefinitionNotFound,
     InvalidDefinition,
     InvalidParameters,
+    InvalidRequest,
 )
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, parse_schedule, parse_time_zone
@@ -239,7 +240,7 @@ def job(
                 description=text,
                 schedule=_checked_schedule(schedule, time_zone),
                 time_zone=time_zone,
-                priority=_checked_priority(priority),
+                priority=parse_priority(priority),
                 catch_up=None if catch_up is None else CatchUp(catch_up),
                 misfire_grace=_as_duration(misfire_grace, "misfire_grace"),
                 jitter=_as_duration(jitter, "jitter"),
@@ -257,6 +258,15 @@ def job(
 def is_valid_name(name: str) -> bool:
     """Return whether `name` may name a job: lower-case letters, digits, inner hyphens and underscores."""
     return len(name) <= NAME_MAX_LENGTH and NAME_PATTERN.fullmatch(name) is not None
+
+
+def parse_priority(priority: int | str) -> int:
+    """Return the number that `priority`, a number or a name, stands for; raise `InvalidRequest` if there is none."""
+    number: Any = PRIORITIES.get(priority, 0) if isinstance(priority, str) else priority
+    # bool is an int to Python, and 1.0 the same as 1.
+    if isinstance(number, bool) or not isinstance(number, int) or number not in PRIORITIES.values():
+        raise InvalidRequest(f"priority is 1 to 5 or one of {', '.join(PRIORITIES)}, not {priority!r}.")
+    return int(number)
 
 
 def _checked_name(name: object) -> str:
@@ -284,13 +294,6 @@ def _checked_schedule(schedule: Schedule | str | None, time_zone: str | None) ->
     if parsed is None or time_zone is None:
         return parsed
     return parsed.in_zone(time_zone)
-
-
-def _checked_priority(priority: int | str) -> int:
-    number = PRIORITIES.get(priority, 0) if isinstance(priority, str) else priority
-    if number not in PRIORITIES.values():
-        raise InvalidDefinition(f"priority is 1 to 5 or one of {', '.join(PRIORITIES)}, not {priority!r}.")
-    return number
 
 
 # What each further option must be, and how to say so.

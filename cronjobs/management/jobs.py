@@ -8,9 +8,8 @@ from difflib import get_close_matches
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.models import Job, Node
-from cronjobs.scheduler.requests import InvalidRequest
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.database import read_clock
+from cronjobs.exceptions import InvalidRequest
 from cronjobs.models.batches import upsert
 from cronjobs.models.choices import Priority, Trigger
 from cronjobs.models.job import Job
-from cronjobs.registry import NAME_MAX_LENGTH, PRIORITIES
+from cronjobs.registry import NAME_MAX_LENGTH, parse_priority
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
 from cronjobs.storable import storable_json
 
@@ -81,7 +82,7 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
 
         `run_after` is aware (None: now); `priority` is 1-5 or its name (None: the job's). A
         repeated `key` returns the row of the first call. Raises `JobNotFound`,
-        `InvalidParameters` and whatever makes the job broken.
+        `InvalidParameters`, `InvalidRequest` for another time or priority, and whatever makes the job broken.
         """
         job = Job.objects.named(job_name)
         execution = self._requested(job, dict(params or {}), run_after, priority, max_attempts)
@@ -104,9 +105,9 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         resolved, now = job.resolve(), read_clock(self.db)
         resolved.definition.clean({**resolved.params, **params})
         if run_after is not None and timezone.is_naive(run_after):
-            raise ValueError("run_at must be an aware datetime.")
+            raise InvalidRequest(f"The time of an execution needs a zone, which {run_after.isoformat()} does not have.")
         start = run_after or now
-        rank = PRIORITIES[priority] if isinstance(priority, str) else priority or resolved.priority
+        rank = resolved.priority if priority is None else parse_priority(priority)
         return JobExecution(
             job=job,
             job_name=job.name,

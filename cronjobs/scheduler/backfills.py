@@ -10,11 +10,11 @@ from itertools import islice
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction, read_clock
-from cronjobs.exceptions import JobNotFound
+from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import REVIVABLE, revive
-from cronjobs.scheduler.requests import InvalidRequest, in_utc
+from cronjobs.scheduler.requests import in_utc
 from cronjobs.schedules import Schedule
 
 # As many due times are looked up, or written, at a time.

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from cronjobs.database import engine_alias, in_transaction, read_clock
-from cronjobs.exceptions import CronJobsError, JobNotFound
+from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.execution import insert_once, occurrence_key
 from cronjobs.scheduler.planner import first_run_time
@@ -19,10 +19,6 @@ from cronjobs.states import ExecutionStatus
 
 # Whoever wants to leave out more than these wants to pause the job.
 MOST_SKIPPED = 100
-
-
-class InvalidRequest(CronJobsError, ValueError):
-    """What was asked for cannot be meant, or there is nothing that it could be done to."""
 
 
 def skip_next(job: Job, *, by: str) -> JobExecution:

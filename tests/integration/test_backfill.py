@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.exceptions import InvalidParameters, InvalidSchedule, JobNotFound
+from cronjobs.exceptions import InvalidParameters, InvalidRequest, InvalidSchedule, JobNotFound
 from cronjobs.models import Calendar, Job, JobExecution
 from cronjobs.models.execution import occurrence_key
 from cronjobs.models.moves import claim, revive
@@ -20,7 +20,7 @@ from cronjobs.scheduler.agenda import skipped_ahead
 from cronjobs.scheduler.backfills import Backfill, Tally
 from cronjobs.scheduler.node import NodeProcess
 from cronjobs.scheduler.plans import sync
-from cronjobs.scheduler.requests import InvalidRequest, skip_next
+from cronjobs.scheduler.requests import skip_next
 from cronjobs.scheduler.ticks import tick
 from tests.integration.conftest import rows_of
 from tests.servers import wait_for

@@ -8,8 +8,9 @@ import pytest
 from django.db import transaction
 
 from cronjobs.database import read_clock
-from cronjobs.exceptions import InvalidParameters, JobNotFound
+from cronjobs.exceptions import InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.choices import Priority
 from tests.app import jobs
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +46,23 @@ def test_enqueue_takes_a_time_and_a_priority():
     execution = jobs.succeeds.enqueue(run_at=later, priority=5)
 
     assert (execution.run_after, execution.scheduled_for, execution.priority) == (later, later, 5)
-    with pytest.raises(ValueError, match="aware"):
+
+
+@pytest.mark.parametrize("priority", [0, 6, 99, -3, True, 3.0, "hihg", ""])
+def test_a_priority_that_there_is_not_is_refused(priority):
+    with pytest.raises(InvalidRequest, match="priority is 1 to 5 or one of background, low"):
+        jobs.succeeds.enqueue(priority=priority)
+
+    assert not JobExecution.objects.exists()
+
+
+def test_a_priority_is_a_number_or_its_name():
+    assert jobs.succeeds.enqueue(priority="critical").priority == 5
+    assert jobs.succeeds.enqueue(priority=Priority.LOW).priority == 2
+
+
+def test_a_time_without_a_zone_is_refused():
+    with pytest.raises(InvalidRequest, match="needs a zone, which 2030-01-01T00:00:00 does not have"):
         jobs.succeeds.enqueue(run_at=datetime(2030, 1, 1))  # noqa: DTZ001 - what is refused
 
 

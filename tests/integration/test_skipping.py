@@ -10,14 +10,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob
 
-from cronjobs.exceptions import InvalidParameters, InvalidSchedule, JobNotFound
+from cronjobs.exceptions import InvalidParameters, InvalidRequest, InvalidSchedule, JobNotFound
 from cronjobs.manager import cron_manager
 from cronjobs.models import Calendar, Job, JobExecution
 from cronjobs.models.execution import insert_once, occurrence_key
 from cronjobs.scheduler import requests
 from cronjobs.scheduler.agenda import next_run_times, skipped_ahead
 from cronjobs.scheduler.plans import restore, sync
-from cronjobs.scheduler.requests import MOST_SKIPPED, InvalidRequest, run_once_at, skip_next
+from cronjobs.scheduler.requests import MOST_SKIPPED, run_once_at, skip_next
 from cronjobs.scheduler.ticks import tick
 from tests.integration.conftest import rows_of
 
