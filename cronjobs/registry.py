@@ -17,7 +17,6 @@ from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
 from cronjobs.exceptions import (
-    CronJobsError,
     DefinitionNotFound,
     InvalidDefinition,
     InvalidParameters,
@@ -231,13 +230,11 @@ def job(
         return bare  # type: ignore[no-any-return]  # the decorated function
 
     def register(func: Callable[..., Any]) -> JobDefinition:
-        text = description or (func.__doc__ or "").strip().partition("\n")[0]
-        refused = JobDefinition(name=str(name), func=func, description=text)
         try:
             definition = JobDefinition(
                 name=_checked_name(name),
                 func=_checked_function(func),
-                description=text,
+                description=_checked_text(description, "description") or _first_line(func),
                 schedule=_checked_schedule(schedule, time_zone),
                 time_zone=time_zone,
                 priority=parse_priority(priority),
@@ -246,9 +243,10 @@ def job(
                 jitter=_as_duration(jitter, "jitter"),
                 **_checked_options(options),
             )
-        except (CronJobsError, ValueError, TypeError) as error:
-            registry.problems.append(Problem(where=_origin(func), message=f"Job {name!r}: {error}", name=str(name)))
-            return refused
+        except Exception as error:  # noqa: BLE001 - a value of a foreign class may raise anything when it is looked at
+            message = f"Job {storable_text(name)!r}: {storable_text(error)}"
+            registry.problems.append(Problem(where=_origin(func), message=message, name=storable_text(name)))
+            return JobDefinition(name=storable_text(name), func=func)
         registry.add(definition)
         return definition
 
@@ -281,16 +279,29 @@ def _checked_name(name: object) -> str:
 def _checked_function(func: Any) -> Callable[..., Any]:
     if not callable(func) or inspect.isclass(func):
         raise InvalidDefinition(f"{func!r} is not a function.")
-    if not inspect.signature(func).parameters:
-        raise InvalidDefinition("the function needs a first parameter for the context.")
+    first = next(iter(inspect.signature(func).parameters.values()), None)
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        raise InvalidDefinition("the function needs a first parameter for the context, which is passed by position.")
     checked: Callable[..., Any] = func
     return checked
 
 
-def _checked_schedule(schedule: Schedule | str | None, time_zone: str | None) -> Schedule | None:
+def _checked_text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidDefinition(f"{name} must be text, not {value!r}.")
+    return value
+
+
+def _first_line(func: Callable[..., Any]) -> str:
+    return (inspect.getdoc(func) or "").strip().partition("\n")[0]
+
+
+def _checked_schedule(schedule: Any, time_zone: str | None) -> Schedule | None:
     if time_zone is not None:
         parse_time_zone(time_zone)
     parsed = parse_schedule(schedule) if isinstance(schedule, str) else schedule
+    if not isinstance(parsed, Schedule | None):
+        raise InvalidDefinition(f"schedule must be text or a Schedule, not {parsed!r}.")
     if parsed is None or time_zone is None:
         return parsed
     return parsed.in_zone(time_zone)
@@ -321,11 +332,21 @@ def _checked_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _as_duration(value: timedelta | float | None, name: str) -> timedelta | None:
-    duration = value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+def _as_duration(value: Any, name: str) -> timedelta | None:
+    duration = value if value is None or isinstance(value, timedelta) else _seconds(value, name)
     if duration is not None and duration < timedelta(0):
         raise InvalidDefinition(f"{name} must not be negative.")
     return duration
+
+
+def _seconds(value: Any, name: str) -> timedelta:
+    # bool is an int to Python, not to the person who wrote the definition.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidDefinition(f"{name} must be a timedelta or a number of seconds, not {value!r}.")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise InvalidDefinition(f"{name} is not a usable number of seconds: {value!r}.") from None
 
 
 def _name_for(func: Callable[..., Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,11 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     fresh = Registry()
     monkeypatch.setattr(cronjobs.registry, "registry", fresh)
     return fresh
+
+
+class Unreadable:
+    def __repr__(self):
+        raise ValueError("cannot be shown")
 
 
 class DaysForm(forms.Form):
@@ -78,6 +84,22 @@ def test_why_a_definition_is_missing_is_said_where_it_is_missed(registry):
         ),
         pytest.param("a", {"max_instances": 0}, "max_instances must be a whole number of at least 1", id="instances"),
         pytest.param("a", {"catch_up": "some"}, "some", id="catch-up"),
+        pytest.param("a", {"catch_up": []}, "[] is not a valid CatchUp", id="list-as-catch-up"),
+        pytest.param("a", {"schedule": 5}, "schedule must be text or a Schedule, not 5", id="number-as-schedule"),
+        pytest.param(
+            "a", {"schedule": 5, "time_zone": "UTC"}, "schedule must be text or a Schedule", id="number-in-a-zone"
+        ),
+        pytest.param("a", {"schedule": Unreadable()}, "cannot be shown", id="unreadable-schedule"),
+        pytest.param("a", {"time_zone": 5}, "time_zone: 5 is not text", id="number-as-zone"),
+        pytest.param("a", {"time_zone": ["UTC"]}, "time_zone: ['UTC'] is not text", id="list-as-zone"),
+        pytest.param("a", {"priority": True}, "priority is 1 to 5", id="priority-true"),
+        pytest.param("a", {"priority": ["high"]}, "priority is 1 to 5", id="priority-list"),
+        pytest.param("a", {"jitter": 1e300}, "jitter is not a usable number of seconds: 1e+300", id="jitter"),
+        pytest.param("a", {"jitter": -1}, "jitter must not be negative", id="negative-jitter"),
+        pytest.param("a", {"misfire_grace": math.nan}, "misfire_grace is not a usable number", id="grace-nan"),
+        pytest.param("a", {"misfire_grace": True}, "must be a timedelta or a number of seconds, not True", id="true"),
+        pytest.param("a", {"misfire_grace": "1h"}, "must be a timedelta or a number of seconds, not '1h'", id="text"),
+        pytest.param("a", {"description": 5}, "description must be text, not 5", id="description"),
         pytest.param(
             "a", {"shedule": "@daily"}, "there is no option 'shedule'. Did you mean 'schedule'?", id="unknown-option"
         ),
@@ -90,16 +112,30 @@ def test_a_mistake_becomes_a_problem_and_does_not_raise(registry, name, options,
 
     assert isinstance(work, JobDefinition)
     assert work(None) == "still callable"
-    assert name not in registry
+    assert not list(registry)
     assert [sentence in problem.message for problem in registry.problems] == [True]
 
 
-def test_a_function_without_a_parameter_for_the_context_is_a_problem(registry):
-    @job("a")
-    def work():
-        """Take nothing."""
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda: None, id="none"),
+        pytest.param(lambda *, days=1: days, id="keyword-only"),
+        pytest.param(lambda **anything: anything, id="keywords"),
+    ],
+)
+def test_a_function_without_a_parameter_for_the_context_is_a_problem(registry, work):
+    job("a")(work)
 
+    assert "a" not in registry
     assert "needs a first parameter" in registry.problems[0].message
+
+
+@pytest.mark.parametrize("work", [pytest.param(lambda *args: args, id="args"), pytest.param(divmod, id="by-position")])
+def test_the_context_may_come_by_any_kind_of_position(registry, work):
+    job("a")(work)
+
+    assert "a" in registry
 
 
 def test_the_first_of_two_functions_of_one_name_stays(registry):
