@@ -13,7 +13,7 @@ from cronjobs.conf import DEFAULT_SCHEDULES, get_settings
 from cronjobs.database import engine_alias
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
 from cronjobs.models import JobExecution
-from cronjobs.registry import registry
+from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 
 STRICT = "cronjobs_strict"
@@ -89,13 +89,13 @@ def check_required_parameters(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_definitions(**_: Any) -> list[checks.CheckMessage]:
     """W001: a job definition cannot be used."""
-    return [_definition_message(checks.Warning, each) for each in registry.problems]
+    return [_definition_message(checks.Warning, each) for each in _problems()]
 
 
 @checks.register(STRICT, deploy=True)
 def check_definitions_strictly(**_: Any) -> list[checks.CheckMessage]:
     """E003: as W001, for ``check --tag cronjobs_strict``, which is to fail a build."""
-    return [_definition_message(checks.Error, each) for each in registry.problems]
+    return [_definition_message(checks.Error, each) for each in _problems()]
 
 
 @checks.register("cronjobs", checks.Tags.database)
@@ -114,6 +114,13 @@ def check_sqlite(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage
         return []
     hint = 'Set OPTIONS = {"init_command": "PRAGMA journal_mode=WAL;", "transaction_mode": "IMMEDIATE", "timeout": 20}.'
     return [checks.Warning("SQLite will answer 'database is locked' under load.", hint=hint, id="cronjobs.W002")]
+
+
+def _problems() -> list[Problem]:
+    for each in registry:
+        # Whoever cannot answer becomes a problem.
+        registry.is_available(each)
+    return registry.problems
 
 
 def _definition_message(level: Any, problem: Any) -> checks.CheckMessage:

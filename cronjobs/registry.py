@@ -172,6 +172,26 @@ class Registry:
         """Forget the definition of that name, if there is one."""
         self._definitions.pop(name, None)
 
+    def is_available(self, definition: JobDefinition) -> bool:
+        """Return whether `definition` is to have a job here, as its `only_if` says.
+
+        One whose `only_if` raises is not, and becomes a problem.
+        """
+        try:
+            return bool(definition.only_if())
+        except Exception as error:  # noqa: BLE001 - a job's own function may raise anything
+            reason = f"{type(error).__name__}: {storable_text(error, max_bytes=500)}"
+        problem = Problem(
+            where=_origin(definition.func),
+            message=f"Job {definition.name!r}: only_if fails: {reason}",
+            hint="No job is made of it until it answers.",
+            name=definition.name,
+        )
+        if problem not in self.problems:
+            logger.error("%s", problem.message)
+            self.problems.append(problem)
+        return False
+
     def discover(self) -> None:
         """Import the ``jobs`` module, or every module of the ``jobs`` package, of every installed app.
 

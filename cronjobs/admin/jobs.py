@@ -206,7 +206,7 @@ class JobAdmin(PreviewAdmin, RunNowAdmin):
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         job = context["object"]
-        context["comes_back"] = job.name in registry and registry[job.name].only_if()
+        context["comes_back"] = job.name in registry and registry.is_available(registry[job.name])
         context["open_count"] = job.executions.open().count()
         return super().render_delete_form(request, context)
 

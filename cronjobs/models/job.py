@@ -17,7 +17,7 @@ from cronjobs.models.choices import Overlap, Priority, Staleness
 from cronjobs.models.mistakes import mistakes
 from cronjobs.models.resolved import ResolvedJob, resolve, schedule_text
 from cronjobs.permissions import JOB_PERMISSIONS
-from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition
+from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition, registry
 from cronjobs.schedules import CatchUp
 
 # The columns that decide when a job is due. The database compares each with its copy.
@@ -83,7 +83,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
         What an operator changed is never touched.
         """
-        names = [each.name for each in definitions if each.only_if()]
+        names = [each.name for each in definitions if registry.is_available(each)]
         known = set(self.filter(name__in=names).values_list("name", flat=True))
         missing = [Job(name=name, definition=name) for name in names if name not in known]
         if missing:

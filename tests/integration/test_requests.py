@@ -5,15 +5,33 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.checks import run_checks
 from django.db import transaction
 
+from cronjobs import job
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.choices import Priority
+from cronjobs.registry import registry
 from tests.app import jobs
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def registered():
+    """Register a definition for one test."""
+    names, problems = [], list(registry.problems)
+
+    def register(name, **options):
+        names.append(name)
+        return job(name, **options)(lambda context: None)
+
+    yield register
+    for name in names:
+        registry.remove(name)
+    registry.problems[:] = problems
 
 
 def test_every_available_definition_has_a_job_after_migrate():
@@ -31,6 +49,18 @@ def test_creating_missing_jobs_again_keeps_what_the_operator_changed():
 
     noop = Job.objects.named("noop")
     assert (noop.schedule, noop.enabled) == ("@daily", False)
+
+
+def test_a_definition_that_cannot_say_whether_it_is_available_stops_no_other(registered):
+    broken = registered("broken-condition", only_if=lambda: 1 / 0)
+    Job.objects.filter(name="noop").delete()
+
+    assert Job.objects.ensure([broken, jobs.noop]) == 1
+    assert Job.objects.ensure([broken, jobs.noop]) == 0
+
+    assert not Job.objects.filter(name="broken-condition").exists()
+    found = [(each.id, each.msg) for each in run_checks(tags=["cronjobs"]) if "broken-condition" in each.msg]
+    assert found == [("cronjobs.W001", "Job 'broken-condition': only_if fails: ZeroDivisionError: division by zero")]
 
 
 def test_enqueue_records_a_row_and_runs_nothing():
