@@ -24,9 +24,11 @@ DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
 )
 
 
-def _setting(meaning: str, *, default: Any, low: float | None = None, one_of: tuple[str, ...] = ()) -> Any:
+def _setting(
+    meaning: str, *, default: Any, low: float | None = None, high: float | None = None, one_of: tuple[str, ...] = ()
+) -> Any:
     """Declare a field with what the documentation and the parser need to know about it."""
-    metadata = {"meaning": meaning, "low": low, "one_of": one_of}
+    metadata = {"meaning": meaning, "low": low, "high": high, "one_of": one_of}
     if isinstance(default, Mapping):
         return field(default_factory=lambda: default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -60,7 +62,7 @@ class RetrySettings(_Parsed):
     initial_delay: timedelta = _setting("Wait after the first failed attempt.", default=timedelta(seconds=1), low=0)
     max_delay: timedelta = _setting("No wait is longer than this.", default=timedelta(seconds=30), low=0)
     backoff_multiplier: float = _setting("Each wait is this many times the one before.", default=2.0, low=1)
-    jitter: float = _setting("Each wait is spread by up to this fraction of itself.", default=0.1, low=0)
+    jitter: float = _setting("Each wait is spread by up to this fraction of itself.", default=0.1, low=0, high=1)
     never: tuple[str, ...] = _setting(
         "Qualified class names, beside the built-in ones, that are never retried.", default=()
     )
@@ -166,17 +168,22 @@ def _parse(hint: Any, value: Any, metadata: Mapping[str, Any], path: str) -> Any
     if isinstance(hint, type) and issubclass(hint, _Parsed):
         return hint.from_mapping(value, path=path)
     parsed = _PARSERS[hint](value, path)
-    low, one_of = metadata["low"], metadata["one_of"]
+    one_of = metadata["one_of"]
     if one_of and parsed not in one_of:
         raise InvalidSettings(f"{path} must be one of {', '.join(map(repr, one_of))}, not {value!r}.")
-    if low is not None and _number(parsed) < low:
-        unit = " seconds" if isinstance(parsed, timedelta) else ""
-        raise InvalidSettings(f"{path} must be at least {low:g}{unit}, not {value!r}.")
+    if limit := _exceeded(parsed, metadata["low"], metadata["high"]):
+        raise InvalidSettings(f"{path} must be {limit}, not {value!r}.")
     return parsed
 
 
-def _number(value: timedelta | float) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else value
+def _exceeded(value: Any, low: float | None, high: float | None) -> str:
+    """Return the limit that `value` is beyond, in words; empty if there is none."""
+    number, unit = (value.total_seconds(), " seconds") if isinstance(value, timedelta) else (value, "")
+    if low is not None and number < low:
+        return f"at least {low:g}{unit}"
+    if high is not None and number > high:
+        return f"at most {high:g}{unit}"
+    return ""
 
 
 def _instance_of(kind: type, name: str) -> Callable[[Any, str], Any]:

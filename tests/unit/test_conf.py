@@ -60,6 +60,8 @@ def test_durations_are_timedeltas_or_seconds():
         ({"MASK": "password"}, r"must be a list of strings"),
         ({"MASK": 5}, r"must be a list of strings"),
         ({"RETRY": {"JITTER": float("nan")}}, r"must be a number, not nan"),
+        ({"RETRY": {"JITTER": 2}}, r"CRONJOBS\['RETRY'\]\['JITTER'\] must be at most 1, not 2"),
+        ({"RETRY": {"JITTER": -0.1}}, r"must be at least 0, not -0\.1"),
         ({"PAUSED": 1}, r"must be True or False, not 1"),
     ],
 )
