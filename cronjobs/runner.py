@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,7 +127,14 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
     if inspect.iscoroutinefunction(call):
         call = async_to_sync(call)
     with collecting(claim.log):
-        return call(context, **arguments)
+        result = call(context, **arguments)
+        # A function without "async" may return what still has to run; so may an object's __call__.
+        # Asked of the type: what a job returns may raise when it is looked at.
+        return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result
 
 
 def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Verdict:

@@ -6,6 +6,7 @@ import json
 import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from bson import ObjectId
@@ -24,8 +25,8 @@ def define(db):
     """Register a definition for one test, with its job."""
     names = []
 
-    def make(func, **options):
-        name = func.__name__.replace("_", "-")
+    def make(func, *, name="", **options):
+        name = name or func.__name__.replace("_", "-")
         job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
         names.append(name)
         Job.objects.get_or_create(name=name, defaults={"definition": name})
@@ -200,6 +201,58 @@ def test_a_coroutine_is_awaited(define):
     execution = run_inline(define(asynchronous))
 
     assert (execution.status, execution.result) == ("succeeded", {"n": 2, "executions": 1})
+
+
+async def work_asynchronously(context):
+    context.log.progress("working")
+    return await JobExecution.objects.acount()
+
+
+class AsynchronousCall:
+    async def __call__(self, context):
+        return await work_asynchronously(context)
+
+
+class Awaitable:
+    def __init__(self, context):
+        self._context = context
+
+    def __await__(self):
+        return work_asynchronously(self._context).__await__()
+
+
+def return_a_coroutine(context):
+    return work_asynchronously(context)
+
+
+def return_an_awaitable(context):
+    return Awaitable(context)
+
+
+@pytest.mark.parametrize(
+    "func",
+    [
+        pytest.param(AsynchronousCall(), id="object"),
+        pytest.param(return_a_coroutine, id="coroutine"),
+        pytest.param(return_an_awaitable, id="awaitable"),
+        pytest.param(partial(work_asynchronously), id="partial"),
+    ],
+)
+def test_whatever_is_to_be_awaited_is_awaited(define, func):
+    execution = run_inline(define(func, name="asynchronous"))
+
+    assert (execution.status, execution.result) == ("succeeded", 1)
+    assert [line.message for line in execution.log_lines.all()] == ["working"]
+
+
+def test_what_is_raised_while_awaiting_is_the_jobs_failure(define):
+    async def breaks():
+        raise RuntimeError("too late")
+
+    execution = run_inline(define(lambda context: breaks(), name="breaks-late"))
+
+    assert (execution.status, execution.error_type, execution.error_message) == ("failed", "RuntimeError", "too late")
+    assert 'raise RuntimeError("too late")' in execution.traceback
 
 
 def test_observers_are_told_and_a_broken_one_changes_nothing(define):
