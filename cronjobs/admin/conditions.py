@@ -11,33 +11,17 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job
-from cronjobs.models.choices import Staleness
-
-
-def broken_reason(job: Job) -> str:
-    """Return why the job cannot run; empty if it can."""
-    try:
-        job.resolve()
-    except CronJobsError as error:
-        return str(error)
-    # What a node found out about a job that was edited since is out of date.
-    return job.broken_reason if job.stale == Staleness.BROKEN else ""
-
-
-def is_paused(job: Job, now: datetime) -> bool:
-    """Return whether the job is paused, and not only until a time that has passed."""
-    return job.paused and (job.paused_until is None or job.paused_until > now)
 
 
 def condition(job: Job, now: datetime) -> SafeString:
     """Return labels for all that keeps the job from running by itself, or one that says it is all right."""
     labels = []
-    reason = broken_reason(job)
+    reason = job.why_broken()
     if reason:
         labels.append(rendering.lines(badge(_("Broken"), Tone.BAD), rendering.quiet(reason)))
     if not job.enabled:
         labels.append(badge(_("Disabled"), Tone.QUIET))
-    if is_paused(job, now):
+    if job.is_paused_at(now):
         until = job.paused_until
         labels.append(badge(_("Paused"), Tone.ODD))
         if until is not None:

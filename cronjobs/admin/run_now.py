@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cronjobs.admin.conditions import broken_reason, is_paused
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import CronJobsError
@@ -85,7 +84,7 @@ def _executions_ahead() -> Counter[int | None]:
 
 def _record(job: Job, user: str, token: str, params: Mapping[str, Any] | None) -> tuple[str, JobExecution | None]:
     """Return the execution, or why there is none."""
-    if reason := broken_reason(job):
+    if reason := job.why_broken():
         return reason, None
     key = f"admin:{user}:{token}" if token else None
     try:
@@ -128,7 +127,7 @@ def _notes(queued: Sequence[Queued]) -> Iterable[str]:
     disabled = [each.job for each in queued if not each.job.enabled]
     if disabled:
         yield _("Disabled, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(disabled)
-    paused = [each.job for each in queued if each.job.enabled and is_paused(each.job, now)]
+    paused = [each.job for each in queued if each.job.enabled and each.job.is_paused_at(now)]
     if paused:
         yield _("Paused, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(paused)
 

@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy
 
 from cronjobs import permissions
 from cronjobs.admin import rendering
-from cronjobs.admin.conditions import broken_reason
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.admin.run_now import Queued, Refused, explain, run_now
 from cronjobs.models import Job
@@ -80,7 +79,7 @@ class RunNowAdmin(PageAdmin):
     ) -> HttpResponse:
         obj: Job | None = context["original"]
         if obj is not None:
-            context["may_run"] = self.has_run_permission(request, obj) and not broken_reason(self.stored(obj))
+            context["may_run"] = self.has_run_permission(request, obj) and not self.stored(obj).why_broken()
             context["has_params_form"] = _form_class(self.stored(obj)) is not None
             context["run_token"] = new_token()
         return super().render_change_form(request, context, *args, **kwargs)
@@ -110,7 +109,7 @@ class RunNowAdmin(PageAdmin):
             "opts": self.opts,
             "original": job,
             "form": form,
-            "reason": broken_reason(job),
+            "reason": job.why_broken(),
             "params": None if form is not None or not job.params else rendering.pretty_json(job.params),
             "run_token": request.POST.get(TOKEN) or new_token(),
             "media": self.media if form is None else self.media + form.media,

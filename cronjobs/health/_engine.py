@@ -60,8 +60,8 @@ def check_ticks() -> Probe:
 @probe("jobs")
 def check_jobs() -> Probe:
     """Look for enabled jobs that cannot run until somebody mends them."""
-    jobs = list(Job.objects.filter(enabled=True))
-    broken = {job.name: reason for job in jobs if (reason := _why_broken(job))}
+    jobs = list(Job.objects.filter(enabled=True).resolvable())
+    broken = {job.name: reason for job in jobs if (reason := job.why_broken())}
     details = {"enabled": len(jobs), "broken": broken}
     if not broken:
         return fine(f"{count(len(jobs), 'job')} enabled, none broken.", **details)
@@ -110,15 +110,6 @@ def check_queue() -> Probe:
     if wait > LONG_WAIT:
         return warn(f"{_capitalized(shown)} waiting, the oldest for {wait.total_seconds() / 60:.0f} min.", **details)
     return fine(f"{_capitalized(shown)} waiting, {details['running']} running.", **details)
-
-
-def _why_broken(job: Job) -> str:
-    try:
-        job.resolve()
-    except Exception as error:  # noqa: BLE001 - a row may hold anything
-        return str(error) or type(error).__name__
-    # What only a node can find out, it has written down.
-    return job.broken_reason
 
 
 def _sentence(text: str) -> str:

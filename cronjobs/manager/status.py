@@ -12,8 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from cronjobs.conf import get_settings
-from cronjobs.exceptions import CronJobsError
-from cronjobs.models import Job, JobExecution, Node, ResolvedJob
+from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.schedules import Schedule
@@ -51,11 +50,11 @@ def status_document() -> dict[str, Any]:
 
 def broken_reason(job: Job) -> str:
     """Return why a job cannot run as it stands; empty if it can."""
-    return job.broken_reason or _resolve(job)[1]
+    return job.why_broken()
 
 
 def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
-    jobs = list(_with_last_run(Job.objects.order_by("name").defer(*_NOT_SHOWN)))
+    jobs = list(_with_last_run(Job.objects.order_by("name").resolvable().defer(*_NOT_SHOWN)))
     last_runs = _last_runs(each.last_run_id for each in jobs)
     executing = _count_running()
     next_runs = next_run_times()
@@ -88,10 +87,10 @@ def _count_running() -> Counter[int | None]:
 
 
 def _describe_job(job: Job, *, is_running: bool, next_run: datetime | None) -> dict[str, Any]:
-    resolved, mistake = _resolve(job)
-    is_paused = get_settings().paused or (job.paused and not _is_over(job.paused_until))
+    reason = job.why_broken()
+    resolved = None if reason else job.resolve()
+    is_paused = get_settings().paused or job.is_paused_at(timezone.now())
     schedule = None if resolved is None else resolved.schedule
-    reason = job.broken_reason or mistake
     # The clock row of a job that was just stopped keeps its time until a node has seen that.
     due = next_run if resolved is not None and resolved.is_active else None
     return {
@@ -131,17 +130,6 @@ def _describe_node(node: Node) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def _describe_schedule(schedule: Schedule) -> str:
     return schedule.describe()
-
-
-def _resolve(job: Job) -> tuple[ResolvedJob | None, str]:
-    try:
-        return job.resolve(), ""
-    except (CronJobsError, ValueError) as error:
-        return None, str(error)
-
-
-def _is_over(moment: datetime | None) -> bool:
-    return moment is not None and moment <= timezone.now()
 
 
 def _time(moment: datetime | None) -> str | None:

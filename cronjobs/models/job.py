@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
@@ -201,6 +202,21 @@ class Job(models.Model):
     def resolve(self) -> ResolvedJob:
         """Return the effective values; raise a `CronJobsError` that says why the job is broken."""
         return resolve(self)
+
+    def why_broken(self) -> str:
+        """Return why the job, as it was loaded, cannot run; empty if it can."""
+        try:
+            self.resolve()
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a row may hold anything
+            return str(error) or type(error).__name__
+        # What only a node can find out, it has written down; of a job edited since, that is out of date.
+        return self.broken_reason if self.stale == Staleness.BROKEN else ""
+
+    def is_paused_at(self, now: datetime) -> bool:
+        """Return whether the job itself is paused, and not only until a time that has passed."""
+        return self.paused and (self.paused_until is None or self.paused_until > now)
 
     def schedule_text(self) -> str:
         """Return the effective schedule as text, without asking whether it is valid."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -12,6 +12,7 @@ from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import claim
 from cronjobs.runner import Claim, perform
+from cronjobs.scheduler.plans import reconcile
 
 MISTAKES = [
     {"catch_up": "often"},
@@ -60,3 +61,54 @@ def test_a_form_lets_no_negative_duration_in(make_job, column):
         job.full_clean()
 
     assert set(caught.value.message_dict) == {column}
+
+
+def planned(job):
+    """Return the job as a node leaves it."""
+    reconcile(read_clock("default"))
+    return Job.objects.get(pk=job.pk)
+
+
+def test_a_job_that_was_mended_is_whole_before_a_node_has_looked(make_job):
+    job = planned(make_job("noop", schedule="61 * * * *"))
+    assert "61" in job.why_broken() == job.broken_reason
+
+    Job.objects.filter(pk=job.pk).update(schedule="@daily")
+
+    mended = Job.objects.get(pk=job.pk)
+    assert mended.broken_reason
+    assert mended.why_broken() == ""
+
+
+def test_what_only_a_node_could_find_out_counts_until_somebody_edits_the_job(make_job):
+    job = planned(make_job("noop"))
+    Job.objects.filter(pk=job.pk).update(broken_reason="Its rows are refused")
+    assert Job.objects.get(pk=job.pk).why_broken() == "Its rows are refused"
+
+    Job.objects.filter(pk=job.pk).update(schedule="@daily")
+
+    assert Job.objects.get(pk=job.pk).why_broken() == ""
+
+
+def test_a_job_that_was_broken_otherwise_since_says_what_is_wrong_now(make_job):
+    job = planned(make_job("noop", schedule="61 * * * *"))
+
+    Job.objects.filter(pk=job.pk).update(schedule="62 * * * *")
+
+    assert "62" in Job.objects.get(pk=job.pk).why_broken()
+
+
+@pytest.mark.parametrize(
+    ("paused", "until", "expected"),
+    [
+        pytest.param(False, None, False, id="not"),
+        pytest.param(True, None, True, id="for-ever"),
+        pytest.param(True, timedelta(seconds=1), True, id="for-a-while"),
+        pytest.param(True, timedelta(0), False, id="until-now"),
+        pytest.param(False, timedelta(seconds=1), False, id="resumed-early"),
+    ],
+)
+def test_a_job_is_paused_until_its_time_has_come(paused, until, expected):
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+    assert Job(paused=paused, paused_until=None if until is None else now + until).is_paused_at(now) is expected

@@ -13,17 +13,19 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import post_delete, post_save
+from django.test.utils import CaptureQueriesContext
 
 from cronjobs import health
-from cronjobs.database import DatabaseNow, database_now_plus
+from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.exceptions import JobFailed
 from cronjobs.executors.inline import run_inline
 from cronjobs.health._errors import NOT_MIGRATED
 from cronjobs.health._machine import zone_data_version
 from cronjobs.health._probes import fail, probe
 from cronjobs.jobs.health_check import health_check
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Calendar, Job, JobExecution, Node
 from cronjobs.registry import Problem, registry
+from cronjobs.scheduler.plans import reconcile
 
 pytestmark = pytest.mark.django_db
 
@@ -256,9 +258,25 @@ def test_a_broken_job_is_named_with_its_reason_and_a_disabled_one_is_not(make_jo
 
 def test_what_only_a_node_could_find_out_counts_as_well(make_job):
     job = make_job("noop")
+    reconcile(read_clock("default"))
     Job.objects.filter(pk=job.pk).update(broken_reason="Its rows are refused")
-
     assert health.check_jobs().problems == ("Job noop is broken: Its rows are refused.",)
+
+    Job.objects.filter(pk=job.pk).update(schedule="@daily")
+
+    assert health.check_jobs().status == "ok"
+
+
+def test_a_calendar_costs_one_query_for_all_jobs(make_job):
+    def queries(jobs):
+        for number in range(jobs):
+            calendar = Calendar.objects.create(name=f"{jobs}-{number}", dates=["2026-12-25"])
+            make_job("noop", name=f"job-{number:02}", schedule="@daily", calendar=calendar)
+        with CaptureQueriesContext(connection) as captured:
+            assert health.check_jobs().status == "ok"
+        return len(captured)
+
+    assert queries(jobs=2) == queries(jobs=20)
 
 
 def test_many_broken_jobs_are_not_many_sentences(make_job):

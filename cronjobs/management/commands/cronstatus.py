@@ -61,14 +61,13 @@ class JobState:
         """Return why the job does not run by itself, in a word; empty if it does."""
         if not self.job.enabled:
             return "disabled"
-        if self.job.broken_reason:
+        if self.job.why_broken():
             return "broken"
         return "paused" if self.is_paused(now) else ""
 
     def is_paused(self, now: datetime) -> bool:
         """Return whether the job, or everything, is paused at that time."""
-        until = self.job.paused_until
-        return get_settings().paused or (self.job.paused and (until is None or until > now))
+        return get_settings().paused or self.job.is_paused_at(now)
 
 
 class Command(BaseCommand):
@@ -121,7 +120,7 @@ def _job_states() -> list[JobState]:
     newest = Job.objects.order_by().annotate(newest=Subquery(ended)).values("newest")
     last = {each.job_id: each for each in JobExecution.objects.filter(pk__in=newest).defer("params", "traceback")}
     due = next_run_times()
-    return [JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk)) for job in Job.objects.all()]
+    return [JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk)) for job in Job.objects.resolvable()]
 
 
 def _job_row(state: JobState, now: datetime) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ import pytest
 from django import forms
 
 from cronjobs import JobFailed, Retry, RetryPolicy, Skip
+from cronjobs.database import read_clock
 from cronjobs.models import Job, JobExecution
+from cronjobs.scheduler.plans import reconcile
 from tests.integration.api.callers import TIME, assert_error, document
 
 pytestmark = pytest.mark.django_db
@@ -262,9 +264,7 @@ def test_execute_needs_a_name(operator):
     assert_error(operator.post("/cron/execute"), 404, "job_not_found")
 
 
-@pytest.mark.parametrize(
-    "columns", [{"schedule": "61 * * * *"}, {"definition": "gone"}, {"broken_reason": "The clock said so."}]
-)
+@pytest.mark.parametrize("columns", [{"schedule": "61 * * * *"}, {"definition": "gone"}])
 def test_a_broken_job_is_a_conflict(operator, columns):
     Job.objects.filter(name="noop").update(**columns)
 
@@ -272,6 +272,16 @@ def test_a_broken_job_is_a_conflict(operator, columns):
 
     assert found["error"].startswith("Job 'noop' is broken: ")
     assert not JobExecution.objects.exists()
+
+
+def test_what_a_node_found_out_is_a_conflict_until_somebody_edits_the_job(operator):
+    reconcile(read_clock("default"))
+    Job.objects.filter(name="noop").update(broken_reason="The database refuses it.")
+    assert_error(operator.post("/cron/execute/noop"), 409, "job_broken")
+
+    Job.objects.filter(name="noop").update(schedule="0 4 * * *")
+
+    assert document(operator.post("/cron/execute/noop"))["status"] == "succeeded"
 
 
 def test_a_disabled_job_runs_when_asked(operator):

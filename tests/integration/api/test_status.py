@@ -12,7 +12,7 @@ from django.utils import timezone
 from cronjobs.database import DatabaseNow, database_now_plus
 from cronjobs.executors.inline import run_inline
 from cronjobs.manager import cron_manager
-from cronjobs.models import Job, JobExecution, Node, Trigger
+from cronjobs.models import Calendar, Job, JobExecution, Node, Trigger
 from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.storable import rfc3339
@@ -210,7 +210,6 @@ def test_the_last_run_is_the_newest_that_has_started(viewer):
         pytest.param({"definition": "gone"}, "No job definition is registered as 'gone'.", id="definition"),
         pytest.param({"params": []}, "JSON object", id="parameters"),
         pytest.param({"overlap": "never"}, "never", id="overlap"),
-        pytest.param({"broken_reason": "The clock said so."}, "The clock said so.", id="marked-by-a-node"),
     ],
 )
 def test_a_broken_job_says_why_and_hides_no_other(viewer, columns, reason):
@@ -223,6 +222,33 @@ def test_a_broken_job_says_why_and_hides_no_other(viewer, columns, reason):
     assert reason in found["brokenReason"]
     assert found["scheduled"] is False
     assert shown(viewer)["broken"] is False
+
+
+def test_what_a_node_found_out_is_said_until_somebody_edits_the_job(viewer):
+    make_job()
+    reconcile(timezone.now())
+    Job.objects.filter(name="nightly").update(broken_reason="The database refuses it.")
+    marked = shown(viewer)
+
+    Job.objects.filter(name="nightly").update(schedule="0 4 * * *")
+    edited = shown(viewer)
+
+    assert (marked["broken"], marked["brokenReason"], marked["scheduled"]) == (True, "The database refuses it.", False)
+    assert (edited["broken"], edited["brokenReason"], edited["scheduled"]) == (False, None, True)
+
+
+def test_a_calendar_costs_one_query_for_all_jobs():
+    def queries(jobs):
+        Job.objects.all().delete()
+        for number in range(jobs):
+            calendar = Calendar.objects.create(name=f"{jobs}-{number}", dates=["2026-12-25"])
+            make_job(f"job-{number:02}", calendar=calendar)
+        reconcile(timezone.now())
+        with CaptureQueriesContext(connection) as captured:
+            assert len(cron_manager.get_status()["cronJobs"]) == jobs
+        return len(captured)
+
+    assert queries(jobs=2) == queries(jobs=20)
 
 
 def test_the_number_of_queries_does_not_grow(viewer):
