@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 MASKED = "***"
 _DEEPEST = 32
+# In all: a container may have no end, or hold another one many times, which holds a third many times, and so on.
+_MOST_PARTS = 1_000_000
 _CUT = "… [cut]"
 # PostgreSQL refuses NUL in text; no database encodes half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -44,7 +47,8 @@ def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
 
     ``NaN`` and infinities become ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; times ISO 8601;
     durations seconds; decimals and UUIDs their text; bytes a size; sets sorted lists; anything
-    else its ``str``. A container inside itself, or nested deeper than 32 levels, becomes ``"…"``.
+    else its ``str``. A container inside itself, or nested deeper than 32 levels, becomes ``"…"``,
+    and so does what follows a million parts. What raises when it is read is described instead.
     Values under keys that contain a word of `mask` become ``"***"``.
     """
     return _Converter(tuple(word.lower() for word in mask)).convert(value)
@@ -54,6 +58,7 @@ class _Converter:
     def __init__(self, mask: tuple[str, ...]) -> None:
         self._mask = mask
         self._above: list[int] = []
+        self._left = _MOST_PARTS
 
     def convert(self, value: Any) -> Any:
         # `type` and not `isinstance`: a str subclass may override what the encoder calls.
@@ -64,9 +69,12 @@ class _Converter:
             return value if abs(value) < 2**63 else str(value) if value.bit_length() < 4096 else "(huge number)"
         if type(value) is float:
             return value if math.isfinite(value) else _NOT_FINITE[str(value)]
-        if isinstance(value, Mapping | list | tuple | set | frozenset) or dataclasses.is_dataclass(value):
-            return self._container(value)
-        return _scalar(value)
+        try:
+            return self._container(value) if _is_container(value) else _scalar(value)
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a job's own classes may raise anything
+            return _described(value, "which cannot be read", error)
 
     def _container(self, value: Any) -> Any:
         if id(value) in self._above or len(self._above) >= _DEEPEST:
@@ -81,31 +89,39 @@ class _Converter:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             value = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
         if isinstance(value, Mapping):
-            return {key: self._entry(key, each) for key, each in _text_keys(value)}
+            return dict(self._entry(key, each) for key, each in self._parts(value.items(), end=("…", "…")))
         if isinstance(value, set | frozenset):
-            return sorted((self.convert(each) for each in value), key=repr)
+            return sorted((self.convert(each) for each in self._parts(value, end="…")), key=repr)
         if isinstance(value, list | tuple):
-            return [self.convert(each) for each in value]
-        return storable_text(value)
+            return [self.convert(each) for each in self._parts(value, end="…")]
+        return self.convert(value.value) if isinstance(value, Enum) else storable_text(value)
 
-    def _entry(self, key: str, value: Any) -> Any:
-        lowered = key.lower()
-        return MASKED if any(word in lowered for word in self._mask) else self.convert(value)
+    def _parts(self, parts: Iterable[Any], *, end: Any) -> list[Any]:
+        """Return what there is room for, and `end` if that is not all."""
+        taken = list(islice(parts, self._left + 1))
+        if len(taken) > self._left:
+            taken[self._left :] = [end]
+        self._left = max(0, self._left - len(taken))
+        return taken
+
+    def _entry(self, key: object, value: Any) -> tuple[str, Any]:
+        text = storable_text(key)
+        lowered = text.lower()
+        return text, MASKED if any(word in lowered for word in self._mask) else self.convert(value)
 
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def _text_keys(value: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    return [(storable_text(key), each) for key, each in list(value.items())]
+def _is_container(value: Any) -> bool:
+    return isinstance(value, Mapping | list | tuple | set | frozenset | Enum) or dataclasses.is_dataclass(value)
 
 
 # First match wins. A subclass of a JSON type may override what an encoder calls, hence the plain copies.
 _SCALARS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
-    (Enum, lambda value: storable_json(value.value)),
-    ((datetime, date, time), lambda value: value.isoformat()),
-    (timedelta, lambda value: value.total_seconds()),
-    ((Decimal, UUID), str),
+    ((datetime, date, time), lambda value: storable_text(value.isoformat())),
+    (timedelta, timedelta.total_seconds),
+    ((Decimal, UUID), storable_text),
     ((bytes, bytearray, memoryview), lambda value: f"({len(bytes(value))} bytes)"),
     (int, lambda value: storable_json(int(value))),
     (float, lambda value: storable_json(float(value))),
@@ -122,7 +138,13 @@ def _scalar(value: Any) -> Any:
 def _to_text(value: object) -> str:
     try:
         text = str(value)
-    except Exception as error:  # noqa: BLE001 - a job's own __str__ may raise anything
-        return f"<{type(value).__name__}, whose text cannot be made: {type(error).__name__}>"
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a job's own __str__ may raise anything
+        return _described(value, "whose text cannot be made", error)
     # A str subclass may misbehave later; a plain copy cannot.
-    return "".join(text)
+    return str.__str__(text)
+
+
+def _described(value: object, fault: str, error: BaseException) -> str:
+    return f"<{type(value).__name__}, {fault}: {type(error).__name__}>"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import count
 from uuid import UUID
 
 import pytest
 from bson import ObjectId
 
+from cronjobs import storable
 from cronjobs.storable import storable_json, storable_text
 
 
@@ -28,6 +30,61 @@ class Point:
 class Unspeakable:
     def __str__(self):
         raise RuntimeError("no")
+
+
+class Unreadable(dict):
+    def items(self):
+        raise ValueError("no")
+
+
+class UnreadableSet(set):
+    def __iter__(self):
+        raise SystemExit(2)
+
+
+@dataclass
+class Halfway:
+    x: int = 1
+
+    def __getattribute__(self, name):
+        if name == "x":
+            raise ConnectionError
+        return super().__getattribute__(name)
+
+
+class Nothing:
+    @property
+    def __class__(self):
+        raise KeyError("class")
+
+
+class NotPairs(dict):
+    def items(self):
+        return [1, 2]
+
+
+class NeverEmpty(dict):
+    def __len__(self):
+        raise TypeError("no length")
+
+
+class OddText(str):
+    __slots__ = ()
+
+    def __str__(self):
+        return self
+
+    def __iter__(self):
+        raise ValueError("no")
+
+
+class OddDate(date):
+    def isoformat(self):
+        return b"now"
+
+
+class Settings(Enum):
+    DEFAULT = {"password": "x"}
 
 
 CYCLE: list[object] = [1]
@@ -53,6 +110,14 @@ CYCLE.append(CYCLE)
         pytest.param(CYCLE, [1, "…"], id="cycle"),
         pytest.param(2**70, str(2**70), id="big-integer"),
         pytest.param("a\x00b \ud83d ü", "a\ufffdb \ufffd ü", id="unstorable-text"),
+        pytest.param(Unreadable(a=1), "<Unreadable, which cannot be read: ValueError>", id="items"),
+        pytest.param([1, UnreadableSet()], [1, "<UnreadableSet, which cannot be read: SystemExit>"], id="iteration"),
+        pytest.param(Halfway(), "<Halfway, which cannot be read: ConnectionError>", id="attribute"),
+        pytest.param(Nothing(), "<Nothing, which cannot be read: KeyError>", id="class"),
+        pytest.param(NotPairs(), "<NotPairs, which cannot be read: TypeError>", id="not-pairs"),
+        pytest.param(NeverEmpty(a=1), {"a": 1}, id="length"),
+        pytest.param(OddText("a"), "a", id="odd-text"),
+        pytest.param(OddDate(2026, 1, 15), "b'now'", id="odd-date"),
         pytest.param(Unspeakable(), "<Unspeakable, whose text cannot be made: RuntimeError>", id="no-str"),
     ],
 )
@@ -61,6 +126,38 @@ def test_any_value_becomes_strict_json(value, stored):
 
     assert converted == stored
     json.dumps(converted, allow_nan=False).encode()
+
+
+class Endless(dict):
+    def items(self):
+        return ((number, [number]) for number in count())
+
+
+def test_what_has_no_end_is_cut_and_not_an_error(monkeypatch):
+    monkeypatch.setattr(storable, "_MOST_PARTS", 10)
+
+    assert storable_json([Endless()]) == [{**{str(number): ["…"] for number in range(9)}, "…": "…"}]
+    assert storable_json(list(range(11))) == [*range(10), "…"]
+    assert storable_json(list(range(10))) == list(range(10))
+
+
+def test_containers_that_hold_each_other_many_times_are_cut(monkeypatch):
+    monkeypatch.setattr(storable, "_MOST_PARTS", 1_000)
+    value: object = "bottom"
+    for _ in range(30):
+        value = [value, value]
+
+    assert len(json.dumps(storable_json(value), ensure_ascii=False)) < 20_000
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_what_is_not_the_values_fault_is_not_swallowed(error):
+    class Raises(dict):
+        def items(self):
+            raise error
+
+    with pytest.raises(error):
+        storable_json([Raises()])
 
 
 def test_deep_nesting_is_cut_and_not_an_error():
@@ -76,6 +173,7 @@ def test_values_under_secret_keys_are_masked_at_any_depth():
 
     masked = storable_json(value, mask=["password", "api_key", "apikey"])
 
+    assert storable_json(Settings.DEFAULT, mask=["password"]) == {"password": "***"}
     assert masked == {"user": "ann", "Password": "***", "nested": [{"api_key": "***", "apiKeyId": "***", "n": 1}]}
 
 
