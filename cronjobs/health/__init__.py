@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cronjobs.health._engine import (
+    PAUSED,
     check_configuration,
     check_definitions,
     check_jobs,
@@ -14,12 +15,13 @@ from cronjobs.health._engine import (
 )
 from cronjobs.health._errors import NOT_MIGRATED, explain_database_error
 from cronjobs.health._machine import check_memory, check_zones
-from cronjobs.health._mongodb import check_mongodb
+from cronjobs.health._mongodb import check_mongodb, mongodb_configured
 from cronjobs.health._probes import Probe, Status
 from cronjobs.health._sql import check_clock, check_migrations, check_sql
 
 __all__ = [
     "NOT_MIGRATED",
+    "PAUSED",
     "Probe",
     "Status",
     "check_all",
@@ -36,6 +38,7 @@ __all__ = [
     "check_ticks",
     "check_zones",
     "explain_database_error",
+    "mongodb_configured",
 ]
 
 _WITH_SQL: tuple[Callable[[], Probe], ...] = (

@@ -10,12 +10,16 @@ from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, read_clock
-from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, probe, warn
+from cronjobs.executors.leases import renewal_interval
+from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, notice, probe, warn
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.registry import registry
 
 # Waiting longer than this is worth a look; whether it is too long, only the operator knows.
 LONG_WAIT = timedelta(minutes=5)
+
+# What people are told wherever they wonder why nothing runs.
+PAUSED = "Everything is paused by the settings: CRONJOBS['PAUSED'] is True."
 
 _MOST_NAMED = 20
 _MOST_COUNTED = 10_000
@@ -25,9 +29,9 @@ _DEFINITION_PROBLEM = "cronjobs.W001"
 
 def longest_silence() -> timedelta:
     """Return the age up to which a node's last tick, as its row tells it, is no reason to worry."""
-    settings = get_settings()
-    # The row is written with the heartbeat, three times per lease.
-    return settings.lease / 3 + max(timedelta(seconds=10), 5 * settings.poll_interval)
+    # The row is written with each renewal of the leases, of which one may fail.
+    written_within = timedelta(seconds=2 * renewal_interval())
+    return written_within + max(timedelta(seconds=10), 5 * get_settings().poll_interval)
 
 
 @probe("nodes")
@@ -60,6 +64,8 @@ def check_ticks() -> Probe:
 @probe("jobs")
 def check_jobs() -> Probe:
     """Look for enabled jobs that cannot run until somebody mends them."""
+    # Without settings no job can run, and each would say the same.
+    get_settings()
     jobs = list(Job.objects.filter(enabled=True).resolvable())
     broken = {job.name: reason for job in jobs if (reason := job.why_broken())}
     details = {"enabled": len(jobs), "broken": broken}
@@ -87,7 +93,9 @@ def check_configuration() -> Probe:
     found = checks.run_checks(tags=["cronjobs"], databases=[engine_alias(JobExecution)])
     messages = [each for each in found if each.id != _DEFINITION_PROBLEM and not each.is_silenced()]
     if not messages:
-        return fine("The settings are sound.")
+        return (
+            notice(f"{PAUSED} Otherwise they are sound.") if get_settings().paused else fine("The settings are sound.")
+        )
     problems = [f"{each.msg} {each.hint or ''}".strip() for each in messages]
     is_serious = any(each.is_serious() for each in messages)
     return (fail if is_serious else warn)(*problems, ids=[each.id for each in messages])

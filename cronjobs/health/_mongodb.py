@@ -8,10 +8,15 @@ from cronjobs.conf import get_settings
 from cronjobs.health._probes import Probe, fail, fine, milliseconds, nothing_there, probe, warn
 
 
+def mongodb_configured() -> bool:
+    """Return whether the settings name a MongoDB; asked without importing its drivers, which are optional."""
+    return bool(get_settings().mongodb_uri)
+
+
 @probe("mongodb")
 def check_mongodb() -> Probe:
     """Ping MongoDB and look for indexes; where none is configured, that is healthy."""
-    if not get_settings().mongodb_uri:
+    if not mongodb_configured():
         return nothing_there("MongoDB is not configured; the jobs that need it have no rows.")
     try:
         from cronjobs import documents

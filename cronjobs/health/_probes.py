@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
+from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
-from cronjobs.exceptions import CronJobsError
+from cronjobs.exceptions import CronJobsError, InvalidSettings
 from cronjobs.health._errors import explain_database_error
 from cronjobs.models import JobExecution
 
@@ -23,12 +24,16 @@ class Status(StrEnum):
 
     # As it should be.
     OK = "ok"
+    # As it is meant to be, which is not what everybody expects.
+    NOTICE = "notice"
     # Works, but somebody should look at it.
     WARNING = "warning"
     # Does not work.
     FAILED = "failed"
     # There is nothing here to work; that is healthy.
     NOT_CONFIGURED = "not_configured"
+    # Could not be looked at, for a reason that another probe gives.
+    NOT_CHECKED = "not_checked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,11 @@ class Probe:
 def fine(message: str, **details: Any) -> Probe:
     """Return a probe that found everything as it should be."""
     return Probe(status=Status.OK, message=message, details=details)
+
+
+def notice(message: str, **details: Any) -> Probe:
+    """Return a probe that found everything as it is meant to be, which is not what everybody expects."""
+    return Probe(status=Status.NOTICE, message=message, details=details)
 
 
 def nothing_there(message: str, **details: Any) -> Probe:
@@ -112,9 +122,22 @@ def _guarded(look: Callable[[], Probe]) -> Probe:
     except (DatabaseError, InterfaceError) as error:
         return fail(explain_database_error(error))
     except CronJobsError as error:
-        return fail(str(error))
+        # One sentence about settings is enough: that of `check_configuration`.
+        return fail(str(error)) if _settings_are_understood() else _not_checked()
     except Exception as error:  # noqa: BLE001 - whatever is wrong is what the probe is asked for
         return fail(f"This could not be checked: {type(error).__name__}: {error}")
+
+
+def _settings_are_understood() -> bool:
+    try:
+        get_settings()
+    except InvalidSettings:
+        return False
+    return True
+
+
+def _not_checked() -> Probe:
+    return Probe(status=Status.NOT_CHECKED, message="Not checked, since the settings cannot be understood.")
 
 
 def _look_apart(look: Callable[[], Probe]) -> Probe:

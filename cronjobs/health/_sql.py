@@ -15,9 +15,10 @@ from django.db.migrations.executor import MigrationExecutor
 from cronjobs.database import DatabaseNow, engine_alias, engine_transaction, read_clock
 from cronjobs.health._probes import Probe, count, fail, fine, milliseconds, probe, warn
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.scheduler.dispatcher import SKEW_TO_STOP
+from cronjobs.scheduler.upkeep import SKEW_TO_MENTION
 
 SLOW = timedelta(seconds=1)
-SKEW_WARNING, SKEW_FAILURE = timedelta(seconds=2), timedelta(seconds=30)
 
 _APPS = frozenset({"cronjobs", "django_apscheduler"})
 # How to learn and how to limit the wait for other people's locks. PostgreSQL's is set inside the transaction.
@@ -65,13 +66,13 @@ def check_clock() -> Probe:
     skews = {node.name: node.clock_skew_ms for node in Node.objects.alive() if node.clock_skew_ms is not None}
     own = round(_skew().total_seconds() * 1000)
     clocks = [("This machine's clock", own), *((f"The clock of node {name}", each) for name, each in skews.items())]
-    wrong = [(whose, skew) for whose, skew in clocks if abs(skew) > SKEW_WARNING / timedelta(milliseconds=1)]
+    wrong = [(whose, skew) for whose, skew in clocks if abs(skew) > SKEW_TO_MENTION / timedelta(milliseconds=1)]
     if not wrong:
         return fine(
             f"This machine's clock and the database's differ by {abs(own) / 1000:g} s.", skewMs=own, nodes=skews
         )
     problems = [_skew_sentence(whose, skew) for whose, skew in wrong]
-    is_far_off = any(abs(skew) > SKEW_FAILURE / timedelta(milliseconds=1) for _, skew in wrong)
+    is_far_off = any(abs(skew) > SKEW_TO_STOP / timedelta(milliseconds=1) for _, skew in wrong)
     return (fail if is_far_off else warn)(*problems, skewMs=own, nodes=skews)
 
 

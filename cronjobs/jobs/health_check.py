@@ -29,7 +29,7 @@ def health_check(context: JobContext | None = None) -> dict[str, Any]:
         if each.status in (Status.FAILED, Status.WARNING):
             log.warn(each.message, data={"check": each.name, "status": str(each.status)})
     unhealthy = [each.name for each in probes if not each.is_healthy]
-    result = {
+    result: dict[str, Any] = {
         "success": not unhealthy,
         "unhealthy": unhealthy,
         "warnings": [each.name for each in probes if each.status == Status.WARNING],
@@ -39,5 +39,10 @@ def health_check(context: JobContext | None = None) -> dict[str, Any]:
     if unhealthy:
         first = next(each for each in probes if not each.is_healthy)
         raise JobFailed(f"Unhealthy: {', '.join(unhealthy)}. {first.message}", result=result)
-    log.complete(f"{len(probes)} checks passed")
+    log.complete(_summary(warnings=len(result["warnings"]), passed=len(probes) - len(result["warnings"])))
     return result
+
+
+def _summary(*, passed: int, warnings: int) -> str:
+    passes = f"{passed} checks passed"
+    return f"{passes}, {warnings} warning{'s' * (warnings != 1)}" if warnings else passes

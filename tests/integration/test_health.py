@@ -19,13 +19,17 @@ from cronjobs import health
 from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.exceptions import JobFailed
 from cronjobs.executors.inline import run_inline
+from cronjobs.executors.leases import renewal_interval
+from cronjobs.health._engine import longest_silence
 from cronjobs.health._errors import NOT_MIGRATED
 from cronjobs.health._machine import zone_data_version
 from cronjobs.health._probes import fail, probe
 from cronjobs.jobs.health_check import health_check
 from cronjobs.models import Calendar, Job, JobExecution, Node
 from cronjobs.registry import Problem, registry
+from cronjobs.scheduler.dispatcher import SKEW_TO_STOP
 from cronjobs.scheduler.plans import reconcile
+from cronjobs.scheduler.upkeep import SKEW_TO_MENTION
 
 pytestmark = pytest.mark.django_db
 
@@ -307,6 +311,47 @@ def test_a_setting_that_does_harm_is_a_warning(settings):
     assert "Mars/Base" in found.message
 
 
+def test_settings_that_cannot_be_understood_are_one_failure(settings, make_job):
+    make_job("noop")
+    settings.CRONJOBS = {"LEASE": "long"}
+
+    probes = {each.name: each for each in health.check_all()}
+
+    assert [name for name, each in probes.items() if each.status == "failed"] == ["configuration"]
+    assert "CRONJOBS['LEASE'] must be" in probes["configuration"].message
+    unseen = {name for name, each in probes.items() if each.status == "not_checked"}
+    assert unseen == {"clock", "nodes", "ticks", "jobs", "zones", "mongodb"}
+    assert probes["sql"].status == "ok"
+
+
+def test_that_everything_is_paused_is_said(settings):
+    settings.CRONJOBS = {"PAUSED": True}
+
+    found = health.check_configuration()
+
+    assert (found.status, found.is_healthy) == ("notice", True)
+    assert "CRONJOBS['PAUSED']" in found.message
+
+
+def test_a_skew_is_judged_as_by_the_node_itself(make_node):
+    node = make_node()
+
+    def status_at(skew):
+        Node.objects.filter(pk=node.pk).update(clock_skew_ms=skew / timedelta(milliseconds=1))
+        return health.check_clock().status
+
+    moment = timedelta(milliseconds=1)
+    assert (status_at(SKEW_TO_MENTION), status_at(SKEW_TO_MENTION + moment)) == ("ok", "warning")
+    assert (status_at(SKEW_TO_STOP), status_at(SKEW_TO_STOP + moment)) == ("warning", "failed")
+
+
+@pytest.mark.parametrize("lease", [30, 300])
+def test_one_renewal_that_fails_is_no_silence(settings, lease):
+    settings.CRONJOBS = {"LEASE": lease}
+
+    assert longest_silence() == timedelta(seconds=2 * renewal_interval() + 10)
+
+
 def test_a_long_queue_is_worth_a_look(make_job):
     make_job("noop")
     JobExecution.objects.request("noop")
@@ -379,6 +424,14 @@ def test_the_health_check_succeeds_with_what_it_found(make_node):
     assert result["checks"]["nodes"]["alive"] == 1
     assert result["checks"]["memory"]["rssBytes"] > 1_000_000
     assert result["timestamp"].endswith("Z")
+
+
+def test_the_health_check_does_not_count_a_warning_among_what_passed(make_node):
+    make_node(clock_skew_ms=5_000)
+
+    execution = run_inline("health-check")
+
+    assert execution.log_lines.values_list("message", flat=True).last() == "11 checks passed, 1 warning"
 
 
 def test_the_health_check_fails_and_says_what_is_unhealthy(make_job):

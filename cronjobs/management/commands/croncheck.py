@@ -21,7 +21,8 @@ examples:
 It looks at the SQL database, its migrations and its clock, at MongoDB and its indexes, at time
 zone data, nodes, queue, job definitions and jobs. A missing MongoDB index is a warning, with the
 command that makes it. That no node is alive is a notice, since this may run before the first
-start, unless --require-node or --strict is given. MongoDB not configured is always a notice.
+start, unless --require-node or --strict is given. That MongoDB is not configured, or everything
+paused by the settings, is always a notice.
 
 exit codes:
   0  no problem
@@ -82,7 +83,7 @@ def _is_problem(probe: Probe, lenient: set[str], *, strict: bool) -> bool:
 def _report(probes: list[Probe], problems: list[Probe]) -> dict[str, Any]:
     others = [each for each in probes if each not in problems]
     warnings = [each for each in others if each.status == Status.WARNING]
-    notices = [each for each in others if each.status in (Status.FAILED, Status.NOT_CONFIGURED)]
+    notices = [each for each in others if each.status not in (Status.OK, Status.WARNING)]
     return {
         "success": not problems,
         "problems": [sentence for each in problems for sentence in each.problems],

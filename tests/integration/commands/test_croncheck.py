@@ -82,6 +82,26 @@ def test_the_findings_as_json(make_job):
     assert findings["checks"]["jobs"]["broken"].keys() == {"noop"}
 
 
+def test_that_everything_is_paused_is_a_notice(node, settings):
+    settings.CRONJOBS = {"PAUSED": True}
+
+    plain, as_data = run_command("croncheck", "--strict"), json.loads(run_command("croncheck", "--json").out)
+
+    assert (plain.code, plain.err) == (0, "")
+    assert "notice  configuration Everything is paused by the settings: CRONJOBS['PAUSED'] is True." in plain.out
+    assert any("CRONJOBS['PAUSED']" in each for each in as_data["notices"])
+
+
+def test_settings_that_cannot_be_understood_are_said_once(node, settings):
+    settings.CRONJOBS = {"PAUSE": True}
+
+    out, err, code = run_command("croncheck")
+
+    assert (code, err) == (1, "CommandError: 1 problem in configuration.\n")
+    assert out.count("'PAUSE'") == 1
+    assert "notice  nodes         Not checked, since the settings cannot be understood." in out
+
+
 @pytest.mark.mongo
 def test_a_missing_index_is_a_warning_that_says_how_to_make_it(node, settings, mongo_server):
     settings.CRONJOBS = {"MONGODB_URI": urlsplit(mongo_server)._replace(path=f"/test_{uuid4().hex}").geturl()}
