@@ -12,7 +12,7 @@ from django.db.models import OuterRef, Subquery
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
-from cronjobs.health import Probe, check_nodes, check_queue, check_ticks
+from cronjobs.health import PAUSED, Probe, check_nodes, check_queue, check_ticks
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import (
     database_errors_explained,
@@ -23,6 +23,7 @@ from cronjobs.management.output import (
     table,
     terminal_width,
 )
+from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
@@ -35,7 +36,8 @@ examples:
   manage.py cronstatus --fail-if-unhealthy   for a monitor: exit code 1 if nothing is scheduling
   watch manage.py cronstatus
 
-Times are distances from the database's present; --json has them in full.
+Times are distances from the database's present; --json has them in full. It has all that the
+API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node) and queue.
 
 exit codes:
   0  shown
@@ -46,11 +48,12 @@ exit codes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """A job, when it is due next, and its newest execution that has ended."""
+    """A job, when it is due next, its newest execution that has ended, and since when one runs now."""
 
     job: Job
     next_run: datetime | None
     last: JobExecution | None
+    running_since: datetime | None
 
     @property
     def schedule(self) -> str:
@@ -63,11 +66,7 @@ class JobState:
             return "disabled"
         if self.job.why_broken():
             return "broken"
-        return "paused" if self.is_paused(now) else ""
-
-    def is_paused(self, now: datetime) -> bool:
-        """Return whether the job, or everything, is paused at that time."""
-        return get_settings().paused or self.job.is_paused_at(now)
+        return "paused" if get_settings().paused or self.job.is_paused_at(now) else ""
 
 
 class Command(BaseCommand):
@@ -91,7 +90,7 @@ class Command(BaseCommand):
             health = [check_nodes(), check_ticks()]
             queue = check_queue()
         if json:
-            self.stdout.write(as_json(_document(now, jobs, nodes, queue)))
+            self.stdout.write(as_json(_document(jobs, nodes, queue)))
         else:
             self._show(now, jobs, nodes, queue)
         unhealthy = [each.message for each in health if not each.is_healthy]
@@ -106,6 +105,8 @@ class Command(BaseCommand):
             self._table(("NODE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width)
         else:
             self.stdout.write(self.style.WARNING("No node is alive: nothing runs until runcron is started."))
+        if get_settings().paused:
+            self.stdout.write(self.style.WARNING(PAUSED))
         self.stdout.write(f"\nQueue: {queue.message}")
 
     def _table(self, header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> None:
@@ -119,12 +120,20 @@ def _job_states() -> list[JobState]:
     ended = JobExecution.objects.filter(job=OuterRef("pk"), status__in=FINAL).order_by("-id").values("pk")[:1]
     newest = Job.objects.order_by().annotate(newest=Subquery(ended)).values("newest")
     last = {each.job_id: each for each in JobExecution.objects.filter(pk__in=newest).defer("params", "traceback")}
-    due = next_run_times()
-    return [JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk)) for job in Job.objects.resolvable()]
+    due, running = next_run_times(), _running_since()
+    return [
+        JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk), running_since=running.get(job.pk))
+        for job in Job.objects.resolvable()
+    ]
+
+
+def _running_since() -> dict[int | None, datetime | None]:
+    """Return when the newest attempt of each job that runs now began."""
+    return dict(JobExecution.objects.running().order_by("claim_at", "id").values_list("job_id", "started_at"))
 
 
 def _job_row(state: JobState, now: datetime) -> tuple[str, ...]:
-    return state.job.name, state.schedule, _due(state, now), _outcome(state.last, now)
+    return state.job.name, state.schedule, _due(state, now), _latest(state, now)
 
 
 def _due(state: JobState, now: datetime) -> str:
@@ -135,12 +144,16 @@ def _due(state: JobState, now: datetime) -> str:
     return f"{overdue}{from_now(due, now)}{f' ({condition})' if condition else ''}"
 
 
-def _outcome(last: JobExecution | None, now: datetime) -> str:
-    if last is None or last.finished_at is None:
-        return "never"
+def _latest(state: JobState, now: datetime) -> str:
+    if state.last is not None and state.last.finished_at is not None:
+        return _outcome(state.last, state.last.finished_at, now)
+    return "never" if state.running_since is None else f"running for {distance(now - state.running_since)}"
+
+
+def _outcome(last: JobExecution, finished_at: datetime, now: datetime) -> str:
     took = "" if last.duration_ms is None else f", took {in_seconds(last.duration_ms)}"
     why = last.error_message or last.reason
-    return f"{last.status} {from_now(last.finished_at, now)}{took}{': ' if why else ''}{why}"
+    return f"{last.status} {from_now(finished_at, now)}{took}{': ' if why else ''}{why}"
 
 
 def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
@@ -149,28 +162,17 @@ def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
     return node.name, busy, tick, megabytes(node.rss_bytes), distance(now - node.started_at)
 
 
-def _document(now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:
-    return {
-        "isRunning": bool(nodes),
-        "jobs": [_job_document(each, now) for each in jobs],
-        "nodes": [_node_document(each) for each in nodes],
-        "queue": queue.details,
-        "timestamp": rfc3339(now),
-    }
-
-
-def _job_document(state: JobState, now: datetime) -> dict[str, Any]:
-    job, last = state.job, state.last
-    return {
-        "name": job.name,
-        "schedule": job.schedule_text() or None,
-        "timeZone": job.time_zone,
-        "enabled": job.enabled,
-        "paused": state.is_paused(now),
-        "brokenReason": job.broken_reason or None,
-        "nextRun": _time(state.next_run),
-        "lastExecution": None if last is None else _execution_document(last),
-    }
+def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:
+    """Return what the API answers, and beside it what only somebody on the machine asks for."""
+    document = status_document()
+    ended = {each.job.name: each.last for each in jobs}
+    memory = {each.name: each.rss_bytes for each in nodes}
+    for name, shown in document["cronJobs"].items():
+        last = ended.get(name)
+        shown["lastEnded"] = None if last is None else _execution_document(last)
+    for shown in document["nodes"]:
+        shown["rssBytes"] = memory.get(shown["name"])
+    return {**document, "queue": queue.details}
 
 
 def _execution_document(execution: JobExecution) -> dict[str, Any]:
@@ -183,20 +185,6 @@ def _execution_document(execution: JobExecution) -> dict[str, Any]:
         "durationMs": execution.duration_ms,
         "error": execution.error_message or None,
         "reason": execution.reason or None,
-    }
-
-
-def _node_document(node: Node) -> dict[str, Any]:
-    return {
-        "name": node.name,
-        "running": node.running,
-        "workers": node.workers,
-        "startedAt": _time(node.started_at),
-        "heartbeatAt": _time(node.heartbeat_at),
-        "lastTickAt": _time(node.last_tick_at),
-        "rssBytes": node.rss_bytes,
-        "clockSkewMs": node.clock_skew_ms,
-        "version": node.version,
     }
 
 

@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.executors.inline import run_inline
 from cronjobs.management.output import distance, from_now, in_seconds, table
-from cronjobs.models import Calendar, Job, Node
+from cronjobs.manager.status import status_document
+from cronjobs.models import Calendar, Job, JobExecution, Node
+from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
 from tests.commands import run_command
 
@@ -106,7 +108,18 @@ def test_everything_is_paused_by_the_setting(only, settings):
     only("noop", schedule="@every 1h")
     settings.CRONJOBS = {"PAUSED": True}
 
-    assert "paused" in line_of(run_command("cronstatus").out, "noop")
+    out = run_command("cronstatus").out
+
+    assert "paused" in line_of(out, "noop")
+    assert "Everything is paused by the settings: CRONJOBS['PAUSED'] is True." in out
+
+
+def test_a_job_that_runs_for_the_first_time_is_not_said_to_have_never_run(only):
+    only("noop")
+    claim_one(JobExecution.objects.request("noop"), node="elsewhere", now=read_clock("default"))
+    JobExecution.objects.update(started_at=database_now_plus(timedelta(seconds=-5)))
+
+    assert line_of(run_command("cronstatus").out, "noop").endswith("running for 5 s")
 
 
 def test_nodes_and_queue_are_shown(only, node):
@@ -147,12 +160,11 @@ def test_everything_as_json(only, node):
 
     status = json.loads(run_command("cronstatus", "--json").out)
 
-    (job,) = status["jobs"]
-    assert (job["name"], job["schedule"], job["enabled"], job["paused"]) == ("fails", "@every 1h", True, False)
-    assert job["nextRun"].endswith(":00:00.000Z")
-    assert job["lastExecution"].items() >= {"id": execution.pk, "status": "failed", "error": "boom"}.items()
-    assert [each["name"] for each in status["nodes"]] == ["node-1"]
-    assert status["queue"].items() >= {"waiting": 0, "running": 0}.items()
+    ended = status["cronJobs"]["fails"].pop("lastEnded")
+    assert ended.items() >= {"id": execution.pk, "status": "failed", "error": "boom"}.items()
+    assert [each.pop("rssBytes") for each in status["nodes"]] == [70_000_000]
+    assert status.pop("queue").items() >= {"waiting": 0, "running": 0}.items()
+    assert {**status, "timestamp": ""} == {**status_document(), "timestamp": ""}
 
 
 def test_the_number_of_statements_does_not_grow_with_jobs(only):
@@ -165,7 +177,7 @@ def test_the_number_of_statements_does_not_grow_with_jobs(only):
             assert run_command("cronstatus").out.count("succeeded") == jobs
         return len(captured)
 
-    assert statements(jobs=2) == statements(jobs=20) <= 20
+    assert statements(jobs=2) == statements(jobs=20) <= 21
 
 
 def test_the_table_fits_the_terminal(only, monkeypatch):
