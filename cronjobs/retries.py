@@ -20,6 +20,8 @@ R = TypeVar("R")
 # Trying again cannot mend these: the input or the code is wrong. Matched by qualified
 # name along the class's ancestry, so that no optional package has to be importable.
 NEVER_RETRIED = (
+    # Somebody pressed Ctrl-C.
+    "builtins.KeyboardInterrupt",
     "builtins.SyntaxError",
     "builtins.TypeError",
     "django.core.exceptions.ValidationError",

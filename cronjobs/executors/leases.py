@@ -22,8 +22,8 @@ def renewal_interval() -> float:
 class LeaseKeeper(threading.Thread):
     """Renews the leases of `held()` several times per lease until closed.
 
-    `lost` is told the ids that another worker has taken meanwhile. `beat` is called with
-    each round, after the renewal.
+    `lost` is told the ids that another node has taken meanwhile. `beat` is called with each
+    round, after the renewal; `failed` instead, when the database did not answer.
     """
 
     def __init__(
@@ -32,9 +32,10 @@ class LeaseKeeper(threading.Thread):
         held: Callable[[], Collection[JobExecution]],
         lost: Callable[[set[int]], None] = lambda ids: None,
         beat: Callable[[], None] = lambda: None,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="cronjobs-leases", daemon=True)
-        self._held, self._lost, self._beat = held, lost, beat
+        self._held, self._lost, self._beat, self._failed = held, lost, beat, failed
         self._closed = threading.Event()
         self._interval = renewal_interval()
         self._alias = engine_alias(JobExecution)
@@ -61,9 +62,10 @@ class LeaseKeeper(threading.Thread):
             lost = renew(self._held())
             self._beat()
         except Exception as error:  # noqa: BLE001 - a lease keeper that dies loses everybody's work
+            self._failed()
             return self._backoff.failed(error)
         self._backoff.succeeded()
         if lost:
-            logger.warning("Claims on executions %s were lost to another worker.", sorted(lost))
+            logger.warning("Claims on executions %s were lost to another node.", sorted(lost))
             self._lost(lost)
         return self._interval

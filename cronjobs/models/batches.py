@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connections
+from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, QuerySet
+
+M = TypeVar("M", bound=Model)
 
 # SQLite's default limit of bound variables was 999 before 3.32; rows are sent in chunks below it.
 _MOST_VARIABLES = 900
 _LARGEST_BATCH = 500
+
+
+class EngineManager(models.Manager[M]):
+    """Reads where the engine writes: a replica that lags would make it decide by the past."""
+
+    def get_queryset(self) -> QuerySet[M]:
+        rows = super().get_queryset()
+        return rows if self._db else rows.using(router.db_for_write(self.model))
 
 
 def upsert(

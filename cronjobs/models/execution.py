@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest
-from cronjobs.models.batches import upsert
+from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.choices import Priority, Trigger
 from cronjobs.models.job import Job
 from cronjobs.registry import NAME_MAX_LENGTH, parse_priority
@@ -53,10 +53,14 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return the running ones that somebody wants to end."""
         return self.running().filter(cancel_requested_at__isnull=False)
 
+    def last_claimed_by(self, claims: Iterable[JobExecution]) -> Self:
+        """Return those of `claims` that nobody has claimed since, whether they have ended or not."""
+        pairs = [(each.pk, each.claim_token) for each in claims]
+        return self.filter(pk__in=[pk for pk, _ in pairs], claim_token__in={token for _, token in pairs})
+
     def held_by(self, claims: Iterable[JobExecution]) -> Self:
         """Return those of `claims` that are still running under the token each was claimed with."""
-        pairs = [(each.pk, each.claim_token) for each in claims]
-        return self.running().filter(pk__in=[pk for pk, _ in pairs], claim_token__in={token for _, token in pairs})
+        return self.running().last_claimed_by(claims)
 
     def claimable(self, now: datetime) -> Self:
         """Return those whose time has come, in the order in which they should be claimed."""
@@ -177,7 +181,7 @@ class JobExecution(models.Model):
     missed_until = models.DateTimeField(_("missed until"), null=True)
     missed_count = models.PositiveIntegerField(_("missed"), null=True)
 
-    objects = ExecutionQuerySet.as_manager()
+    objects = EngineManager.from_queryset(ExecutionQuerySet)()
 
     class Meta:
         verbose_name = _("execution")

@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.exceptions import JobNotFound
-from cronjobs.models.batches import upsert
+from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import Overlap, Priority, Staleness
 from cronjobs.models.mistakes import mistakes
@@ -176,13 +176,14 @@ class Job(models.Model):
     planned_paused_until = models.DateTimeField(null=True, editable=False)
     planned_starts_at = models.DateTimeField(null=True, editable=False)
     planned_ends_at = models.DateTimeField(null=True, editable=False)
+    planned_at = models.DateTimeField(null=True, editable=False)
     planned_calendar = models.BigIntegerField(null=True, editable=False)
     # An integer and not a boolean: SQLite uses an index only for the former.
     stale = models.GeneratedField(
         expression=_stale_expression(), output_field=models.SmallIntegerField(), db_persist=True
     )
 
-    objects = JobQuerySet.as_manager()
+    objects = EngineManager.from_queryset(JobQuerySet)()
 
     class Meta:
         verbose_name = _("job")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus
+from cronjobs.models.batches import EngineManager
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -39,7 +40,7 @@ class Node(models.Model):
     rss_bytes = models.PositiveBigIntegerField(_("memory"), null=True)
     clock_skew_ms = models.BigIntegerField(_("clock skew in ms"), null=True)
 
-    objects = NodeQuerySet.as_manager()
+    objects = EngineManager.from_queryset(NodeQuerySet)()
 
     class Meta:
         verbose_name = _("node")

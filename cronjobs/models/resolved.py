@@ -44,6 +44,10 @@ class ResolvedJob:
     priority: int
     rerun_lost: bool
 
+    def is_in_force(self, now: datetime) -> bool:
+        """Return whether due times count now: neither disabled nor paused."""
+        return self.is_active and (self.paused_until is None or self.paused_until <= now)
+
     @property
     def concurrency(self) -> int | None:
         """How many executions of the job may run at the same time, over all nodes; None: any number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, NoReturn
 
 from apscheduler.executors.base import BaseExecutor
@@ -16,7 +17,7 @@ from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alia
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
 from cronjobs.scheduler.looks import Look, look
-from cronjobs.scheduler.plans import BATCH, mend, reconcile, sync
+from cronjobs.scheduler.plans import BATCH, mend, reconcile, restore, sync
 from cronjobs.scheduler.store import ClockStore
 from cronjobs.scheduler.ticks import tick
 
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 # A database clock that went back by more than this was set, not read late.
 _SET_BACK = timedelta(seconds=-2)
+# How long to leave rows alone that somebody has locked, at first; then twice as long each time.
+_FIRST_PATIENCE = 0.025
+# Between two searches for clock rows that other programs have deleted.
+_RESTORE_INTERVAL = 60.0
 
 
 class Clock(BackgroundScheduler):
@@ -45,6 +50,9 @@ class Clock(BackgroundScheduler):
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
         self._backoff = Backoff(self._alias_of_database, "The tick")
+        self._is_held_up = False
+        self._patience = _FIRST_PATIENCE
+        self._restored_at = monotonic()
         self.last_tick_at: datetime | None = None
         super().__init__(timezone=UTC)
 
@@ -57,9 +65,12 @@ class Clock(BackgroundScheduler):
             seen = self._look()
         if seen.is_broken and mend(seen.now):
             seen = self._look()
+        self._restore_now_and_then(seen.now)
+        self._is_held_up = False
         while seen.next_due is not None and seen.next_due <= seen.now:
             if tick(seen.now) == 0:
-                # Another node has the rows locked; it will have written them by the next look.
+                # Somebody has the rows locked: another node, which is writing them, or a person.
+                self._is_held_up = True
                 break
             seen = self._look()
         if seen.is_stopping:
@@ -111,10 +122,19 @@ class Clock(BackgroundScheduler):
             reconcile(seen.now, rewind=True)
         return seen
 
+    def _restore_now_and_then(self, now: datetime) -> None:
+        if monotonic() - self._restored_at >= _RESTORE_INTERVAL:
+            self._restored_at = monotonic()
+            restore(now)
+
     def _wait_until_next(self, seen: Look) -> float:
         if seen.is_claimable:
             # From here on it waits for a free worker, not for the clock.
             self._on_work()
+        if self._is_held_up:
+            self._patience = min(self._patience * 2, self._poll)
+            return self._patience
+        self._patience = _FIRST_PATIENCE
         now = self._time.now()
         waits = [(each - now).total_seconds() for each in (seen.next_due, seen.next_claim) if each is not None]
         return max(0.0, min([self._poll, *waits]))

@@ -41,7 +41,7 @@ class Dispatcher(threading.Thread):
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
-        self._is_stopped_by_skew = False
+        self._is_stopped_by_skew = self._is_retrying = False
         # Whether a worker that becomes free, or an ending, may let something start that waits now.
         self._is_more = True
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
@@ -104,14 +104,14 @@ class Dispatcher(threading.Thread):
 
     def _round(self) -> None:
         # The clock looks for claimable rows on this thread's behalf, and wakes it.
-        if not self._woken.wait(self._wait) and self._wait == self._poll:
+        if not self._woken.wait(self._wait) and not self._is_retrying:
             return
         self._woken.clear()
         try:
             while not self._closed.is_set() and self.claim_once() and self._is_more:
                 pass
         except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
-            self._wait = self._backoff.failed(error)
+            self._wait, self._is_retrying = self._backoff.failed(error), True
         else:
             self._backoff.succeeded()
-            self._wait = self._poll
+            self._wait, self._is_retrying = self._poll, False

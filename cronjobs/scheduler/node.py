@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 from datetime import timedelta
 
 from cronjobs.conf import get_settings
@@ -58,8 +59,10 @@ class NodeProcess:
             name=self.name, workers=self._workers, time=self._time, clock=self.clock, running=lambda: self.running
         )
         self._upkeep = Upkeep(state)
-        self._keeper = LeaseKeeper(held=self._held, beat=self._upkeep.beat)
-        self._capture = python_logging_captured()
+        self._keeper = LeaseKeeper(
+            held=self._held, lost=self._pass_on_losses, beat=self._upkeep.beat, failed=self._upkeep.distrust
+        )
+        self._resources = ExitStack()
 
     @property
     def failure(self) -> BaseException | None:
@@ -81,16 +84,20 @@ class NodeProcess:
         self._dispatcher.wake()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
-    def run_once(self) -> int:
+    def run_once(self, *, enough: threading.Event | None = None) -> int:
         """Write what is due, perform everything that can be claimed now, and return how many that was.
 
-        Attempts that are to be repeated later stay queued.
+        Attempts that are to be repeated later stay queued. Setting `enough` ends the claiming,
+        and so does the death of a thread; `stop` has to follow in any case.
         """
         self._prepare()
         self._keeper.start()
         self.clock.tick_once()
         total = 0
-        while (claimed := self._dispatcher.claim_once()) or self.running:
+        while self._failure is None and not (enough and enough.is_set()):
+            claimed = self._dispatcher.claim_once()
+            if not claimed and not self.running:
+                break
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
@@ -112,7 +119,7 @@ class NodeProcess:
         self._recorder.close(timeout=5.0)
         self._keeper.close()
         self._upkeep.say_goodbye()
-        self._capture.__exit__(None, None, None)
+        self._resources.close()
         logger.info("Node %s stopped.", self.name, extra={"node": self.name})
         return is_drained
 
@@ -122,7 +129,7 @@ class NodeProcess:
         Job.objects.ensure(registry)
         reconcile(now)
         self._upkeep.introduce()
-        self._capture.__enter__()
+        self._resources.enter_context(python_logging_captured())
         self._recorder.start()
 
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
@@ -158,7 +165,7 @@ class NodeProcess:
                 del self._claims[claim.execution.pk]
             self._idle.notify_all()
         self._dispatcher.wake_if_waiting()
-        if ending.status == ExecutionStatus.QUEUED:
+        if ending.status == ExecutionStatus.QUEUED and self.clock.running:
             # The next attempt may be due before the clock looks again.
             self.clock.wakeup()
 
@@ -175,6 +182,13 @@ class NodeProcess:
         for execution in JobExecution.objects.asked_to_stop().filter(pk__in=held).only("cancel_reason"):
             held[execution.pk].execution.cancel_reason = execution.cancel_reason
             held[execution.pk].stop_requested.set()
+
+    def _pass_on_losses(self, ids: set[int]) -> None:
+        """Ask jobs to stop whose execution is somebody else's now: what they still do counts for nothing."""
+        for claim in self._held_claims():
+            if claim.execution.pk in ids:
+                claim.execution.cancel_reason = "Its claim was lost."
+                claim.stop_requested.set()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,13 +33,14 @@ def sync(now: datetime) -> int:
 
 
 def mend(now: datetime) -> int:
-    """Try broken jobs again and plan those that are whole, from `now` on; return how many there were."""
+    """Try broken jobs again and plan those that are whole, from `now` on; return how many there were.
+
+    One that was broken only because a process lacked its definition goes on where it stopped.
+    """
     alias = engine_alias(JobExecution)
-    tried = [_planned_from(job, now) for job in Job.objects.using(alias).broken().resolvable().order_by("pk")[:BATCH]]
-    changed = [each for each in tried if each.broken_reason != each.job.broken_reason]
-    if changed:
-        in_transaction(alias, lambda: _replan(alias, changed))
-    return len(changed)
+    broken = Job.objects.using(alias).broken().resolvable().order_by("pk")[:BATCH]
+    changed = [each.pk for each in broken if _planned_from(each, now).broken_reason != each.broken_reason]
+    return in_transaction(alias, lambda: _mend(alias, changed, now)) if changed else 0
 
 
 def reconcile(now: datetime, *, rewind: bool = False) -> int:
@@ -90,10 +91,45 @@ class _Planned:
     broken_reason: str = ""
 
 
+def undecided_state(due: datetime) -> bytes:
+    """Return what the clock row of a job says whose due time nobody could decide."""
+    return _state(undecided=due.isoformat())
+
+
+def first_due_time(resolved: ResolvedJob, at: datetime) -> datetime | None:
+    """Return when the clock has to come back for a job that is new, edited or resumed at `at`."""
+    return _first(resolved, at)
+
+
+def _mend(alias: str, ids: Sequence[int], now: datetime) -> int:
+    # Read again under the lock: somebody may have edited it since.
+    locked = lock_unlocked(Job.objects.using(alias).broken().filter(pk__in=ids).resolvable().order_by("pk"))
+    planned = [_planned_from(job, now) for job in locked]
+    rows = own_rows().filter(id__in=[clock_id(each.job.pk) for each in planned]).in_bulk()
+    _replan(alias, [_resumed(each, rows.get(clock_id(each.job.pk))) for each in planned], now)
+    return len(planned)
+
+
+def _resumed(planned: _Planned, row: Any) -> _Planned:
+    """Return the plan of a mended job; from the due time that was left undecided, if there is one."""
+    undecided = None if row is None else _undecided(bytes(row.job_state))
+    if planned.broken_reason or planned.next_run_time is None or undecided is None:
+        return planned
+    return replace(planned, next_run_time=min(undecided, planned.next_run_time))
+
+
+def _undecided(state: bytes) -> datetime | None:
+    try:
+        return datetime.fromisoformat(json.loads(state)["undecided"])
+    except (ValueError, KeyError, TypeError):
+        # The ordinary state, or what another program has written over it.
+        return None
+
+
 def _sync(alias: str, now: datetime) -> int:
     stale = Job.objects.using(alias).stale().resolvable().order_by("pk")
     jobs = list(lock_unlocked(stale)[:BATCH])
-    _replan(alias, [_planned_from(job, now) for job in jobs])
+    _replan(alias, [_planned_from(job, now) for job in jobs], now)
     return len(jobs)
 
 
@@ -130,7 +166,7 @@ def _state(**facts: Any) -> bytes:
     return json.dumps({"cronjobs": 1, **facts}, sort_keys=True).encode()
 
 
-def _replan(alias: str, planned: Sequence[_Planned]) -> None:
+def _replan(alias: str, planned: Sequence[_Planned], now: datetime) -> None:
     if not planned:
         return
     rows = [
@@ -140,7 +176,7 @@ def _replan(alias: str, planned: Sequence[_Planned]) -> None:
     upsert(clock_rows, rows, unique_fields=["id"], update_fields=["next_run_time", "job_state"])
     ids = [each.job.pk for each in planned]
     copies = {f"planned_{column}": F(column) for column in PLAN_COLUMNS}
-    Job.objects.using(alias).filter(pk__in=ids).update(**copies)
+    Job.objects.using(alias).filter(pk__in=ids).update(**copies, planned_at=now)
     _set_broken_reasons(alias, planned)
 
 
@@ -155,18 +191,26 @@ def _set_broken_reasons(alias: str, planned: Iterable[_Planned]) -> None:
 
 
 def _reconcile(alias: str, ids: Sequence[int], now: datetime, *, rewind: bool) -> int:
-    jobs = list(Job.objects.using(alias).filter(pk__in=ids).resolvable().order_by("pk").select_for_update())
+    # What somebody else has locked is looked at the next time; nobody here waits for anybody.
+    jobs = list(lock_unlocked(Job.objects.using(alias).filter(pk__in=ids).resolvable().order_by("pk")))
     rows = own_rows().filter(id__in=[clock_id(pk) for pk in ids]).in_bulk()
     lost = [job.pk for job in jobs if clock_id(job.pk) not in rows and job.planned_enabled is not None]
     decided = _newest_decided(alias, lost)
     changed = []
     for job in jobs:
         row = rows.get(clock_id(job.pk))
-        planned = _planned_from(job, decided.get(job.pk, now))
+        planned = _resumed(_planned_from(job, _goes_on_from(job, decided, now)), row)
         if row is None or bytes(row.job_state) != planned.state or (rewind and _is_beyond(row, planned)):
             changed.append(planned)
-    _replan(alias, changed)
+    _replan(alias, changed, now)
     return len(changed)
+
+
+def _goes_on_from(job: Job, decided: dict[int, datetime], now: datetime) -> datetime:
+    """Return from when on to plan: for a lost clock row, where history ends, but never before the last change."""
+    if job.pk not in decided:
+        return now
+    return max(decided[job.pk], job.planned_at or now)
 
 
 def _is_beyond(row: Any, planned: _Planned) -> bool:

@@ -15,9 +15,10 @@ from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocke
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.execution import SERIAL, claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import cancel
+from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
-from cronjobs.scheduler.plans import BATCH, policy_of
+from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided_state
 from cronjobs.schedules import Excluding
 from cronjobs.states import ExecutionStatus
 
@@ -56,7 +57,9 @@ class _Open:
         """Return why another due time of now is not to run, or nothing if it is."""
         match resolved.overlap:
             case Overlap.FORBID if self.number:
-                return f"Execution {self.newest} was still open."
+                return (
+                    f"Execution {self.newest} was still open." if self.newest else "One of the same moment goes first."
+                )
             case Overlap.ALLOW if resolved.max_instances is not None and self.number >= resolved.max_instances:
                 return f"{self.number} executions were still open, and no more may run side by side."
             case Overlap.QUEUE if self.waiting:
@@ -78,6 +81,8 @@ def _tick(alias: str, now: datetime) -> int:
         next_times[row.id] = None if decided is None else decided.plan.next_run_time
         if decided is not None:
             planned.append(decided)
+        elif job is not None:
+            _remember_undecided(alias, row, job)
     for broken in _insert(alias, planned, now):
         next_times[broken.row.id] = None
     set_next_run_times(alias, next_times)
@@ -87,8 +92,10 @@ def _tick(alias: str, now: datetime) -> int:
 def _decide(job: Job, row: Any, now: datetime) -> _Due:
     resolved = job.resolve()
     due = as_utc(row.next_run_time)
-    if resolved.schedule is None or not resolved.is_active:
-        return _Due(row=row, job=job, resolved=resolved, plan=Plan(occurrences=(), missed=None, next_run_time=None))
+    if resolved.schedule is None or not resolved.is_in_force(now):
+        # Changed since the clock planned it: this due time does not count, and the change will be planned next.
+        following = first_due_time(resolved, now)
+        return _Due(row=row, job=job, resolved=resolved, plan=Plan((), missed=None, next_run_time=following))
     decided = plan(resolved.schedule, policy_of(resolved), due=due, now=now)
     if isinstance(resolved.schedule, Excluding):
         # The clock also visits excluded days, so that they can be recorded when they come.
@@ -108,6 +115,15 @@ def _guarded(alias: str, job: Job, work: Callable[[], Any]) -> Any:
     except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
         _mark_broken(alias, job, error)
         return None
+
+
+def _remember_undecided(alias: str, row: Any, job: Job) -> None:
+    """Keep the due time of a job whose definition this process does not have.
+
+    In a rolling release another node has it, or will: it mends the job and decides this due time.
+    """
+    if job.definition not in registry:
+        own_rows().using(alias).filter(id=row.id).update(job_state=undecided_state(as_utc(row.next_run_time)))
 
 
 def _mark_broken(alias: str, job: Job, error: Exception) -> None:
@@ -146,7 +162,8 @@ def _replace_older(alias: str, planned: Sequence[_Due], opened: dict[int | None,
             if rows.filter(dedupe_key=occurrence_key(newest)).exists():
                 # It was skipped ahead of time.
                 continue
-            older = rows.filter(scheduled_for__lt=newest).exclude(trigger__in=SERIAL)
+            # What somebody asked for, or an outage left behind, is not the schedule's to replace.
+            older = rows.filter(scheduled_for__lt=newest, trigger=Trigger.SCHEDULE)
             cancel(older.open(), reason=f"Replaced by the execution due at {newest:%Y-%m-%dT%H:%M:%SZ}.")
 
 
@@ -192,7 +209,7 @@ def _rows(due: _Due, opened: _Open, now: datetime) -> list[JobExecution]:
         if reason:
             row.status, row.finished_at, row.reason = ExecutionStatus.SKIPPED, now, reason
         else:
-            opened = replace(opened, waiting=opened.waiting + 1)
+            opened = replace(opened, number=opened.number + 1, waiting=opened.waiting + 1)
         rows.append(row)
     if due.plan.missed is not None:
         rows.append(_missed_row(due, due.plan.missed, now))

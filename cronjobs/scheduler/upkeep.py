@@ -20,14 +20,12 @@ from cronjobs.models import JobExecution, Node
 from cronjobs.models.moves import rescue
 from cronjobs.processes import resident_bytes
 from cronjobs.scheduler.clock import Clock
-from cronjobs.scheduler.plans import restore
 
 logger = logging.getLogger(__name__)
 
 SKEW_TO_MENTION = timedelta(seconds=2)
 # Rows of nodes that ended longer ago than this are removed; nothing hangs on them.
 _REMEMBERED = timedelta(days=1)
-_RESTORE_INTERVAL = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +40,22 @@ class NodeState:
 
 
 class Upkeep:
-    """Keeps the node's row up to date, and rescues and restores what others left behind."""
+    """Keeps the node's row up to date, and rescues what silent nodes left behind."""
 
     def __init__(self, node: NodeState) -> None:
         self._node = node
         # A lease may have run out because its owner, like us, could not reach the database:
         # so much time without an error must pass before anybody's work is declared lost.
         self._patience = renewal_interval() + 2
-        self._calm_since = self._last_beat = self._last_restore = time.monotonic()
+        self._calm_since = self._last_beat = time.monotonic()
 
     def introduce(self) -> None:
         """Insert the node's row and forget nodes of long ago."""
         Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
+        self._insert()
+        self._calm_since = self._last_beat = time.monotonic()
+
+    def _insert(self) -> None:
         now = DatabaseNow()
         Node.objects.create(
             name=self._node.name,
@@ -65,21 +67,21 @@ class Upkeep:
             heartbeat_at=now,
             rss_bytes=resident_bytes(),
         )
-        self._calm_since = self._last_beat = self._last_restore = time.monotonic()
 
     def beat(self) -> None:
-        """Say that the node lives; now and then, look after what silent nodes and other programs left."""
+        """Say that the node lives; after a time of calm, rescue what silent nodes left."""
         now = time.monotonic()
         if now - self._last_beat > self._patience:
-            # There was an error or a stall since the last beat.
+            # This process stood still: others may have been cut off as well.
             self._calm_since = now
         self._report()
         if now - self._calm_since >= self._patience:
             self._rescue()
-        if now - self._last_restore >= _RESTORE_INTERVAL:
-            self._last_restore = now
-            restore(self._node.time.now())
         self._last_beat = now
+
+    def distrust(self) -> None:
+        """Begin anew to wait for calm: the database did not answer, perhaps to others neither."""
+        self._calm_since = time.monotonic()
 
     def say_goodbye(self) -> None:
         """Mark the node as stopped; a database that is away makes no difference to anybody else."""
@@ -93,13 +95,16 @@ class Upkeep:
         skew = self._node.time.skew
         if abs(skew) > SKEW_TO_MENTION:
             logger.warning("This machine's clock differs from the database's by %.1f s.", skew.total_seconds())
-        self._row().update(
+        is_known = self._row().update(
             heartbeat_at=DatabaseNow(),
             last_tick_at=self._node.clock.last_tick_at,
             running=self._node.running(),
             rss_bytes=resident_bytes(),
             clock_skew_ms=int(skew / timedelta(milliseconds=1)),
         )
+        if not is_known:
+            # Somebody deleted the row of a node that lives.
+            self._insert()
 
     def _rescue(self) -> None:
         for execution in rescue():

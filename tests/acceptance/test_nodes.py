@@ -192,3 +192,15 @@ def test_a_job_that_replaces_its_older_execution_waits_for_its_end(start_node, m
     assert running.count() <= 1
     first, second = JobExecution.objects.filter(job_name="patient", status="cancelled").order_by("id")[:2]
     assert second.started_at is None or second.started_at >= first.finished_at
+
+
+def test_once_can_be_told_that_it_is_enough(start_node, marks):
+    marks.job(seconds=2.0)
+    first, second = JobExecution.objects.request("marks"), JobExecution.objects.request("marks")
+    node = start_node("--once", "--workers", "1", "--grace", "30")
+    wait_until_running(first)
+
+    node.process.send_signal(signal.SIGTERM)
+
+    assert node.process.wait(timeout=20) == 0
+    assert (status_of(first), status_of(second)) == ("succeeded", "queued")

@@ -12,7 +12,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import read_clock
 from cronjobs.exceptions import ClaimLost, IllegalMove
 from cronjobs.models import ExecutionAttempt, ExecutionLog, JobExecution
-from cronjobs.models.moves import Ending, abandon, claim, claim_one, record, renew, rescue
+from cronjobs.models.moves import Ending, abandon, cancel, claim, claim_one, record, renew, rescue
 from cronjobs.runner import Claim
 from cronjobs.states import ExecutionStatus
 
@@ -307,3 +307,31 @@ def test_many_threads_claim_each_execution_once(make_job):
     # A round that found only locked rows ends early; what is left is claimed by the next.
     taken.extend(each.pk for each in claimed(limit=60))
     assert sorted(taken) == sorted(JobExecution.objects.values_list("pk", flat=True))
+
+
+def test_what_ended_in_this_moment_was_not_lost(make_job):
+    make_job("noop")
+    request("noop")
+    (execution,) = claimed()
+    record([], [succeeded(execution)])
+
+    assert renew([execution]) == set()
+
+
+@pytest.mark.parametrize("way", ["fails", "is lost"])
+def test_what_was_asked_to_stop_is_not_tried_again(make_job, way):
+    make_job("noop", rerun_lost=True)
+    wanted = request("noop")
+    (execution,) = claimed()
+    cancel(JobExecution.objects.filter(pk=wanted.pk), reason="Ann said so.")
+
+    if way == "fails":
+        failure = {"outcome": ExecutionStatus.FAILED, "status": ExecutionStatus.QUEUED}
+        record([], [succeeded(execution, **failure)])
+    else:
+        expire(execution)
+        rescue()
+
+    wanted.refresh_from_db()
+    assert wanted.status == ("cancelled" if way == "fails" else "lost")
+    assert claimed() == []

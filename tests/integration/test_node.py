@@ -8,10 +8,14 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from cronjobs.database import SteadyClock, read_clock
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.clock_rows import own_rows
 from cronjobs.scheduler.node import NodeProcess
+from cronjobs.scheduler.plans import sync
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,3 +162,59 @@ def refuse_poison(vendor):
 
 def accept_poison(vendor):
     return "DROP TRIGGER poison" if vendor == "sqlite" else f"ALTER TABLE {TABLE} DROP CONSTRAINT poison"
+
+
+def test_a_node_whose_row_was_deleted_comes_back(start_node, settings):
+    settings.CRONJOBS = {"LEASE": 3}
+    node = start_node()
+    wait_for(lambda: Node.objects.filter(name=node.name).exists())
+
+    Node.objects.all().delete()
+
+    wait_for(lambda: Node.objects.alive().filter(name=node.name).exists())
+
+
+def test_once_ends_although_an_attempt_is_to_be_repeated(transactional_db):
+    Job.objects.update(schedule="")
+    again = JobExecution.objects.request("asks-again")
+    others = [JobExecution.objects.request("noop") for _ in range(3)]
+    node = NodeProcess()
+
+    performed = node.run_once()
+
+    assert node.stop(grace=timedelta(seconds=5))
+    assert performed == 4
+    assert node.failure is None
+    again.refresh_from_db()
+    assert again.status == "queued"
+    assert {JobExecution.objects.get(pk=each.pk).status for each in others} == {"succeeded"}
+
+
+def test_a_locked_clock_row_is_left_alone_for_a_while(make_job):
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("SQLite has no row locks")
+    Job.objects.update(schedule="")
+    make_job("noop", schedule="* * * * * *")
+    clock = Clock(time=SteadyClock())
+    sync(read_clock("default") - timedelta(seconds=5))
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            list(own_rows().select_for_update())
+            held.set()
+            release.wait(10)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    try:
+        waits = [clock._wait_until_next(clock.tick_once()) for _ in range(8)]
+    finally:
+        release.set()
+        holder.join()
+
+    assert waits == sorted(waits)
+    assert waits[0] > 0.02
+    assert waits[-1] == 1.0

@@ -162,3 +162,24 @@ def test_rows_of_a_full_job_do_not_hold_back_the_queue(minutely, make_job):
     assert names == ["succeeds", "noop"]
     other.refresh_from_db()
     assert other.status == "running"
+
+
+def test_replace_leaves_alone_what_is_not_the_schedules(minutely):
+    job = minutely(overlap="replace")
+    by_hand = JobExecution.objects.request("succeeds")
+    tick(NOON + MINUTE)
+    tick(NOON + 2 * MINUTE)
+
+    by_hand.refresh_from_db()
+    assert by_hand.status == "queued"
+    assert sorted(statuses(job)) == ["cancelled", "queued", "queued"]
+
+
+def test_due_times_of_one_late_tick_do_not_pile_up(make_job):
+    job = make_job("succeeds", schedule="* * * * * *")
+    sync(NOON)
+
+    tick(NOON + timedelta(seconds=3))
+
+    assert statuses(job) == ["queued", "skipped", "skipped"]
+    assert JobExecution.objects.filter(status="skipped").first().reason == "One of the same moment goes first."

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from cronjobs.models import Calendar, Job, JobExecution
 from cronjobs.scheduler.clock_rows import own_rows
-from cronjobs.scheduler.plans import sync
+from cronjobs.scheduler.plans import restore, sync
 from cronjobs.scheduler.ticks import tick
 from tests.integration.conftest import NOON, rows_of
 
@@ -126,3 +126,35 @@ def test_jitter_puts_off_the_start_and_is_no_lateness(make_job):
     first = rows[0]
     first.first_started_at = first.due_at + timedelta(seconds=2)
     assert first.lateness == timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(
+    "pause", [{"paused": True}, {"paused": True, "paused_until": NOON + DAY}], ids=["for good", "until"]
+)
+def test_a_pause_between_look_and_tick_counts(make_job, pause):
+    job = make_job("noop", schedule="0 * * * *")
+    sync(NOON)
+    Job.objects.filter(pk=job.pk).update(**pause)
+
+    tick(NOON + HOUR)
+
+    assert rows_of(job) == []
+    sync(NOON + HOUR)
+    expected = NOON + DAY + HOUR if "paused_until" in pause else None
+    assert own_rows().get(id=f"cronjobs:{job.pk}").next_run_time == expected
+
+
+def test_a_lost_clock_row_does_not_bring_back_what_was_disabled(make_job):
+    job = make_job("noop", schedule="0 * * * *")
+    run_clock(NOON, NOON + HOUR)
+    Job.objects.filter(pk=job.pk).update(enabled=False)
+    sync(NOON + HOUR)
+    Job.objects.filter(pk=job.pk).update(enabled=True)
+    sync(NOON + 9 * HOUR)
+    own_rows().delete()
+
+    restore(NOON + 9 * HOUR)
+    tick(NOON + 9 * HOUR)
+
+    assert due_times(job) == [NOON + HOUR]
+    assert own_rows().get(id=f"cronjobs:{job.pk}").next_run_time == NOON + 10 * HOUR

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import signal
 import threading
+import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Between two tries to reach the database at the start, in seconds.
 _PATIENCE = 2.0
+# After the second signal, for a database that hangs.
+_LAST_PATIENCE = 10.0
 
 
 class Command(BaseCommand):
@@ -78,20 +82,35 @@ class Command(BaseCommand):
         for each in _SIGNALS:
             signal.signal(each, lambda number, _frame: received.put(number))
         if once:
-            with _explained():
-                performed = node.run_once()
-            node.stop(grace=grace)
-            self.stdout.write(f"{performed} executions performed.")
+            self._run_once(node, received)
+        elif self._start(node, received):
+            _wait(node, received)
+            self.stderr.write(_farewell(node, grace))
+        else:
             return
-        if not self._start(node, received):
-            return
-        _wait(node, received)
-        self.stderr.write(_farewell(node, grace))
         is_drained = _stop(node, received, grace)
         if node.failure is not None:
             self._leave(f"Node {node.name} ended because a thread died: {node.failure!r}")
         if not is_drained:
             self._leave(f"Node {node.name} ended before everything that ran on it had.")
+
+    def _run_once(self, node: NodeProcess, received: queue.SimpleQueue[int]) -> None:
+        """Perform what is due on another thread, while this one listens for signals."""
+        enough = threading.Event()
+        outcome: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                outcome.put(node.run_once(enough=enough))
+            except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+                outcome.put(error)
+
+        _join(threading.Thread(target=work, name="cronjobs-once"), received, enough)
+        performed = outcome.get()
+        if isinstance(performed, Exception):
+            with _explained():
+                raise performed
+        self.stdout.write(f"{performed} executions performed.")
 
     def _start(self, node: NodeProcess, received: queue.SimpleQueue[int]) -> bool:
         """Start the node as soon as the database answers; return False if a signal came first."""
@@ -151,15 +170,28 @@ def _stop(node: NodeProcess, received: queue.SimpleQueue[int], grace: timedelta)
     """Stop the node on another thread, while this one waits for the second signal."""
     hurry = threading.Event()
     outcome: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    stopper = threading.Thread(target=lambda: outcome.put(node.stop(grace=grace, hurry=hurry)), name="cronjobs-stop")
-    stopper.start()
-    while stopper.is_alive():
-        try:
-            received.get(timeout=0.1)
-        except queue.Empty:
-            continue
-        hurry.set()
+    stopper = threading.Thread(
+        target=lambda: outcome.put(node.stop(grace=grace, hurry=hurry)), name="cronjobs-stop", daemon=True
+    )
+    _join(stopper, received, hurry, patience=_LAST_PATIENCE)
     return not outcome.empty() and outcome.get()
+
+
+def _join(
+    thread: threading.Thread,
+    received: queue.SimpleQueue[int],
+    on_signal: threading.Event,
+    *,
+    patience: float = math.inf,
+) -> None:
+    """Run `thread` to its end, or until `patience` seconds after a signal, which `on_signal` passes on."""
+    thread.start()
+    deadline = math.inf
+    while thread.is_alive() and time.monotonic() < deadline:
+        with suppress(queue.Empty):
+            received.get(timeout=0.05)
+            on_signal.set()
+            deadline = min(deadline, time.monotonic() + patience)
 
 
 def _ensure_logging() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cronjobs.database import DatabaseNow, in_transaction
-from cronjobs.models.execution import ExecutionQuerySet
+from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.states import ExecutionStatus
 
 
@@ -17,7 +17,13 @@ def cancel(executions: ExecutionQuerySet, *, reason: str) -> int:
 
 
 def _cancel(executions: ExecutionQuerySet, reason: str) -> int:
-    waiting = executions.filter(status=ExecutionStatus.QUEUED)
-    cancelled = waiting.update(status=ExecutionStatus.CANCELLED, reason=reason, finished_at=DatabaseNow())
-    running = executions.running().filter(cancel_requested_at=None)
-    return cancelled + running.update(cancel_requested_at=DatabaseNow(), cancel_reason=reason)
+    # Locked first: one that starts, or goes back to the queue, between two updates would escape both.
+    rows = executions.open().order_by("pk").select_for_update().values_list("pk", "status")
+    waiting = [pk for pk, status in rows if status == ExecutionStatus.QUEUED]
+    running = [pk for pk, status in rows if status == ExecutionStatus.RUNNING]
+    every = JobExecution.objects.using(executions.db)
+    cancelled = every.filter(pk__in=waiting).update(
+        status=ExecutionStatus.CANCELLED, reason=reason, finished_at=DatabaseNow()
+    )
+    asked = every.filter(pk__in=running, cancel_requested_at=None)
+    return cancelled + asked.update(cancel_requested_at=DatabaseNow(), cancel_reason=reason)

@@ -17,6 +17,7 @@ from cronjobs.database import database_now_plus, engine_alias, in_transaction, l
 from cronjobs.exceptions import ClaimLost, CronJobsError
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
+from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus, ensure_move
 
 
@@ -71,10 +72,11 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     if not claims:
         return set()
     ids = {each.pk for each in claims}
-    held = JobExecution.objects.held_by(claims)
-    if held.update(lease_expires_at=database_now_plus(get_settings().lease)) == len(ids):
+    renewed = JobExecution.objects.held_by(claims).update(lease_expires_at=database_now_plus(get_settings().lease))
+    if renewed == len(ids):
         return set()
-    return ids - set(held.values_list("pk", flat=True))
+    # What ended under its token in this moment was not lost.
+    return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
 
 
 def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -> Claimed:
@@ -84,18 +86,24 @@ def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -
     while len(claimed) < limit:
         candidates = list(lock_unlocked(claimable.exclude(job_id__in=full))[: limit - len(claimed)])
         jobs = _jobs_of(candidates, claimable.db)
-        chosen = _within_limits(candidates, jobs, claimable.db)
+        # A definition that only other nodes have is theirs to run: this code may be older, or newer.
+        known = [each for each in candidates if not _is_foreign(jobs.get(each.job_id or 0))]
+        chosen = _within_limits(known, jobs, claimable.db)
         claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now)]
         taken = {each.pk for each in chosen}
         rejected = {each.job_id for each in candidates if each.pk not in taken and each.job_id is not None}
         full |= rejected
-        if not rejected:
+        if not rejected or len(candidates) < limit:
             break
     return Claimed(claimed, is_more=bool(full) or len(claimed) >= limit)
 
 
 def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> dict[int, Job]:
     return Job.objects.using(alias).resolvable().in_bulk({each.job_id for each in candidates if each.job_id})
+
+
+def _is_foreign(job: Job | None) -> bool:
+    return job is not None and job.definition not in registry
 
 
 def _within_limits(candidates: Sequence[JobExecution], jobs: dict[int, Job], alias: str) -> list[JobExecution]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cronjobs.database import engine_alias, in_transaction
+from django.db.models import F
+
+from cronjobs.database import DatabaseNow, engine_alias, in_transaction
 from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
@@ -87,6 +89,7 @@ def _record(alias: str, lines: Sequence[LogLine], endings: Sequence[Ending]) -> 
     if not endings:
         return set()
     lost = _end(alias, endings)
+    _call_off_retries(alias, endings)
     _insert_attempts(alias, [each for each in endings if each.execution.pk not in lost])
     return lost
 
@@ -103,6 +106,16 @@ def _end(alias: str, endings: Sequence[Ending]) -> set[int]:
         also={"lease_expires_at": None},
     )
     return set() if updated == len(rows) else _not_ended(alias, rows)
+
+
+def _call_off_retries(alias: str, endings: Sequence[Ending]) -> None:
+    """Cancel what would be tried again although somebody has asked it to stop."""
+    again = [each.execution.pk for each in endings if each.status == ExecutionStatus.QUEUED]
+    if again:
+        asked = JobExecution.objects.using(alias).filter(pk__in=again, status=ExecutionStatus.QUEUED)
+        asked.filter(cancel_requested_at__isnull=False).update(
+            status=ExecutionStatus.CANCELLED, reason=F("cancel_reason"), finished_at=DatabaseNow()
+        )
 
 
 def _not_ended(alias: str, rows: Sequence[tuple[Any, ...]]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Running to lost: what a silent or a stopping worker leaves behind, and whether it is tried again."""
+"""Running to lost: what a silent or a stopping node leaves behind, and whether it is tried again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOST, _QUEUED = ExecutionStatus.LOST, ExecutionStatus.QUEUED
 
 
 def rescue(*, limit: int = 100) -> list[JobExecution]:
-    """Take executions whose lease has run out from their silent workers, and return them.
+    """Take executions whose lease has run out from their silent nodes, and return them.
 
     Each is lost, with the attempt recorded; with `rerun_lost` the same row is queued again,
     at most MAX_LOST times. The caller must have seen the database answer without errors
@@ -25,7 +25,7 @@ def rescue(*, limit: int = 100) -> list[JobExecution]:
     expired = JobExecution.objects.using(alias).running().filter(lease_expires_at__lt=DatabaseNow()).order_by("pk")
 
     def work() -> list[JobExecution]:
-        return [_lose(each, f"Its worker on {each.node} fell silent.") for each in lock_unlocked(expired)[:limit]]
+        return [_lose(each, f"Its node, {each.node}, fell silent.") for each in lock_unlocked(expired)[:limit]]
 
     return in_transaction(alias, work)
 
@@ -41,11 +41,12 @@ def _lose(execution: JobExecution, reason: str) -> JobExecution:
     """Turn one running row, locked by this transaction, into a lost or a queued one."""
     ensure_move(execution.status, _LOST)
     losses = _record_loss(execution, reason)
-    again = losses <= get_settings().max_lost and _is_rerun(execution.job_id)
+    is_wanted = execution.cancel_requested_at is None
+    again = is_wanted and losses <= get_settings().max_lost and _is_rerun(execution.job_id)
     if again:
         ensure_move(_LOST, _QUEUED)
     execution.status, execution.reason = _QUEUED if again else _LOST, reason
-    # The token goes, so that the silent worker, should it come back, can write nothing more.
+    # The token goes, so that the silent node, should it come back, can write nothing more.
     JobExecution.objects.filter(pk=execution.pk, status=ExecutionStatus.RUNNING).update(
         status=execution.status,
         reason=reason,
