@@ -116,7 +116,9 @@ class Settings(_Parsed):
     log_max_bytes: int = _setting(
         "Log text kept per execution; the rest is counted, not kept.", default=1_000_000, low=1_000
     )
-    log_message_max_bytes: int = _setting("Longest single log message; longer ones are cut.", default=16_000, low=100)
+    log_message_max_bytes: int = _setting(
+        "Longest single log message, and longest data of one; longer ones are cut.", default=16_000, low=100
+    )
     result_max_bytes: int = _setting("Largest result stored as it is; larger ones are cut.", default=64_000, low=100)
     mask: tuple[str, ...] = _setting(
         "Values under keys that contain one of these words are masked, in parameters, results and log data (not in the text of messages).",

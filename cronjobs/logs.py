@@ -15,10 +15,15 @@ from typing import Any
 from django.utils import timezone
 
 from cronjobs.conf import get_settings
-from cronjobs.storable import storable_json, storable_text
+from cronjobs.storable import bounded_json, storable_text
 
 # Jobs' own lines, mirrored to the process log as structured records.
 process_log = logging.getLogger("cronjobs.job")
+
+# What a line takes beside its text, so that empty ones are not free.
+_LINE_BYTES = 32
+# The largest number that the column holds on every database.
+_HIGHEST_LEVEL = 32_767
 
 _collector: ContextVar[LogCollector | None] = ContextVar("cronjobs_log_collector", default=None)
 
@@ -39,7 +44,7 @@ class LogLine:
 class LogCollector:
     """Gathers the lines of one attempt, capped in size, until somebody takes them to the database.
 
-    Any thread may add; lines beyond the cap are counted and announced once.
+    Any thread may add; lines beyond the cap are counted, and their number is said at the end.
     """
 
     def __init__(self, *, execution_id: int, attempt: int) -> None:
@@ -49,21 +54,32 @@ class LogCollector:
         self._pending: list[LogLine] = []
         self._number = 0
         self._bytes = 0
-        self.discarded = 0
+        self._discarded = 0
 
     def add(self, level: int, message: object, data: object = None) -> None:
         """Keep a line, or count it if the execution has said enough."""
-        text = storable_text(message, max_bytes=self._settings.log_message_max_bytes)
-        stored = None if data is None else storable_json(data, mask=self._settings.mask)
+        limit, longest = self._settings.log_max_bytes, self._settings.log_message_max_bytes
         with self._lock:
-            if self._bytes > self._settings.log_max_bytes:
-                self.discarded += 1
+            if self._bytes > limit:
+                self._discarded += 1
                 return
-            self._bytes += len(text) + (0 if stored is None else len(str(stored)))
+        text = storable_text(message, max_bytes=longest)
+        stored, size = (None, 0) if data is None else bounded_json(data, max_bytes=longest, mask=self._settings.mask)
+        with self._lock:
+            if self._bytes > limit:
+                self._discarded += 1
+                return
+            self._bytes += len(text.encode()) + size + _LINE_BYTES
             self._append(level, text, stored)
-            if self._bytes > self._settings.log_max_bytes:
-                limit = self._settings.log_max_bytes
+            if self._bytes > limit:
                 self._append(logging.WARNING, f"The log is full ({limit} bytes); later lines are not kept.", None)
+
+    def close(self) -> None:
+        """Say how many lines were not kept, if any: the attempt has ended."""
+        with self._lock:
+            if self._discarded:
+                self._append(logging.WARNING, f"The log was full: {self._discarded} lines were not kept.", None)
+            self._discarded = 0
 
     def take(self) -> list[LogLine]:
         """Return the lines added since the last call."""
@@ -78,7 +94,7 @@ class LogCollector:
                 execution_id=self.execution_id,
                 attempt=self.attempt,
                 number=self._number,
-                level=level,
+                level=min(max(level, 0), _HIGHEST_LEVEL),
                 message=message,
                 data=data,
                 logged_at=timezone.now(),
@@ -131,7 +147,9 @@ class JobLogger:
         if collector is not None:
             collector.add(level, message, data)
         if process_log.isEnabledFor(level):
-            shown = storable_json(data or {}, mask=get_settings().mask)
+            settings = get_settings()
+            given = {} if data is None else data
+            shown, _ = bounded_json(given, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
             execution_id = None if collector is None else collector.execution_id
             extra = {"job": self.name, "execution_id": execution_id, "data": shown}
             process_log.log(level, "%s: %s", self.name, storable_text(message), extra=extra)

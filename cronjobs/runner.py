@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,7 +127,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
     call = definition.func
     if inspect.iscoroutinefunction(call):
         call = async_to_sync(call)
-    with collecting(claim.log):
+    with closing(claim.log), collecting(claim.log):
         result = call(context, **arguments)
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +53,19 @@ def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
     Values under keys that contain a word of `mask` become ``"***"``.
     """
     return _Converter(tuple(word.lower() for word in mask)).convert(value)
+
+
+def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> tuple[Any, int]:
+    """Return `value` as `storable_json` does and the length of its text; what is longer than `max_bytes` is cut.
+
+    Then it is ``{"truncated": true, "text": …}``, with as much of the JSON text as there is room for.
+    """
+    stored = storable_json(value, mask=mask)
+    text = json.dumps(stored, ensure_ascii=False)
+    size = len(text.encode())
+    if size <= max_bytes:
+        return stored, size
+    return {"truncated": True, "text": storable_text(text, max_bytes=max_bytes)}, max_bytes
 
 
 class _Converter:

@@ -297,3 +297,17 @@ def test_the_history_of_a_job_that_was_deleted_ends_honestly():
     execution = perform_inline(execution)
 
     assert (execution.status, execution.error_message) == ("failed", "There is no job named 'succeeds'.")
+
+
+def test_how_many_lines_were_not_kept_is_the_last_line(define, settings):
+    settings.CRONJOBS = {"LOG_MAX_BYTES": 1_000}
+
+    def chatters(context):
+        for number in range(100):
+            context.log.progress(f"line {number:03}")
+        raise RuntimeError("exhausted")
+
+    execution = run_inline(define(chatters))
+
+    kept = execution.log_lines.filter(message__startswith="line").count()
+    assert execution.log_lines.last().message == f"The log was full: {100 - kept} lines were not kept."

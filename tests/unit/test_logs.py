@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
+
+import pytest
 
 from cronjobs.logs import JobLogger, LogCollector, collecting, create_job_logger, process_log, python_logging_captured
 
@@ -107,10 +110,79 @@ def test_the_log_is_capped_and_says_so_once(settings):
     for _ in range(50):
         logger.progress("x" * 1_000)
 
+    log.close()
     lines = log.take()
     assert all(len(line.message.encode()) <= 100 for line in lines)
     assert sum("The log is full (1000 bytes)" in line.message for line in lines) == 1
-    assert len(lines) - 1 + log.discarded == 50
+    assert lines[-1].message == f"The log was full: {50 - (len(lines) - 2)} lines were not kept."
+
+
+def test_a_log_that_was_not_full_ends_without_a_word():
+    log = collector()
+    JobLogger("a", log).progress("all there is")
+
+    log.close()
+
+    assert texts(log) == [(1, logging.INFO, "all there is")]
+
+
+@pytest.mark.parametrize(
+    "data", [pytest.param({"text": "ü" * 1_000}, id="text"), pytest.param({"n": list(range(10_000))}, id="numbers")]
+)
+def test_data_is_cut_like_a_message(settings, data):
+    settings.CRONJOBS = {"LOG_MESSAGE_MAX_BYTES": 100}
+    log = collector()
+
+    JobLogger("a", log).progress("much", data=data)
+    JobLogger("a", log).progress("little", data={"n": 1})
+
+    cut, whole = (line.data for line in log.take())
+    assert cut["truncated"] is True
+    assert 90 < len(cut["text"].encode()) <= 100
+    assert whole == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("message", "data"),
+    [
+        pytest.param("x" * 10, None, id="text"),
+        pytest.param("☃" * 30, None, id="text-of-many-bytes"),
+        pytest.param("", {"n": "☃" * 100}, id="data"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_a_log_exceeds_its_cap_by_one_line_at_most(settings, message, data):
+    settings.CRONJOBS = {"LOG_MAX_BYTES": 1_000, "LOG_MESSAGE_MAX_BYTES": 100}
+    log = collector()
+
+    for _ in range(200):
+        JobLogger("a", log).progress(message, data=data)
+
+    *kept, last = log.take()
+    assert "The log is full" in last.message
+    size = sum(len(line.message.encode()) + len(json.dumps(line.data, ensure_ascii=False).encode()) for line in kept)
+    assert size <= 1_000 + 100 + 100 + len('{"truncated": true, "text": ""}') * len(kept)
+
+
+def test_a_level_that_no_database_holds_is_the_nearest_that_one_does():
+    log = collector()
+
+    with python_logging_captured(), collecting(log):
+        logging.getLogger("a.library").log(10**9, "loud")
+
+    assert texts(log) == [(1, 32_767, "loud")]
+
+
+def test_data_that_cannot_be_measured_is_no_error():
+    class Odd(dict[str, int]):
+        def __len__(self):
+            raise TypeError
+
+    log = collector()
+
+    JobLogger("a", log).progress("odd", data=Odd(n=1))
+
+    assert log.take()[0].data == {"n": 1}
 
 
 def test_the_handler_is_shared_by_nested_uses_and_gone_afterwards():

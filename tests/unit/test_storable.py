@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -32,12 +33,12 @@ class Unspeakable:
         raise RuntimeError("no")
 
 
-class Unreadable(dict):
+class Unreadable(dict[Any, Any]):
     def items(self):
         raise ValueError("no")
 
 
-class UnreadableSet(set):
+class UnreadableSet(set[int]):
     def __iter__(self):
         raise SystemExit(2)
 
@@ -53,17 +54,17 @@ class Halfway:
 
 
 class Nothing:
-    @property
+    @property  # type: ignore[misc]  # it is what is to be survived
     def __class__(self):
         raise KeyError("class")
 
 
-class NotPairs(dict):
+class NotPairs(dict[Any, Any]):
     def items(self):
         return [1, 2]
 
 
-class NeverEmpty(dict):
+class NeverEmpty(dict[Any, Any]):
     def __len__(self):
         raise TypeError("no length")
 
@@ -128,7 +129,7 @@ def test_any_value_becomes_strict_json(value, stored):
     json.dumps(converted, allow_nan=False).encode()
 
 
-class Endless(dict):
+class Endless(dict[Any, Any]):
     def items(self):
         return ((number, [number]) for number in count())
 
@@ -152,7 +153,7 @@ def test_containers_that_hold_each_other_many_times_are_cut(monkeypatch):
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
 def test_what_is_not_the_values_fault_is_not_swallowed(error):
-    class Raises(dict):
+    class Raises(dict[Any, Any]):
         def items(self):
             raise error
 
