@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 else:
     JobModelForm = forms.ModelForm
 
+_NAME = _("Lower-case letters, digits, hyphens and underscores. It cannot be changed later.")
 _DURATION = _("Seconds, MM:SS, HH:MM:SS or “days HH:MM:SS”.")
 
 
@@ -78,7 +79,6 @@ class JobForm(JobModelForm):
         )
         widgets = {"description": forms.Textarea(attrs={"rows": 3, "cols": 60})}
         help_texts = {
-            "name": _("Lower-case letters, digits, hyphens and underscores. It cannot be changed later."),
             "enabled": _("A job that is not enabled is never due. It can still be run by hand."),
             "paused": _("As not enabled, for a while: until the time below, or until somebody resumes it."),
             "starts_at": _("The job is not due before. Empty: from now on."),
@@ -140,9 +140,13 @@ class JobForm(JobModelForm):
         field.choices = choices  # type: ignore[attr-defined]  # declared above
 
     def _fix_name(self) -> None:
+        if "name" not in self.fields:
+            return
         # Settings, addresses and history know a job by its name; one that is not valid must be mended.
-        if "name" in self.fields and self.instance.pk and is_valid_name(self.instance.name):
+        if self.instance.pk and is_valid_name(self.instance.name):
             self.fields["name"].disabled = True
+        else:
+            self.fields["name"].help_text = _NAME
 
     def _explain(self) -> None:
         inherited = inherited_values(name=self.instance.name, definition=self["definition"].value() or "")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
+from cronjobs.conf import get_settings
+from cronjobs.exceptions import InvalidSettings
 from cronjobs.models import Node
 
 if TYPE_CHECKING:
@@ -25,9 +30,27 @@ class PageAdmin(AnyModelAdmin):
         css = {"all": ("cronjobs/admin.css",)}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if (complaint := self._complaint(request)) is not None:
+            return complaint
         title = capfirst(self.opts.verbose_name_plural)
         context = {"title": title, "is_node_alive": Node.objects.alive().exists(), **(extra_context or {})}
         return super().changelist_view(request, context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        complaint = self._complaint(request)
+        return super().changeform_view(request, *args, **kwargs) if complaint is None else complaint
+
+    def _complaint(self, request: HttpRequest) -> HttpResponse | None:
+        """Return a page with what is wrong with the settings; None if nothing is."""
+        try:
+            get_settings()
+        except InvalidSettings as error:
+            if not self.has_view_or_change_permission(request):
+                raise PermissionDenied from None
+            # Without them not even what is to be masked is known.
+            context = {**self.admin_site.each_context(request), "title": _("Invalid settings"), "content": str(error)}
+            return TemplateResponse(request, "admin/base_site.html", context, status=500)
+        return None
 
 
 class ReadOnlyAdmin(PageAdmin):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from cronjobs.database import read_clock
 from cronjobs.models import Job
 from cronjobs.scheduler.plans import sync
-from tests.integration.admin.pages import JOBS, change_url, get, text_of
+from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, change_url, get, text_of
 
 
 def row_of(source, name):
@@ -177,3 +177,29 @@ def test_looking_changes_nothing(viewer, make_job):
     get(viewer, JOBS)
 
     assert list(Job.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("url", [JOBS, JOBS + "add/", EXECUTIONS, NODES, pytest.param("", id="a-job")])
+def test_settings_that_cannot_be_understood_are_a_sentence(superuser, make_job, settings, url):
+    job = make_job("noop", schedule=None)
+    settings.CRONJOBS = {"PAUSE": True}
+
+    response = superuser.get(url or change_url(job))
+
+    assert response.status_code == 500
+    assert "CRONJOBS has no key 'PAUSE'. Did you mean 'PAUSED'?" in text_of(response.content.decode())
+
+
+def test_settings_are_not_told_to_those_who_may_see_nothing(client, django_user_model, settings):
+    client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
+    settings.CRONJOBS = {"PAUSE": True}
+
+    assert client.get(JOBS).status_code == 403
+
+
+def test_that_a_name_cannot_be_changed_later_is_said_where_it_is_chosen(superuser, viewer, make_job):
+    job, said = make_job("noop"), "It cannot be changed later."
+
+    assert said in get(superuser, JOBS + "add/")
+    assert said not in get(superuser, change_url(job))
+    assert said not in get(viewer, change_url(job))
