@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import queue
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from cronjobs.database import Backoff, drop_connection, engine_alias
+from cronjobs.database import Backoff, drop_connection, engine_alias, is_conflict, read_clock
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 500
 _LIVE_LOG_INTERVAL = 0.5
+# So many in a row may be a connection that the server had dropped, and the next one.
+_MOST_FAILURES = 3
 
 
 class Recorder(threading.Thread):
@@ -99,11 +102,14 @@ class Recorder(threading.Thread):
 
     def _persist(self, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
         """Write until it is written; return the ids whose claim was lost."""
+        failures = 0
         while True:
             try:
                 lost = record(lines, endings)
             except (OperationalError, InterfaceError) as error:
-                wait = self._backoff.failed(error)
+                failures, wait = failures + 1, self._backoff.failed(error)
+                if failures >= _MOST_FAILURES and self._is_refused(error):
+                    return self._persist_apart(lines, endings, error)
             except DatabaseError as error:
                 # Not an outage: something in the batch is refused. Find it alone, and store what can be.
                 return self._persist_apart(lines, endings, error)
@@ -113,22 +119,57 @@ class Recorder(threading.Thread):
             if self._gave_up.wait(wait):
                 return set()
 
+    def _is_refused(self, error: Exception) -> bool:
+        """Return whether the database is there, and nobody is in the way: then it is the batch that it does not take.
+
+        MariaDB reports a packet that is too large like a lost connection.
+        """
+        if is_conflict(error):
+            return False
+        try:
+            read_clock(self._alias)
+        except (DatabaseError, InterfaceError):
+            return False
+        return True
+
     def _persist_apart(self, lines: Sequence[LogLine], endings: Sequence[Ending], error: Exception) -> set[int]:
+        if len(lines) + len(endings) == 1:
+            return self._persist_bare(lines, endings, error)
         logger.error("A batch was refused (%s); writing it row by row.", error)
         for line in lines:
-            try:
-                record([line], [])
-            except DatabaseError:
-                logger.exception("A log line of execution %d cannot be stored.", line.execution_id)
-        return {pk for ending in endings for pk in self._persist_one(ending)}
+            self._persist([line], [])
+        return {pk for ending in endings for pk in self._persist([], [ending])}
 
-    def _persist_one(self, ending: Ending) -> set[int]:
-        try:
-            return record([], [ending])
-        except (OperationalError, InterfaceError):
-            return self._persist([], [ending])
-        except DatabaseError as error:
-            logger.exception("The ending of %s cannot be stored as it is.", ending.execution)
-            reason = f"Result and error could not be stored: {type(error).__name__}."
-            bare = dataclasses.replace(ending, result=None, error_message="", traceback="", reason=reason)
-            return self._persist([], [bare])
+    def _persist_bare(self, lines: Sequence[LogLine], endings: Sequence[Ending], refusal: Exception) -> set[int]:
+        """Write one row without what may be refused; but as it is, as soon as the database takes it after all."""
+        what = f"The ending of {endings[0].execution}" if endings else f"A line of execution {lines[0].execution_id}"
+        bare = [_bare_line(each, refusal) for each in lines], [_bare_ending(each, refusal) for each in endings]
+        for version in itertools.cycle([(lines, endings), bare]):
+            try:
+                lost = record(*version)
+            except (OperationalError, InterfaceError) as error:
+                # If both versions fail, it is the database's fault, and time may mend it.
+                wait = self._backoff.failed(error)
+            except DatabaseError:
+                wait = 0.0
+                if version is bare:
+                    logger.exception("%s cannot be stored at all.", what)
+                    return {each.execution.pk for each in endings}
+            else:
+                self._backoff.succeeded()
+                if version is bare:
+                    logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, refusal)
+                return lost
+            if self._gave_up.wait(wait):
+                break
+        return set()
+
+
+def _bare_line(line: LogLine, refusal: Exception) -> LogLine:
+    message = f"This line could not be stored: {type(refusal).__name__}."
+    return dataclasses.replace(line, message=message, data=None)
+
+
+def _bare_ending(ending: Ending, refusal: Exception) -> Ending:
+    reason = f"Result and error could not be stored: {type(refusal).__name__}."
+    return dataclasses.replace(ending, result=None, error_message="", traceback="", reason=reason)
