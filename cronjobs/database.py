@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -91,12 +92,24 @@ class SteadyClock:
         return reading + timedelta(seconds=time.monotonic() - at)
 
 
+_last_error_line = -math.inf
+
+
+def _error_line_is_due() -> bool:
+    """Return whether a second has passed since any thread of this process logged that the database is away."""
+    global _last_error_line  # noqa: PLW0603 - one process, one log
+    is_due = time.monotonic() - _last_error_line >= 1.0
+    if is_due:
+        _last_error_line = time.monotonic()
+    return is_due
+
+
 class Backoff:
     """How a thread of the engine lives through errors: how long it waits, and what it says.
 
     The first failure in a row is retried at once and mentioned at debug level only: most
     often it is an idle connection that the server has dropped. Later ones wait up to a
-    second and are logged, one line each, so at most one a second from the second second on.
+    second and are logged, at most one line a second over all threads.
     """
 
     LONGEST = 1.0
@@ -109,7 +122,7 @@ class Backoff:
         """Drop the connection, say what happened, and return the seconds to wait before trying again."""
         self._failures += 1
         drop_connection(self._alias)
-        level = logging.DEBUG if self._failures == 1 else logging.ERROR
+        level = logging.ERROR if self._failures > 1 and _error_line_is_due() else logging.DEBUG
         logger.log(level, "%s failed: %s: %s", self._what, type(error).__name__, str(error).strip())
         return 0.0 if self._failures == 1 else min(0.125 * 2.0 ** min(self._failures, 8), self.LONGEST)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
-from cronjobs.database import SteadyClock, engine_alias, in_transaction, read_clock
+from cronjobs.conf import get_settings
+from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
+from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.logs import python_logging_captured
 from cronjobs.models import Job, JobExecution, Trigger
-from cronjobs.models.moves import claim_one, record
-from cronjobs.runner import Claim, announce, perform
+from cronjobs.models.moves import Ending, claim_one, record
+from cronjobs.runner import Claim, announce
 
 
 def run_inline(
@@ -70,10 +73,24 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         keeper.start()
     try:
         with python_logging_captured():
-            ending = perform(claim, now=clock.now)
-        lost = record(claim.log.take(), [ending])
+            ending = attempt(claim, now=clock.now)
+        lost = _record(claim, ending)
     finally:
         keeper.close()
     if not lost:
         announce(ending)
-    return JobExecution.objects.get(pk=claimed.pk)
+    # The job may have deleted its own row.
+    return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
+
+
+def _record(claim: Claim, ending: Ending) -> set[int]:
+    """Write log and ending; while the database is away, for as long as the lease would last, try again."""
+    lines, backoff = claim.log.take(), Backoff(engine_alias(JobExecution), "Recording")
+    deadline = time.monotonic() + get_settings().lease.total_seconds()
+    while True:
+        try:
+            return record(lines, [ending])
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > deadline or connections[engine_alias(JobExecution)].in_atomic_block:
+                raise
+            time.sleep(backoff.failed(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,11 @@ from datetime import datetime
 
 from django.db import close_old_connections, connections
 
+from cronjobs.executors.attempts import attempt, discard
 from cronjobs.executors.base import Done, Executor
-from cronjobs.runner import Claim, internal_failure, perform
+from cronjobs.runner import Claim
+
+logger = logging.getLogger(__name__)
 
 
 class ThreadExecutor(Executor):
@@ -35,22 +39,19 @@ class ThreadExecutor(Executor):
         self._pool.shutdown(wait=False)
 
     def _run(self, claim: Claim) -> None:
-        try:
-            # A connection that the server has dropped since the last attempt must not fail this one.
-            close_old_connections()
-            ending = perform(claim, now=self._now)
-            _close_connections()
-        except BaseException as error:  # noqa: BLE001 - a claim that never ends would be renewed for ever
-            ending = internal_failure(claim, error, self._now())
+        # A connection that the server has dropped since the last attempt must not fail this one.
+        _let_go_of_old_connections()
+        ending = attempt(claim, now=self._now)
+        _let_go_of_old_connections()
         with self._lock:
             self._busy -= 1
         self._done(claim, ending)
 
 
-def _close_connections() -> None:
-    """Undo what a job may have left on this thread's connections, then let go of the old ones."""
-    for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or not connection.get_autocommit():
-            # A job left a transaction open; only closing is sure to end it.
-            connection.close()
-    close_old_connections()
+def _let_go_of_old_connections() -> None:
+    try:
+        close_old_connections()
+    except Exception:
+        logger.exception("A connection could not be closed; it is forgotten.")
+        for connection in connections.all(initialized_only=True):
+            discard(connection)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
-from cronjobs.models.choices import Overlap
+from cronjobs.models.choices import Overlap, Priority
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.retries import NEVER_RETRIED, RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, excluding, parse_schedule, parse_time_zone
@@ -61,7 +61,7 @@ def resolve(job: Job) -> ResolvedJob:
         return _resolve(job, definition)
     except CronJobsError:
         raise
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         # Written past the forms, by SQL. Whoever asks must be able to go on with the other jobs.
         raise InvalidJob(str(error)) from error
 
@@ -86,7 +86,7 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
         max_instances=_first(job.max_instances, definition.max_instances),
         retry=_retry(job, definition),
         queue=job.queue or definition.queue,
-        priority=_first(job.priority, definition.priority),
+        priority=Priority(_first(job.priority, definition.priority)),
         rerun_lost=_first(job.rerun_lost, definition.rerun_lost),
     )
 

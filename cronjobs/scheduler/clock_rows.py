@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django_apscheduler.models import DjangoJob
@@ -14,6 +14,10 @@ from cronjobs.models.batches import update_from_values
 # Rows of other users of django-apscheduler, whose ids begin otherwise, are never touched.
 PREFIX = "cronjobs:"
 _AFTER_PREFIX = "cronjobs;"
+# A longer number is no primary key.
+_MOST_DIGITS = 19
+# PostgreSQL knows times that Python does not; what lies outside of these is none of ours.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def clock_id(job_id: int) -> str:
@@ -24,7 +28,8 @@ def clock_id(job_id: int) -> str:
 def job_id_of(clock_row_id: str) -> int | None:
     """Return the job whose clock row has that primary key; None for what is not one of ours."""
     number = clock_row_id.removeprefix(PREFIX)
-    return int(number) if number != clock_row_id and number.isascii() and number.isdigit() else None
+    is_ours = number != clock_row_id and number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS
+    return int(number) if is_ours else None
 
 
 def own_rows() -> Any:

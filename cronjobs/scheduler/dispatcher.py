@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
 from cronjobs.executors.base import Executor
-from cronjobs.models import JobExecution
-from cronjobs.models.moves import claim
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import adopt, claim, new_token
 from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Dispatcher(threading.Thread):
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
         self._is_stopped_by_skew = self._is_retrying = False
+        self._unanswered: str | None = None
         # Whether a worker that becomes free, or an ending, may let something start that waits now.
         self._is_more = True
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
@@ -80,13 +81,21 @@ class Dispatcher(threading.Thread):
             return 0
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.
         self._is_more = True
-        claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues)
-        self._is_more = claimed.is_more
-        for execution, job in claimed.executions:
+        # An error may have hidden that the last claim was committed: then that is what there is to do.
+        if self._unanswered is not None and (executions := adopt(self._unanswered)):
+            self._unanswered = None
+            return self._start(executions)
+        self._unanswered = new_token()
+        claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues, token=self._unanswered)
+        self._unanswered, self._is_more = None, claimed.is_more
+        return self._start(claimed.executions)
+
+    def _start(self, executions: Sequence[tuple[JobExecution, Job | None]]) -> int:
+        for execution, job in executions:
             one = Claim.of(execution, job)
             self._hold(one)
             self._executor.submit(one)
-        return len(claimed.executions)
+        return len(executions)
 
     def _is_out_of_time(self) -> bool:
         """Return whether this machine's clock is so wrong that jobs, which read it, had better run elsewhere."""

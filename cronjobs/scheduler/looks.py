@@ -9,7 +9,7 @@ from django.db import connections
 
 from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
 from cronjobs.models import Job, JobExecution
-from cronjobs.scheduler.clock_rows import own_rows
+from cronjobs.scheduler.clock_rows import EARLIEST, LATEST, own_rows
 from cronjobs.states import ExecutionStatus
 
 
@@ -34,10 +34,10 @@ def look() -> Look:
     parts = [
         Job.objects.using(alias).stale().order_by().values("stale")[:1],
         Job.objects.using(alias).broken().order_by().values("stale")[:1],
-        own_rows().filter(next_run_time__isnull=False).order_by("next_run_time").values("next_run_time")[:1],
+        own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
         queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
         JobExecution.objects.using(alias).asked_to_stop().order_by().values("status")[:1],
-        queued.filter(run_after__gt=DatabaseNow()).order_by("run_after").values("run_after")[:1],
+        queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
     ]
     compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
     columns = ", ".join(f"({sql})" for sql, _ in compiled)

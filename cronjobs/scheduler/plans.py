@@ -16,7 +16,7 @@ from django_apscheduler.models import DjangoJob
 from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
-from cronjobs.models.batches import upsert
+from cronjobs.models.batches import load_each, upsert
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.clock_rows import PREFIX, clock_id, own_rows
 from cronjobs.scheduler.planner import Policy, first_run_time
@@ -38,7 +38,7 @@ def mend(now: datetime) -> int:
     One that was broken only because a process lacked its definition goes on where it stopped.
     """
     alias = engine_alias(JobExecution)
-    broken = Job.objects.using(alias).broken().resolvable().order_by("pk")[:BATCH]
+    broken, _ = load_each(Job.objects.using(alias).broken().resolvable().order_by("pk")[:BATCH])
     changed = [each.pk for each in broken if _planned_from(each, now).broken_reason != each.broken_reason]
     return in_transaction(alias, lambda: _mend(alias, changed, now)) if changed else 0
 
@@ -128,9 +128,21 @@ def _undecided(state: bytes) -> datetime | None:
 
 def _sync(alias: str, now: datetime) -> int:
     stale = Job.objects.using(alias).stale().resolvable().order_by("pk")
-    jobs = list(lock_unlocked(stale)[:BATCH])
-    _replan(alias, [_planned_from(job, now) for job in jobs], now)
-    return len(jobs)
+    jobs, unreadable = load_each(lock_unlocked(stale)[:BATCH])
+    planned = [_planned_from(job, now) for job in jobs]
+    _replan(alias, planned + _planned_as_unreadable(alias, unreadable), now)
+    return len(planned) + len(unreadable)
+
+
+def _planned_as_unreadable(alias: str, unreadable: dict[int, Exception]) -> list[_Planned]:
+    """Return the plan of jobs whose rows Python cannot hold: never, until somebody mends them."""
+    names = dict(Job.objects.using(alias).filter(pk__in=unreadable).values_list("pk", "name"))
+    reasons = {pk: f"Its row cannot be read: {type(error).__name__}." for pk, error in unreadable.items()}
+    return [
+        _Planned(job=Job(pk=pk, name=names[pk]), state=_state(broken=reason), next_run_time=None, broken_reason=reason)
+        for pk, reason in reasons.items()
+        if pk in names
+    ]
 
 
 def _planned_from(job: Job, at: datetime) -> _Planned:
@@ -192,11 +204,11 @@ def _set_broken_reasons(alias: str, planned: Iterable[_Planned]) -> None:
 
 def _reconcile(alias: str, ids: Sequence[int], now: datetime, *, rewind: bool) -> int:
     # What somebody else has locked is looked at the next time; nobody here waits for anybody.
-    jobs = list(lock_unlocked(Job.objects.using(alias).filter(pk__in=ids).resolvable().order_by("pk")))
+    jobs, unreadable = load_each(lock_unlocked(Job.objects.using(alias).filter(pk__in=ids).resolvable().order_by("pk")))
     rows = own_rows().filter(id__in=[clock_id(pk) for pk in ids]).in_bulk()
     lost = [job.pk for job in jobs if clock_id(job.pk) not in rows and job.planned_enabled is not None]
     decided = _newest_decided(alias, lost)
-    changed = []
+    changed = _planned_as_unreadable(alias, unreadable)
     for job in jobs:
         row = rows.get(clock_id(job.pk))
         planned = _resumed(_planned_from(job, _goes_on_from(job, decided, now)), row)

@@ -13,10 +13,11 @@ from django.db.models import Count, Max, Q
 
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
+from cronjobs.models.batches import load_each
 from cronjobs.models.execution import SERIAL, claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import cancel
 from cronjobs.registry import registry
-from cronjobs.scheduler.clock_rows import job_id_of, own_rows, set_next_run_times
+from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
 from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided_state
 from cronjobs.schedules import Excluding
@@ -68,11 +69,20 @@ class _Open:
 
 
 def _tick(alias: str, now: datetime) -> int:
-    due = own_rows().filter(next_run_time__lte=now).order_by("next_run_time", "id").only("id", "next_run_time")
+    due = (
+        own_rows()
+        .filter(next_run_time__lte=now, next_run_time__gte=EARLIEST)
+        .order_by("next_run_time", "id")
+        .only("id", "next_run_time")
+    )
     rows = list(lock_unlocked(due)[:BATCH])
     if not rows:
         return 0
-    jobs = Job.objects.using(alias).resolvable().in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
+    ids = [pk for row in rows if (pk := job_id_of(row.id)) is not None]
+    readable, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids))
+    jobs = {job.pk: job for job in readable}
+    for pk, error in unreadable.items():
+        _mark_broken(alias, Job(pk=pk), error)
     planned: list[_Due] = []
     next_times: dict[str, datetime | None] = {}
     for row in rows:
@@ -131,7 +141,7 @@ def _mark_broken(alias: str, job: Job, error: Exception) -> None:
     reason = str(error) or type(error).__name__
     if isinstance(error, DatabaseError):
         reason = f"The database refuses its executions ({type(error).__name__}); the node's log says why."
-    logger.error("Job %s is broken: %s", job.name, error, extra={"job": job.name})
+    logger.error("Job %s is broken: %s", job.name or job.pk, error, extra={"job": job.name})
     Job.objects.using(alias).filter(pk=job.pk).update(broken_reason=reason)
 
 

@@ -9,9 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
+from django.db import connections, transaction
+
 from cronjobs import Retry, RetryPolicy, Skip, job
 from cronjobs.logs import JobContext
 
+Job = apps.get_model("cronjobs", "Job")
+JobExecution = apps.get_model("cronjobs", "JobExecution")
 AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=timedelta(0), jitter=0)
 
 
@@ -91,3 +96,45 @@ def naps(context: JobContext, *, seconds: float) -> None:
 def patient(context: JobContext, *, seconds: float = 60) -> dict[str, bool]:
     """Wait until asked to stop, then tidy up."""
     return {"tidied": context.stop_requested.wait(seconds)}
+
+
+@job("counts")
+def counts(context: JobContext) -> int:
+    """Use the database."""
+    return Job.objects.count()
+
+
+@job("opens-transaction")
+def opens_transaction(context: JobContext) -> None:
+    """Begin what it does not end."""
+    transaction.atomic().__enter__()
+    Job.objects.count()
+
+
+@job("turns-autocommit-off")
+def turns_autocommit_off(context: JobContext) -> None:
+    """Leave the connection in a mode that nobody expects."""
+    transaction.set_autocommit(False)
+    Job.objects.count()
+
+
+@job("closes-connections")
+def closes_connections(context: JobContext) -> None:
+    """Close what is not its own."""
+    connections.close_all()
+
+
+@job("deletes-itself")
+def deletes_itself(context: JobContext) -> None:
+    """Leave no trace."""
+    JobExecution.objects.filter(pk=context.execution_id).delete()
+
+
+@job("forks")
+def forks(context: JobContext) -> dict[str, int]:
+    """Split in two, of which only one goes on."""
+    child = os.fork()
+    if child == 0:
+        return {"child": 0}
+    os.waitpid(child, 0)
+    return {"child": child}

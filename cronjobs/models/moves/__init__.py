@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from cronjobs.models.moves.cancellations import cancel
-from cronjobs.models.moves.claims import claim, claim_one, renew
+from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
 from cronjobs.models.moves.revivals import REVIVABLE, revive
 
-__all__ = ["REVIVABLE", "Ending", "abandon", "cancel", "claim", "claim_one", "record", "renew", "rescue", "revive"]
+__all__ = [
+    "REVIVABLE",
+    "Ending",
+    "abandon",
+    "adopt",
+    "cancel",
+    "claim",
+    "claim_one",
+    "new_token",
+    "record",
+    "renew",
+    "rescue",
+    "revive",
+]

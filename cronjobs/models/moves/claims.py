@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 from collections import Counter
@@ -13,12 +14,15 @@ from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
-from cronjobs.database import database_now_plus, engine_alias, in_transaction, lock_unlocked
+from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import ClaimLost, CronJobsError
+from cronjobs.models.batches import load_each
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus, ensure_move
+
+logger = logging.getLogger(__name__)
 
 
 class Claimed(NamedTuple):
@@ -31,8 +35,23 @@ class Claimed(NamedTuple):
     is_more: bool
 
 
-def claim(*, node: str, limit: int, now: datetime, queues: Collection[str] | None = None) -> Claimed:
-    """Claim up to `limit` due executions for `node`.
+def new_token() -> str:
+    """Return a token that no other claim has."""
+    return secrets.token_hex(16)
+
+
+def adopt(token: str) -> list[tuple[JobExecution, Job | None]]:
+    """Return what was claimed under `token`, for a node that never got the reply to its COMMIT."""
+    alias = engine_alias(JobExecution)
+    executions = list(JobExecution.objects.using(alias).running().filter(claim_token=token).order_by("claim_at", "id"))
+    jobs, _ = _jobs_of(executions, alias)
+    return [(each, jobs.get(each.job_id or 0)) for each in executions]
+
+
+def claim(
+    *, node: str, limit: int, now: datetime, queues: Collection[str] | None = None, token: str | None = None
+) -> Claimed:
+    """Claim up to `limit` due executions for `node`, under `token` (None: a new one).
 
     `now` is the database's clock as the node knows it. Rows that another node has locked are
     passed over. A job that is at its limit, over all nodes, keeps its rows waiting.
@@ -41,7 +60,8 @@ def claim(*, node: str, limit: int, now: datetime, queues: Collection[str] | Non
     claimable = JobExecution.objects.using(alias).claimable(now)
     if queues is not None:
         claimable = claimable.filter(queue__in=queues)
-    return in_transaction(alias, lambda: _claim(claimable, node, limit, now))
+    token = token or new_token()
+    return in_transaction(alias, lambda: _claim(claimable, node, limit, now, token))
 
 
 def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limits: bool = False) -> JobExecution:
@@ -54,8 +74,8 @@ def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limit
 
     def work() -> list[JobExecution]:
         rows = list(lock_unlocked(waiting))
-        chosen = _within_limits(rows, _jobs_of(rows, alias), alias) if within_limits else rows
-        return _stamp(chosen, node, now)
+        chosen = _within_limits(rows, _jobs_of(rows, alias)[0], alias) if within_limits else rows
+        return _stamp(chosen, node, now, new_token())
 
     claimed = in_transaction(alias, work)
     if not claimed:
@@ -79,17 +99,20 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
 
 
-def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -> Claimed:
+def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime, token: str) -> Claimed:
     claimed: list[tuple[JobExecution, Job | None]] = []
     full: set[int] = set()
     # Rows of jobs at their limit may fill the head of the queue; they must not hold back the rest.
     while len(claimed) < limit:
-        candidates = list(lock_unlocked(claimable.exclude(job_id__in=full))[: limit - len(claimed)])
-        jobs = _jobs_of(candidates, claimable.db)
+        candidates, unreadable = load_each(lock_unlocked(claimable.exclude(job_id__in=full))[: limit - len(claimed)])
+        _skip_unreadable(unreadable, claimable.db)
+        jobs, broken = _jobs_of(candidates, claimable.db)
         # A definition that only other nodes have is theirs to run: this code may be older, or newer.
-        known = [each for each in candidates if not _is_foreign(jobs.get(each.job_id or 0))]
+        known = [
+            each for each in candidates if each.job_id not in broken and not _is_foreign(jobs.get(each.job_id or 0))
+        ]
         chosen = _within_limits(known, jobs, claimable.db)
-        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now)]
+        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now, token)]
         taken = {each.pk for each in chosen}
         rejected = {each.job_id for each in candidates if each.pk not in taken and each.job_id is not None}
         full |= rejected
@@ -98,8 +121,21 @@ def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime) -
     return Claimed(claimed, is_more=bool(full) or len(claimed) >= limit)
 
 
-def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> dict[int, Job]:
-    return Job.objects.using(alias).resolvable().in_bulk({each.job_id for each in candidates if each.job_id})
+def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
+    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended."""
+    ids = {each.job_id for each in candidates if each.job_id}
+    if not ids:
+        return {}, {}
+    jobs, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids))
+    return {job.pk: job for job in jobs}, unreadable
+
+
+def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
+    for pk, error in unreadable.items():
+        reason = f"Its row cannot be read: {type(error).__name__}."
+        logger.error("Execution %d cannot be read: %s", pk, error)
+        waiting = JobExecution.objects.using(alias).filter(pk=pk, status=ExecutionStatus.QUEUED)
+        waiting.update(status=ExecutionStatus.SKIPPED, reason=reason, finished_at=DatabaseNow())
 
 
 def _is_foreign(job: Job | None) -> bool:
@@ -152,9 +188,8 @@ def _concurrency(job: Job) -> float:
     return math.inf if limit is None else limit
 
 
-def _stamp(rows: list[JobExecution], node: str, now: datetime) -> list[JobExecution]:
-    """Turn rows that this transaction has locked into running ones, under one new token."""
-    token = secrets.token_hex(16)
+def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> list[JobExecution]:
+    """Turn rows that this transaction has locked into running ones, under one token."""
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
         each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token

@@ -1,0 +1,59 @@
+"""One attempt in this thread, whatever the job does to the thread, its connections or the process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from cronjobs.models.moves import Ending
+from cronjobs.runner import Claim, internal_failure, perform
+
+logger = logging.getLogger(__name__)
+
+
+def attempt(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
+    """Perform `claim` and return how that ended; never raises, and leaves usable connections behind."""
+    process, before = os.getpid(), _transactions()
+    try:
+        ending = perform(claim, now=now)
+    except BaseException as error:  # noqa: BLE001 - a claim that never ends would be renewed for ever
+        ending = internal_failure(claim, error, now())
+    if os.getpid() != process:
+        # The job forked, and this is the child: there must not be a second node.
+        os._exit(0)
+    _restore_connections(before)
+    return ending
+
+
+def _transactions() -> dict[str, tuple[bool, int, bool]]:
+    return {each.alias: _transaction_of(each) for each in connections.all(initialized_only=True)}
+
+
+def _transaction_of(connection: BaseDatabaseWrapper) -> tuple[bool, int, bool]:
+    # Asking for autocommit by its method would open a connection that nobody needs.
+    return connection.in_atomic_block, len(connection.savepoint_ids), connection.autocommit or not connection.connection
+
+
+def _restore_connections(before: dict[str, tuple[bool, int, bool]]) -> None:
+    """Let go of connections that the job left in another transaction than it found them in."""
+    for connection in connections.all(initialized_only=True):
+        was = before.get(connection.alias, (False, 0, True))
+        if _transaction_of(connection) != was and not was[0]:
+            logger.warning("A job left a transaction open on %r; it is rolled back.", connection.alias)
+            discard(connection)
+
+
+def discard(connection: BaseDatabaseWrapper) -> None:
+    """Close the connection below Django's bookkeeping, which forbids it inside a transaction.
+
+    The next statement connects again, and connecting resets the rest of the bookkeeping.
+    """
+    with suppress(Exception):
+        connection.connection.close()
+    connection.connection, connection.in_atomic_block = None, False
