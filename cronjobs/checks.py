@@ -123,6 +123,33 @@ def _problems() -> list[Problem]:
     return registry.problems
 
 
+@checks.register("cronjobs", checks.Tags.database)
+def check_isolation(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
+    """W006: transactions see the past, so limits over all nodes may be counted wrongly."""
+    alias = engine_alias(JobExecution)
+    if not databases or alias not in databases or connections[alias].vendor not in _ISOLATION:
+        return []
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_ISOLATION[connections[alias].vendor])
+        level = str(cursor.fetchone()[-1]).lower().replace("-", " ")
+    if level == "read committed":
+        return []
+    return [
+        checks.Warning(
+            f"The database's isolation level is {level}: max_instances and overlap may not hold over several nodes.",
+            hint="Leave OPTIONS['isolation_level'] at Django's default, read committed.",
+            id="cronjobs.W006",
+        )
+    ]
+
+
+_ISOLATION = {
+    "postgresql": "SHOW transaction_isolation",
+    # MariaDB and MySQL call it by different names.
+    "mysql": "SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')",
+}
+
+
 def _definition_message(level: Any, problem: Any) -> checks.CheckMessage:
     identity = "cronjobs.E003" if level is checks.Error else "cronjobs.W001"
     message: checks.CheckMessage = level(problem.message, hint=problem.hint or None, obj=problem.where, id=identity)

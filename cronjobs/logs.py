@@ -190,6 +190,8 @@ class JobContext:
 @contextmanager
 def collecting(collector: LogCollector) -> Iterator[None]:
     """Send what this thread (or task) logs, by whatever logger, to `collector` meanwhile."""
+    # A job before this one may have thrown out every handler of the root logger.
+    _use_handler(0)
     token = _collector.set(collector)
     try:
         yield

@@ -14,7 +14,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.effective import inherited_values
 from cronjobs.models import Job
 from cronjobs.registry import is_valid_name, registry
-from cronjobs.storable import MASKED
+from cronjobs.storable import MASKED, storable_json
 
 if TYPE_CHECKING:
     JobModelForm = forms.ModelForm[Job]
@@ -110,6 +110,8 @@ class JobForm(JobModelForm):
         stored = self.instance.params
         if given == self.initial["params"]:
             return stored
+        if given != storable_json(given):
+            raise forms.ValidationError(_("NaN, infinities, very large numbers and NUL characters cannot be stored."))
         # An emptied field means no parameters, not JSON's null.
         return _unmasked({} if given is None else given, stored)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cronjobs.models.job import Job
 
 _DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay")
+_LONGEST = timedelta(days=3653)
 _AT_LEAST_ONE = ("max_instances", "max_attempts", "backoff_multiplier")
 
 
@@ -41,6 +42,8 @@ def _numbers(job: Job) -> Iterator[tuple[str, object]]:
     for column in _DURATIONS:
         if (getattr(job, column) or timedelta(0)) < timedelta(0):
             yield column, _("Must not be negative.")
+        elif (getattr(job, column) or timedelta(0)) > _LONGEST:
+            yield column, _("Must not be longer than ten years.")
     for column in _AT_LEAST_ONE:
         # Written so that NaN is refused as well.
         if (value := getattr(job, column)) is not None and not value >= 1:

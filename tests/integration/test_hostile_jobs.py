@@ -30,7 +30,7 @@ def test_the_next_job_of_the_thread_can_use_the_database(name, way):
         first = JobExecution.objects.request(name)
         node.run_once()
         second = JobExecution.objects.request("counts")
-        wait_for(lambda: node._dispatcher.claim_once())
+        wait_for(node._dispatcher.claim_once)
         wait_for(lambda: not node.running)
         assert node.stop(grace=timedelta(seconds=10))
         first.refresh_from_db()

@@ -218,3 +218,37 @@ def test_a_locked_clock_row_is_left_alone_for_a_while(make_job):
     assert waits == sorted(waits)
     assert waits[0] > 0.02
     assert waits[-1] == 1.0
+
+
+def test_a_result_outlives_a_database_that_takes_no_writes_for_a_while(start_node, make_job):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs a server that can be told to be read-only")
+    make_job("naps", params={"seconds": 1.0})
+    node = start_node()
+    execution = JobExecution.objects.request("naps")
+    wait_for(lambda: JobExecution.objects.running().exists())
+
+    make_read_only("on")
+    try:
+        wait_for(lambda: node._recorder._backoff._failures >= 5, within=30)
+        execution.refresh_from_db()
+        assert execution.status == "running"
+    finally:
+        make_read_only("off")
+
+    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+    execution.refresh_from_db()
+    assert (execution.status, execution.reason, execution.attempt) == ("succeeded", "", 1)
+    assert node.failure is None
+
+
+def make_read_only(value):
+    """Let new connections read only, or not, and end the others."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = off")
+        cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}')
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [name],
+        )
