@@ -27,6 +27,7 @@ _RETRYABLE_MYSQL = frozenset({1205, 1213, 1020})
 _RETRYABLE_SQLITE = ("database is locked", "database table is locked")
 
 _sqlite_writer = threading.Lock()
+_thread = threading.local()
 
 
 class DatabaseNow(Func):
@@ -148,6 +149,31 @@ def as_utc(value: datetime | str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def belongs_to_the_engine(longest_idle: timedelta) -> None:
+    """Say that this thread is the engine's: the server may end a transaction in which it stands still so long.
+
+    A node that is stopped or cut off in the middle of a tick would else hold its locks, and
+    with them every other node's clock rows, for as long as the network takes to notice.
+    """
+    _thread.longest_idle = longest_idle
+
+
+def _bound_idleness(connection: BaseDatabaseWrapper) -> None:
+    longest = getattr(_thread, "longest_idle", None)
+    if longest is None or connection.in_atomic_block:
+        return
+    connection.ensure_connection()
+    if getattr(_thread, "bounded", None) is connection.connection:
+        return
+    seconds = max(1, round(longest.total_seconds()))
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SET idle_in_transaction_session_timeout = '{seconds}s'")
+        elif getattr(connection, "mysql_is_mariadb", False):
+            cursor.execute(f"SET SESSION idle_transaction_timeout = {seconds}")
+    _thread.bounded = connection.connection
+
+
 @contextmanager
 def engine_transaction(alias: str) -> Iterator[None]:
     """Open a transaction that takes the write lock at once where there is only one (SQLite).
@@ -157,6 +183,7 @@ def engine_transaction(alias: str) -> Iterator[None]:
     """
     connection = connections[alias]
     if connection.vendor != "sqlite" or connection.in_atomic_block:
+        _bound_idleness(connection)
         with transaction.atomic(using=alias):
             yield
         return

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from cronjobs.conf import get_settings
-from cronjobs.database import Backoff, drop_connection, engine_alias
+from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import renew
 
@@ -48,6 +48,7 @@ class LeaseKeeper(threading.Thread):
             self.join()
 
     def run(self) -> None:
+        belongs_to_the_engine(get_settings().lease / 2)
         # The first round comes early: a node that has just started says what it knows.
         wait = min(1.0, self._interval)
         try:

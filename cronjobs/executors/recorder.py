@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
-from cronjobs.database import Backoff, drop_connection, engine_alias, is_conflict
+from cronjobs.conf import get_settings
+from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias, is_conflict
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
@@ -63,6 +64,7 @@ class Recorder(threading.Thread):
         return not self.is_alive()
 
     def run(self) -> None:
+        belongs_to_the_engine(get_settings().lease / 2)
         is_open = True
         try:
             while is_open:

@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
 
 from cronjobs.conf import get_settings
-from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
+from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
 from cronjobs.scheduler.looks import Look, look
@@ -92,6 +92,7 @@ class Clock(BackgroundScheduler):
 
     def _main_loop(self) -> None:
         wait: float | None = 0.0
+        belongs_to_the_engine(get_settings().lease / 2)
         try:
             while self.state != STATE_STOPPED:
                 self._event.wait(wait)

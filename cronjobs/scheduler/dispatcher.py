@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from cronjobs.conf import get_settings
-from cronjobs.database import Backoff, SteadyClock, drop_connection, engine_alias
+from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.executors.base import Executor
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import adopt, claim, new_token
@@ -64,6 +64,7 @@ class Dispatcher(threading.Thread):
             self.join()
 
     def run(self) -> None:
+        belongs_to_the_engine(get_settings().lease / 2)
         try:
             while not self._closed.is_set():
                 self._round()
