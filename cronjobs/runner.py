@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import threading
 import time
@@ -26,7 +25,7 @@ from cronjobs.models.moves import Ending
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.retries import RetryPolicy
 from cronjobs.states import ExecutionStatus
-from cronjobs.storable import storable_json, storable_text
+from cronjobs.storable import bounded_json, storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -171,11 +170,7 @@ def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_
 
 def _storable_result(result: Any) -> Any:
     settings = get_settings()
-    stored = storable_json(result, mask=settings.mask)
-    text = json.dumps(stored, ensure_ascii=False)
-    if len(text.encode()) <= settings.result_max_bytes:
-        return stored
-    return {"truncated": True, "text": storable_text(text, max_bytes=settings.result_max_bytes)}
+    return bounded_json(result, max_bytes=settings.result_max_bytes, mask=settings.mask)[0]
 
 
 def _type_name(error: BaseException) -> str:

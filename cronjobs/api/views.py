@@ -23,7 +23,6 @@ from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
 from cronjobs.exceptions import JobNotFound
 from cronjobs.manager import cron_manager
-from cronjobs.manager.status import broken_reason
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.registry import is_valid_name
 
@@ -108,7 +107,7 @@ def _find_runnable(name: str) -> Job:
     if not is_valid_name(name):
         raise JobNotFound(name)
     job = Job.objects.named(name)
-    if reason := broken_reason(job):
+    if reason := job.why_broken():
         raise JobBroken(name, reason)
     return job
 

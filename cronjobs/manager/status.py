@@ -48,11 +48,6 @@ def status_document() -> dict[str, Any]:
     }
 
 
-def broken_reason(job: Job) -> str:
-    """Return why a job cannot run as it stands; empty if it can."""
-    return job.why_broken()
-
-
 def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
     jobs = list(_with_last_run(Job.objects.order_by("name").resolvable().defer(*_NOT_SHOWN)))
     last_runs = _last_runs(each.last_run_id for each in jobs)

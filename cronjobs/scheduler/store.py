@@ -57,7 +57,7 @@ class ClockStore(DjangoJobStore):
 
     def _get_jobs(self, **filters: Any) -> list[APSchedulerJob]:
         rows = list(own_rows().filter(**filters).order_by("id"))
-        jobs = Job.objects.in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
+        jobs = Job.objects.resolvable().in_bulk([pk for row in rows if (pk := job_id_of(row.id)) is not None])
         return [self._show(row, jobs[pk]) for row in rows if (pk := job_id_of(row.id)) in jobs]
 
     def _reconstitute_job(self, job_state: Any) -> NoReturn:

@@ -50,7 +50,7 @@ def test_what_was_recorded_as_json(due):
 def test_the_status_shows_the_occurrence_after_it(due):
     run_command("cronskip", "noop")
 
-    (job,) = json.loads(run_command("cronstatus", "--json").out)["jobs"]
+    (job,) = json.loads(run_command("cronstatus", "--json").out)["cronJobs"].values()
 
     assert job["nextRun"] == f"{due + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}.000Z"
 
