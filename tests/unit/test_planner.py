@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -213,14 +212,12 @@ def test_an_instant_in_another_zone_is_the_same_instant():
 
 @pytest.mark.parametrize("schedule", [MINUTELY, SECONDLY, Cron("*/5 * * * *", "Europe/Paris"), Every(SECOND)], ids=str)
 @pytest.mark.parametrize("catch_up", list(CatchUp))
-def test_a_year_offline_is_planned_within_50_milliseconds(schedule, catch_up):
+def test_a_year_offline_is_one_row_with_its_span(schedule, catch_up):
     policy = Policy(catch_up=catch_up, misfire_grace=timedelta(days=400))
     due = schedule.next_after(MIDNIGHT - 365 * DAY)
 
-    started = time.perf_counter()
     decided = plan(schedule, policy, due=due, now=MIDNIGHT + 30 * SECOND)
 
-    assert time.perf_counter() - started < 0.05
     assert decided.missed is not None
     assert (decided.missed.first, decided.missed.count) == (due, 10_001)
     assert decided.next_run_time == first_run_time(schedule, policy, now=MIDNIGHT + 30 * SECOND)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -191,12 +190,10 @@ EVER = [date(2026, 1, 1) + timedelta(days=number) for number in range(5_000)]
     ],
 )
 def test_the_work_is_bounded_whatever_is_asked(schedule):
-    begin = time.perf_counter()
     found = preview(schedule, after=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC))
 
     assert len(found.times) <= PREVIEW_LIMIT
     assert len(found.fires) <= 2 * PREVIEW_LIMIT
-    assert time.perf_counter() - begin < 2
 
 
 def test_no_count_is_beyond_the_limit_and_none_is_nothing():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from cronjobs.scheduler.node import NodeProcess
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import client_of
 from tests.integration.admin.pages import act, change_url, get, messages_of, run_url, text_of
+from tests.servers import wait_for
 
 
 class DigestForm(forms.Form):
@@ -42,7 +42,6 @@ def only_execution() -> JobExecution:
 
 def test_without_a_node_it_is_queued_and_said_to_wait(operator, make_job):
     job = make_job("noop")
-    started = time.monotonic()
 
     said = run(operator, job)
 
@@ -51,7 +50,6 @@ def test_without_a_node_it_is_queued_and_said_to_wait(operator, make_job):
         f"warning: Execution #{execution.pk} of noop was queued, but no node is alive: it waits until runcron is started."
     ]
     assert (execution.status, execution.trigger, execution.requested_by) == ("queued", "manual", "operator")
-    assert time.monotonic() - started < 2
 
 
 def test_a_node_that_fell_silent_or_stopped_is_not_alive(operator, make_job, make_node):
@@ -89,10 +87,8 @@ def test_a_node_performs_it_once_within_seconds(django_user_model):
     node = NodeProcess(workers=2)
     node.start()
     try:
-        deadline = time.monotonic() + 5
         said = run(operator, job)
-        while own.get().status != "succeeded" and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: own.filter(status="succeeded").exists())
     finally:
         node.stop(grace=timedelta(seconds=10))
 
