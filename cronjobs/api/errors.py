@@ -20,7 +20,7 @@ from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from cronjobs.exceptions import CronJobsError, InvalidParameters, JobNotFound
+from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSchedule, JobNotFound
 from cronjobs.storable import rfc3339, storable_json
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ class ErrorCode(StrEnum):
     INVALID_BODY = "invalid_body"
     # 400: the job does not take these parameters; `errors` says why, by parameter.
     INVALID_PARAMETERS = "invalid_parameters"
+    # 400: the text is no schedule, or the name no time zone; `errors` says why, by field.
+    INVALID_SCHEDULE = "invalid_schedule"
     # 401: no credentials came with the request.
     NOT_AUTHENTICATED = "not_authenticated"
     # 401: the credentials are not valid, or their user is not active.
@@ -74,6 +76,7 @@ class ErrorCode(StrEnum):
 HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_BODY: 400,
     ErrorCode.INVALID_PARAMETERS: 400,
+    ErrorCode.INVALID_SCHEDULE: 400,
     ErrorCode.NOT_AUTHENTICATED: 401,
     ErrorCode.AUTHENTICATION_FAILED: 401,
     ErrorCode.PERMISSION_DENIED: 403,
@@ -126,10 +129,16 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
     elif code == ErrorCode.DATABASE_UNAVAILABLE:
         logger.error("The database is not available: %s", str(error).strip())
     return Response(
-        error_document(code, sentence, errors=getattr(error, "errors", None)),
+        error_document(code, sentence, errors=_errors_by_field(error)),
         status=HTTP_STATUS[code],
         headers=_headers(error),
     )
+
+
+def _errors_by_field(error: Exception) -> Mapping[str, Any] | None:
+    if isinstance(error, InvalidSchedule) and error.field:
+        return {error.field: [str(error)]}
+    return getattr(error, "errors", None)
 
 
 def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -143,6 +152,7 @@ def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] 
 _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (InvalidBody, ErrorCode.INVALID_BODY, ""),
     (InvalidParameters, ErrorCode.INVALID_PARAMETERS, ""),
+    (InvalidSchedule, ErrorCode.INVALID_SCHEDULE, ""),
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
     (ExecutionNotFound, ErrorCode.EXECUTION_NOT_FOUND, ""),
     (JobBroken, ErrorCode.JOB_BROKEN, ""),

@@ -30,17 +30,25 @@ pytestmark = pytest.mark.django_db
 CODE_OF = {401: "not_authenticated", 403: "permission_denied", 405: "method_not_allowed"}
 
 # Rows: who asks. Columns: what for, and the status of the answer.
-ENDPOINTS = ("GET status", "POST execute/noop", "GET execute/noop", "GET executions/1", "GET live", "GET ready")
+ENDPOINTS = (
+    "GET status",
+    "POST execute/noop",
+    "GET execute/noop",
+    "GET executions/1",
+    "GET live",
+    "GET ready",
+    "GET preview?expression=@daily",
+)
 TABLE = {
-    "anonymous": (401, 401, 401, 401, 200, 200),
-    "plain": (403, 403, 403, 403, 200, 200),
-    "staff": (403, 403, 403, 403, 200, 200),
-    "view_job": (200, 403, 403, 403, 200, 200),
-    "view_jobexecution": (403, 403, 403, 404, 200, 200),
-    "run_job": (403, 200, 405, 404, 200, 200),
-    "change_job": (403, 403, 403, 403, 200, 200),
-    "superuser": (200, 200, 405, 404, 200, 200),
-    "inactive": (401, 401, 401, 401, 200, 200),
+    "anonymous": (401, 401, 401, 401, 200, 200, 401),
+    "plain": (403, 403, 403, 403, 200, 200, 403),
+    "staff": (403, 403, 403, 403, 200, 200, 403),
+    "view_job": (200, 403, 403, 403, 200, 200, 200),
+    "view_jobexecution": (403, 403, 403, 404, 200, 200, 403),
+    "run_job": (403, 200, 405, 404, 200, 200, 403),
+    "change_job": (403, 403, 403, 403, 200, 200, 403),
+    "superuser": (200, 200, 405, 404, 200, 200, 200),
+    "inactive": (401, 401, 401, 401, 200, 200, 401),
 }
 PERMISSIONS = ("view_job", "view_jobexecution", "run_job", "change_job")
 
