@@ -7,6 +7,12 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!preview || !form) {
         return;
     }
+    // Where the eyes are while somebody types; the section it came in is of no more use.
+    const section = preview.closest("section");
+    form.querySelector(".field-schedule")?.after(preview);
+    if (!section.contains(preview)) {
+        section.remove();
+    }
     let timer = null;
     let asked = null;
 
