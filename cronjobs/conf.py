@@ -92,6 +92,14 @@ class Settings(_Parsed):
     )
     catch_up_cap: int = _setting("With catch_up all: at most so many occurrences, the newest.", default=100, low=1)
     workers: int = _setting("Executions that one node performs at the same time.", default=8, low=1)
+    executor: str = _setting(
+        "Where attempts run if neither job nor definition says: thread or process. A job with a limit gets a process.",
+        default="thread",
+        one_of=("thread", "process"),
+    )
+    kill_grace: timedelta = _setting(
+        "How long a process that is to end has between SIGTERM and SIGKILL.", default=timedelta(seconds=5), low=0
+    )
     poll_interval: timedelta = _setting(
         "A node looks for work at least this often.", default=timedelta(seconds=1), low=0.05
     )

@@ -43,6 +43,14 @@ class InvalidParameters(CronJobsError, ValueError):
         super().__init__(f"Invalid parameters for {job_name!r}: {details}")
 
 
+class InvalidLimit(CronJobsError, ValueError):
+    """A limit, of starts per period or of memory, cannot be understood."""
+
+
+class InvalidDependency(CronJobsError, ValueError):
+    """What a job is to wait for cannot be understood, or can never be."""
+
+
 class InvalidRequest(CronJobsError, ValueError):
     """What was asked for cannot be meant, or there is nothing that it could be done to."""
 

@@ -8,7 +8,7 @@ import inspect
 import logging
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
+from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import (
     DefinitionNotFound,
     InvalidDefinition,
     InvalidParameters,
     InvalidRequest,
 )
+from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
 NAME_MAX_LENGTH = 100
 OVERLAPS = ("forbid", "allow", "queue", "replace")
+EXECUTORS = ("thread", "process")
 PRIORITIES = {"background": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 
 
@@ -68,6 +71,12 @@ class JobDefinition:
     misfire_grace: timedelta | None = None
     catch_up: CatchUp | None = None
     rerun_lost: bool = False
+    executor: str | None = None
+    timeout: timedelta | None = None
+    memory_limit: int | None = None
+    cpu_limit: timedelta | None = None
+    rate_limit: RateLimit | None = None
+    depends_on: Dependencies = field(default_factory=dict)
     only_if: Callable[[], bool] = field(default=lambda: True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -228,6 +237,11 @@ def job(
     catch_up: CatchUp | str | None = None,
     misfire_grace: timedelta | float | None = None,
     jitter: timedelta | float | None = None,
+    timeout: timedelta | float | None = None,
+    cpu_limit: timedelta | float | None = None,
+    memory_limit: int | str | None = None,
+    rate_limit: str | None = None,
+    depends_on: Mapping[str, str] | Iterable[str] | str = (),
     description: str = "",
     **options: Any,
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
@@ -236,8 +250,11 @@ def job(
     The function's first parameter receives the `JobContext`; the others are the job's
     parameters. `schedule` is a cron expression, ``@every 90s``, ``@at <ISO time>`` or a
     `Schedule`; without one the job runs on demand. `time_zone` is an IANA name (default: the
-    setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace` and
-    `jitter` are a ``timedelta`` or seconds. The other options are the fields of `JobDefinition`; None means its default.
+    setting). `priority` is 1-5 or background/low/medium/high/critical. `misfire_grace`,
+    `jitter`, `timeout` and `cpu_limit` are a ``timedelta`` or seconds; `memory_limit` is a
+    number of bytes or ``"512M"``; `rate_limit` starts per period, such as ``"10/m"``;
+    `depends_on` names upstream jobs: ``"extract"``, ``["extract", "load:always"]`` or
+    ``{"extract": "failure"}``. The other options are the fields of `JobDefinition`; None means its default.
 
     A mistake does not raise, since that would take down every process that imports the
     module: it becomes a system check warning, and the definition is not registered.
@@ -261,6 +278,11 @@ def job(
                 catch_up=None if catch_up is None else CatchUp(catch_up),
                 misfire_grace=_as_duration(misfire_grace, "misfire_grace"),
                 jitter=_as_duration(jitter, "jitter"),
+                timeout=_as_limit(timeout, "timeout"),
+                cpu_limit=_as_limit(cpu_limit, "cpu_limit"),
+                memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+                rate_limit=None if rate_limit is None else parse_rate_limit(rate_limit),
+                depends_on=parse_dependencies(depends_on),
                 **_checked_options(options),
             )
         except Exception as error:  # noqa: BLE001 - a value of a foreign class may raise anything when it is looked at
@@ -336,6 +358,7 @@ _OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "overlap": (lambda value: value in OVERLAPS, f"one of {', '.join(map(repr, OVERLAPS))}"),
     "max_instances": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
     "rerun_lost": (lambda value: isinstance(value, bool), "True or False"),
+    "executor": (lambda value: value in EXECUTORS, f"one of {', '.join(map(repr, EXECUTORS))}"),
     "only_if": (callable, "a function without parameters"),
 }
 
@@ -357,6 +380,13 @@ def _as_duration(value: Any, name: str) -> timedelta | None:
     if duration is not None and duration < timedelta(0):
         raise InvalidDefinition(f"{name} must not be negative.")
     return duration
+
+
+def _as_limit(value: Any, name: str) -> timedelta | None:
+    limit = _as_duration(value, name)
+    if limit == timedelta(0):
+        raise InvalidDefinition(f"{name} must be more than nothing.")
+    return limit
 
 
 def _seconds(value: Any, name: str) -> timedelta:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -13,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from cronjobs.admin import rendering
+from cronjobs.dependencies import dependencies_text
 from cronjobs.exceptions import CronJobsError
-from cronjobs.models import Job, Overlap, Priority, ResolvedJob
+from cronjobs.models import ExecutorName, Job, Overlap, Priority, ResolvedJob
 
 # Every column whose NULL means: inherit; with the effective value, for a person to read.
 _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
@@ -32,6 +34,12 @@ _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "max_delay": lambda job: job.retry.max_delay,
     "backoff_multiplier": lambda job: f"{job.retry.backoff_multiplier:g}",
     "rerun_lost": lambda job: job.rerun_lost,
+    "rate_limit": lambda job: job.rate_limit,
+    "executor": lambda job: ExecutorName(job.executor).label,
+    "timeout": lambda job: job.timeout,
+    "memory_limit": lambda job: None if job.memory_limit is None else filesizeformat(job.memory_limit),
+    "cpu_limit": lambda job: job.cpu_limit,
+    "depends_on": lambda job: dependencies_text(job.depends_on) or None,
 }
 
 

@@ -74,6 +74,12 @@ class JobForm(JobModelForm):
             "max_delay",
             "backoff_multiplier",
             "rerun_lost",
+            "rate_limit",
+            "executor",
+            "timeout",
+            "memory_limit",
+            "cpu_limit",
+            "depends_on",
             "owner",
             "description",
         )
@@ -94,6 +100,16 @@ class JobForm(JobModelForm):
             "max_delay": _("No wait is longer than this."),
             "backoff_multiplier": _("Each wait is this many times the one before."),
             "rerun_lost": _("Queue an execution again whose worker vanished. Only for jobs that may run twice."),
+            "rate_limit": _("Starts per period, over all nodes, such as 10/m, 1/90s or 100/2h. What is beyond waits."),
+            "executor": _("A process can be limited and killed; a thread can only be asked to stop."),
+            "timeout": _(
+                "A process that runs longer is ended. A thread is asked to stop, and reported as overrunning."
+            ),
+            "memory_limit": _("Bytes that the process and its children may take together."),
+            "cpu_limit": _("CPU time that the process and its children may take together."),
+            "depends_on": _(
+                "Jobs after which it runs: extract, load:failure, report:always. A name alone: on success."
+            ),
             "owner": _("Whom to ask."),
         }
 

@@ -63,7 +63,12 @@ _FIELDSETS: tuple[Any, ...] = (
             "classes": ("collapse",),
         },
     ),
-    (gettext_lazy("Queue"), {"fields": ("queue", "priority"), "classes": ("collapse",)}),
+    (gettext_lazy("Queue"), {"fields": ("queue", "priority", "rate_limit"), "classes": ("collapse",)}),
+    (
+        gettext_lazy("Limits"),
+        {"fields": ("executor", "timeout", "memory_limit", "cpu_limit"), "classes": ("collapse",)},
+    ),
+    (gettext_lazy("Dependencies"), {"fields": ("depends_on",), "classes": ("collapse",)}),
 )
 # What somebody sees who may not change it: values as they take effect, secrets masked.
 _VIEW_FIELDSETS: tuple[Any, ...] = (

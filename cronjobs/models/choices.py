@@ -29,6 +29,15 @@ class Priority(models.IntegerChoices):
     CRITICAL = 5, _("Critical")
 
 
+class ExecutorName(models.TextChoices):
+    """Where the attempts of a job run."""
+
+    # Cannot be killed, only asked to stop.
+    THREAD = "thread", _("A thread of the node")
+    # Can be limited, and killed.
+    PROCESS = "process", _("A process of its own")
+
+
 class Staleness(models.IntegerChoices):
     """What the database itself says about a job's plan; nodes look for everything but zero."""
 
@@ -47,3 +56,7 @@ class Trigger(models.TextChoices):
     BACKFILL = "backfill", _("Backfill")
     MANUAL = "manual", _("Manual")
     API = "api", _("API")
+    # Everything it waits for has ended as it should.
+    DEPENDENCY = "dependency", _("Dependency")
+    # Somebody wants to have it done again.
+    RETRY = "retry", _("Retry")

@@ -16,6 +16,7 @@ from cronjobs.exceptions import InvalidRequest
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.choices import Priority, Trigger
 from cronjobs.models.job import Job
+from cronjobs.permissions import EXECUTION_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, parse_priority
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
 from cronjobs.storable import storable_json
@@ -172,10 +173,39 @@ class JobExecution(models.Model):
     traceback = models.TextField(_("traceback"), blank=True, default="")
     reason = models.TextField(_("reason"), blank=True, default="")
     requested_by = models.CharField(_("requested by"), max_length=150, blank=True, default="")
+    # No constraints here either: each of them may be purged before the others.
+    retry_of = models.ForeignKey(
+        "self",
+        verbose_name=_("retry of"),
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+    )
+    upstream = models.ForeignKey(
+        "self",
+        verbose_name=_("upstream"),
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+    )
+    # The id of the execution at the root of the tree; NULL: it is a root itself, perhaps of nothing.
+    flow = models.BigIntegerField(_("flow"), null=True)
+    # Since when somebody has to see what depends on it; NULL: nobody has to.
+    followup_due = models.DateTimeField(null=True, editable=False)
+    progress = models.JSONField(_("progress"), null=True)
+    peak_rss_bytes = models.PositiveBigIntegerField(_("peak memory"), null=True)
+    cpu_ms = models.PositiveBigIntegerField(_("CPU time in ms"), null=True)
     node = models.CharField(_("node"), max_length=150, blank=True, default="")
+    # When the attempt that runs should have ended, by the job's timeout.
+    deadline_at = models.DateTimeField(_("timeout at"), null=True)
     claim_token = models.CharField(max_length=32, blank=True, default="", editable=False)
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     cancel_requested_at = models.DateTimeField(_("asked to stop"), null=True)
+    cancel_requested_by = models.CharField(_("asked to stop by"), max_length=150, blank=True, default="")
     cancel_reason = models.CharField(_("asked to stop because"), max_length=200, blank=True, default="")
     missed_from = models.DateTimeField(_("missed from"), null=True)
     missed_until = models.DateTimeField(_("missed until"), null=True)
@@ -187,6 +217,7 @@ class JobExecution(models.Model):
         verbose_name = _("execution")
         verbose_name_plural = _("executions")
         ordering = ("-id",)
+        permissions = EXECUTION_PERMISSIONS
         constraints: ClassVar = [
             # The guarantee: one row per due time, however many nodes there are.
             models.UniqueConstraint(fields=["job", "dedupe_key"], name="cronjobs_execution_once"),
@@ -196,6 +227,9 @@ class JobExecution(models.Model):
             models.Index(fields=["status", "run_after"], name="cronjobs_execution_due"),
             models.Index(fields=["status", "-id"], name="cronjobs_execution_status"),
             models.Index(fields=["job", "-id"], name="cronjobs_execution_job"),
+            models.Index(fields=["job", "started_at"], name="cronjobs_execution_started"),
+            models.Index(fields=["flow"], name="cronjobs_execution_flow"),
+            models.Index(fields=["followup_due"], name="cronjobs_execution_followup"),
         ]
 
     def __str__(self) -> str:
@@ -227,6 +261,8 @@ class ExecutionAttempt(models.Model):
     error_type = models.CharField(_("error type"), max_length=200, blank=True, default="")
     error_message = models.TextField(_("error"), blank=True, default="")
     traceback = models.TextField(_("traceback"), blank=True, default="")
+    peak_rss_bytes = models.PositiveBigIntegerField(_("peak memory"), null=True)
+    cpu_ms = models.PositiveBigIntegerField(_("CPU time in ms"), null=True)
 
     class Meta:
         verbose_name = _("attempt")

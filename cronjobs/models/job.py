@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.exceptions import JobNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
-from cronjobs.models.choices import Overlap, Priority, Staleness
+from cronjobs.models.choices import ExecutorName, Overlap, Priority, Staleness
 from cronjobs.models.mistakes import mistakes
 from cronjobs.models.resolved import ResolvedJob, resolve, schedule_text
 from cronjobs.permissions import JOB_PERMISSIONS
@@ -157,6 +157,13 @@ class Job(models.Model):
     max_instances = models.PositiveSmallIntegerField(_("most at once"), null=True, blank=True)
     queue = models.CharField(_("queue"), max_length=50, null=True, blank=True)
     priority = models.PositiveSmallIntegerField(_("priority"), null=True, blank=True, choices=Priority.choices)
+    rate_limit = models.CharField(_("rate limit"), max_length=30, null=True, blank=True)
+    executor = models.CharField(_("runs in"), max_length=10, null=True, blank=True, choices=ExecutorName.choices)
+    timeout = models.DurationField(_("timeout"), null=True, blank=True)
+    memory_limit = models.PositiveBigIntegerField(_("memory limit"), null=True, blank=True)
+    cpu_limit = models.DurationField(_("CPU limit"), null=True, blank=True)
+    # Text and not rows: NULL means inherit, as for every other policy, and one index finds who waits for anybody.
+    depends_on = models.CharField(_("depends on"), max_length=500, null=True, blank=True, db_index=True)
     max_attempts = models.PositiveSmallIntegerField(_("most attempts"), null=True, blank=True)
     initial_delay = models.DurationField(_("first retry delay"), null=True, blank=True)
     max_delay = models.DurationField(_("longest retry delay"), null=True, blank=True)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.dependencies import parse_dependencies
 from cronjobs.exceptions import CronJobsError
+from cronjobs.limits import parse_rate_limit
+from cronjobs.models.choices import ExecutorName
 from cronjobs.registry import is_valid_name, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 
 if TYPE_CHECKING:
     from cronjobs.models.job import Job
 
-_DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay")
+_DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay", "timeout", "cpu_limit")
+_MORE_THAN_NOTHING = ("timeout", "memory_limit", "cpu_limit")
 _LONGEST = timedelta(days=3653)
 _AT_LEAST_ONE = ("max_instances", "max_attempts", "backoff_multiplier")
 
@@ -33,7 +37,18 @@ def _all(job: Job) -> Iterator[tuple[str, object]]:
     yield "schedule", _complaint(parse_schedule, job.schedule)
     yield "time_zone", _complaint(parse_time_zone, job.time_zone)
     yield "params", _params(job)
+    yield "depends_on", _complaint(parse_dependencies, job.depends_on)
+    yield from _limits(job)
     yield from _numbers(job)
+
+
+def _limits(job: Job) -> Iterator[tuple[str, object]]:
+    yield "rate_limit", _complaint(parse_rate_limit, job.rate_limit)
+    if job.executor == ExecutorName.THREAD and (job.memory_limit or job.cpu_limit):
+        yield "executor", _("Only a process can be limited in memory and CPU time.")
+    for column in _MORE_THAN_NOTHING:
+        if (value := getattr(job, column)) is not None and not value:
+            yield column, _("Must be more than nothing.")
 
 
 def _numbers(job: Job) -> Iterator[tuple[str, object]]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 
 from cronjobs.conf import get_settings
+from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
-from cronjobs.models.choices import Overlap, Priority
+from cronjobs.limits import RateLimit, parse_rate_limit
+from cronjobs.models.choices import ExecutorName, Overlap, Priority
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.retries import NEVER_RETRIED, RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, excluding, parse_schedule, parse_time_zone
@@ -43,6 +45,12 @@ class ResolvedJob:
     queue: str
     priority: int
     rerun_lost: bool
+    executor: ExecutorName
+    timeout: timedelta | None
+    memory_limit: int | None
+    cpu_limit: timedelta | None
+    rate_limit: RateLimit | None
+    depends_on: Dependencies
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether due times count now: neither disabled nor paused."""
@@ -88,7 +96,28 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
         queue=job.queue or definition.queue,
         priority=Priority(_first(job.priority, definition.priority)),
         rerun_lost=_first(job.rerun_lost, definition.rerun_lost),
+        executor=_executor(job, definition),
+        timeout=_first(job.timeout, definition.timeout),
+        memory_limit=_first(job.memory_limit, definition.memory_limit),
+        cpu_limit=_first(job.cpu_limit, definition.cpu_limit),
+        rate_limit=parse_rate_limit(job.rate_limit) if job.rate_limit else definition.rate_limit,
+        depends_on=definition.depends_on if job.depends_on is None else parse_dependencies(job.depends_on),
     )
+
+
+def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
+    """Return where the job's attempts run: where somebody said, else in a process if a limit needs one."""
+    if name := job.executor or definition.executor:
+        return ExecutorName(name)
+    limits = (
+        job.timeout,
+        job.memory_limit,
+        job.cpu_limit,
+        definition.timeout,
+        definition.memory_limit,
+        definition.cpu_limit,
+    )
+    return ExecutorName(get_settings().executor) if _first(*limits) is None else ExecutorName.PROCESS
 
 
 def schedule_text(job: Job) -> str:

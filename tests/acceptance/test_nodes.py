@@ -103,7 +103,8 @@ def test_what_a_killed_node_held_is_lost_and_the_rest_goes_on(start_node, marks)
     wait_for(lambda: status_of(lost) == "lost", within=20)
     wait_for(lambda: again.attempts.exists() and status_of(again) == "running", within=20)
     assert again.attempt == 2
-    assert len([line for line in marks.lines() if int(line[0]) == again.pk]) == 2
+    # The row runs before the function has been called.
+    wait_for(lambda: len([line for line in marks.lines() if int(line[0]) == again.pk]) == 2)
     assert len([line for line in marks.lines() if int(line[0]) == lost.pk]) == 1
 
 

@@ -29,6 +29,8 @@ _COLUMNS = (
     "reason",
     "run_after",
     "claim_at",
+    "peak_rss_bytes",
+    "cpu_ms",
 )
 
 
@@ -52,6 +54,8 @@ class Ending:
     error_message: str = ""
     traceback: str = ""
     reason: str = ""
+    peak_rss_bytes: int | None = None
+    cpu_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an ending that the lifecycle does not know."""
@@ -164,4 +168,6 @@ def _attempt_of(ending: Ending) -> ExecutionAttempt:
         error_type=ending.error_type,
         error_message=ending.error_message,
         traceback=ending.traceback,
+        peak_rss_bytes=ending.peak_rss_bytes,
+        cpu_ms=ending.cpu_ms,
     )
