@@ -26,7 +26,8 @@ _RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 _RETRYABLE_MYSQL = frozenset({1205, 1213, 1020})
 _RETRYABLE_SQLITE = ("database is locked", "database table is locked")
 
-_sqlite_writer = threading.Lock()
+# Whoever is called after a commit may begin the next transaction on the same thread.
+_sqlite_writer = threading.RLock()
 _thread = threading.local()
 
 

@@ -1,14 +1,31 @@
-"""What observers may listen to. Receivers are called with ``send_robust`` and change no outcome."""
+"""What observers may listen to. Receivers are called with ``send_robust`` and change no outcome.
+
+They are called once the database has what they are told of, on the thread that wrote it, which
+has other work to do: what takes time belongs elsewhere. A process that dies between the commit
+and the call tells nobody, so each event comes at most once, and may not come at all.
+"""
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from django.dispatch import Signal
+
+logger = logging.getLogger(__name__)
 
 # An attempt is about to call the job's function. Arguments: execution.
 execution_started = Signal()
-# An execution reached a final state, and the database has it. Arguments: execution.
+# An execution reached a final state, whichever and wherever, also without having run. Arguments: execution.
 execution_finished = Signal()
 # An attempt failed and the execution waits for the next one. Arguments: execution.
 execution_retried = Signal()
-# A worker vanished in the middle of an attempt. Arguments: execution.
+# A worker vanished in the middle of an attempt; the execution may be queued again. Arguments: execution.
 execution_lost = Signal()
+
+
+def tell(event: Signal, execution: Any) -> None:
+    """Send `event` about `execution` to whoever listens; what they raise is logged and ignored."""
+    for receiver, answer in event.send_robust(sender=type(execution), execution=execution):
+        if isinstance(answer, Exception):
+            logger.error("%r failed on %s.", receiver, execution, exc_info=answer)

@@ -75,9 +75,7 @@ def announce(ending: Ending) -> None:
     is_retried = execution.status == ExecutionStatus.QUEUED
     event = events.execution_retried if is_retried else events.execution_finished
     _log_ending(ending)
-    for receiver, answer in event.send_robust(sender=JobExecution, execution=execution):
-        if isinstance(answer, Exception):
-            logger.error("%r failed on %s.", receiver, execution, exc_info=answer)
+    events.tell(event, execution)
 
 
 @dataclass(frozen=True, slots=True)

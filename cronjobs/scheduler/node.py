@@ -179,9 +179,12 @@ class NodeProcess:
     def _pass_on_stops(self) -> None:
         """Tell the jobs that run here and that somebody wants to end."""
         held = {claim.execution.pk: claim for claim in self._held_claims() if not claim.stop_requested.is_set()}
-        for execution in JobExecution.objects.asked_to_stop().filter(pk__in=held).only("cancel_reason"):
-            held[execution.pk].execution.cancel_reason = execution.cancel_reason
-            held[execution.pk].stop_requested.set()
+        facts = ("cancel_reason", "cancel_requested_by", "cancel_requested_at")
+        for row in JobExecution.objects.asked_to_stop().filter(pk__in=held).values("pk", *facts):
+            claim = held[row["pk"]]
+            for fact in facts:
+                setattr(claim.execution, fact, row[fact])
+            claim.stop_requested.set()
 
     def _pass_on_losses(self, ids: set[int]) -> None:
         """Ask jobs to stop whose execution is somebody else's now: what they still do counts for nothing."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
+from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import insert_once, occurrence_key
 from cronjobs.scheduler.planner import first_run_time
 from cronjobs.scheduler.plans import policy_of
@@ -29,7 +30,9 @@ def skip_next(job: Job, *, by: str) -> JobExecution:
     if no occurrence comes, `JobNotFound`, and whatever makes the job broken.
     """
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _skip_next(alias, job, by))
+    skipped = in_transaction(alias, lambda: _skip_next(alias, job, by))
+    announce_final(JobExecution.objects.using(alias).filter(pk=skipped.pk))
+    return skipped
 
 
 def run_once_at(job: Job, at: datetime, *, by: str, params: Mapping[str, Any] | None = None) -> JobExecution:
@@ -55,13 +58,16 @@ def _skip_next(alias: str, given: Job, by: str) -> JobExecution:
     job = Job.objects.using(alias).filter(pk=given.pk).resolvable().select_for_update().first()
     if job is None:
         raise JobNotFound(given.name)
-    executions, now = JobExecution.objects.using(alias), read_clock(alias)
-    coming = {occurrence_key(at): at for at in islice(_coming(job, job.resolve(), now), MOST_SKIPPED)}
+    executions, now, resolved = JobExecution.objects.using(alias), read_clock(alias), job.resolve()
+    coming = {occurrence_key(at): at for at in islice(_coming(job, resolved, now), MOST_SKIPPED)}
     taken = set(executions.filter(job=job, dedupe_key__in=coming).values_list("dedupe_key", flat=True))
     for key, at in coming.items():
         if key in taken:
             continue
-        insert_once(executions, [_skipped_row(job, key, at, now, by)])
+        skipped = _skipped_row(job, key, at, now, by)
+        # For the case that somebody wants it to run after all.
+        skipped.params = resolved.params
+        insert_once(executions, [skipped])
         row = executions.get(job=job, dedupe_key=key)
         # Otherwise its time came just now, and a node was faster.
         if row.trigger == Trigger.MANUAL:

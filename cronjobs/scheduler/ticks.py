@@ -13,15 +13,16 @@ from django.db.models import Count, Max, Q
 
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
+from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
-from cronjobs.models.execution import SERIAL, claim_time, insert_once, occurrence_key
+from cronjobs.models.execution import SERIAL, ExecutionQuerySet, claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import cancel
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
 from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided_state
 from cronjobs.schedules import Excluding
-from cronjobs.states import ExecutionStatus
+from cronjobs.states import FINAL, ExecutionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -189,9 +190,13 @@ def _insert_alone(alias: str, due: _Due, rows: list[JobExecution]) -> bool:
     return True
 
 
-def _insert_rows(executions: Any, rows: list[JobExecution]) -> None:
+def _insert_rows(executions: ExecutionQuerySet, rows: list[JobExecution]) -> None:
     if rows:
         insert_once(executions, rows)
+    ended = [row for row in rows if row.status in FINAL]
+    if ended:
+        # One that was there before was written at another moment, and has been announced.
+        announce_final(executions.filter(pk__in=[row.pk for row in ended], queued_at=ended[0].queued_at))
 
 
 def _open_jobs(alias: str, planned: Sequence[_Due], now: datetime) -> dict[int | None, _Open]:
@@ -251,6 +256,7 @@ def _occurrence_row(due: _Due, occurrence: Occurrence, now: datetime) -> JobExec
 def _excluded_row(due: _Due, day: date, at: datetime, now: datetime) -> JobExecution:
     """Return the record of a day that the job's calendar excludes: one, however often the job was due in it."""
     row = _history_row(due, at, now, ExecutionStatus.SKIPPED)
+    row.params = due.resolved.params
     row.dedupe_key = f"excluded:{day.isoformat()}"
     row.reason = f"Calendar {due.job.calendar} excludes {day.isoformat()}."
     return row

@@ -13,10 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from django.db.models import QuerySet
 
-from cronjobs import events
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
-from cronjobs.models import JobExecution, Node
+from cronjobs.models import Node
 from cronjobs.models.moves import rescue
 from cronjobs.processes import resident_bytes
 from cronjobs.scheduler.clock import Clock
@@ -109,7 +108,6 @@ class Upkeep:
     def _rescue(self) -> None:
         for execution in rescue():
             logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
-            events.execution_lost.send_robust(sender=JobExecution, execution=execution)
 
     def _row(self) -> QuerySet[Node]:
         return Node.objects.filter(name=self._node.name)

@@ -8,7 +8,7 @@ import pytest
 
 from cronjobs.database import read_clock
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.moves import cancel, claim, record
+from cronjobs.models.moves import Cancellation, cancel, claim, record
 from cronjobs.runner import Claim, perform
 from cronjobs.scheduler.plans import sync
 from cronjobs.scheduler.ticks import tick
@@ -127,9 +127,10 @@ def test_cancelling_counts_the_open_ones_only(minutely):
     finish(*claimed(limit=1)[0])
     claimed(limit=1)
 
-    assert cancel(JobExecution.objects.all(), reason="enough") == 2
-    # Asking again neither counts nor changes the reason.
-    assert cancel(JobExecution.objects.all(), reason="again") == 0
+    found = cancel(JobExecution.objects.all(), reason="enough")
+    assert (len(found.cancelled), len(found.asked), len(found.asked_before)) == (1, 1, 0)
+    # Asking again changes nothing, and says so.
+    assert cancel(JobExecution.objects.all(), reason="again") == Cancellation(asked_before=found.asked)
     assert JobExecution.objects.asked_to_stop().get().cancel_reason == "enough"
 
 

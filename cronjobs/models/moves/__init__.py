@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cronjobs.models.moves.cancellations import cancel
+from cronjobs.models.moves.cancellations import Cancellation, cancel
 from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
@@ -10,6 +10,7 @@ from cronjobs.models.moves.revivals import REVIVABLE, revive
 
 __all__ = [
     "REVIVABLE",
+    "Cancellation",
     "Ending",
     "abandon",
     "adopt",

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import ClaimLost, CronJobsError
+from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
@@ -134,8 +135,11 @@ def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
     for pk, error in unreadable.items():
         reason = f"Its row cannot be read: {type(error).__name__}."
         logger.error("Execution %d cannot be read: %s", pk, error)
-        waiting = JobExecution.objects.using(alias).filter(pk=pk, status=ExecutionStatus.QUEUED)
-        waiting.update(status=ExecutionStatus.SKIPPED, reason=reason, finished_at=DatabaseNow())
+        row = JobExecution.objects.using(alias).filter(pk=pk)
+        row.filter(status=ExecutionStatus.QUEUED).update(
+            status=ExecutionStatus.SKIPPED, reason=reason, finished_at=DatabaseNow()
+        )
+        announce_final(row)
 
 
 def _is_foreign(job: Job | None) -> bool:

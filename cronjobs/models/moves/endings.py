@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
-
-from cronjobs.database import DatabaseNow, engine_alias, in_transaction
+from cronjobs.database import engine_alias, in_transaction
 from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
@@ -32,6 +30,9 @@ _COLUMNS = (
     "peak_rss_bytes",
     "cpu_ms",
 )
+# What is known of somebody's wish to end an execution.
+_REQUEST = ("cancel_requested_at", "cancel_requested_by", "cancel_reason")
+_CALLED_OFF = (ExecutionStatus.QUEUED, ExecutionStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,14 @@ class Ending:
 
     def apply(self) -> JobExecution:
         """Bring the execution in memory to where its row now is, and return it."""
+        execution = self.execution
         for column, value in zip(_COLUMNS[2:], self.values()[2:], strict=True):
-            setattr(self.execution, column, value)
-        return self.execution
+            setattr(execution, column, value)
+        if self.status == ExecutionStatus.QUEUED and execution.cancel_requested_at is not None:
+            # It was asked to stop while it ran: that ended it.
+            execution.status, execution.reason = ExecutionStatus.CANCELLED, execution.cancel_reason
+            execution.finished_at = self.finished_at
+        return execution
 
 
 def record(lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
@@ -84,18 +90,25 @@ def record(lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
     Doing it again after a lost reply to COMMIT changes nothing and reports success.
     """
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _record(alias, lines, endings))
+    lost, called_off = in_transaction(alias, lambda: _record(alias, lines, endings))
+    for each in endings:
+        for fact, value in called_off.get(each.execution.pk, {}).items():
+            setattr(each.execution, fact, value)
+    return lost
 
 
-def _record(alias: str, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
+def _record(
+    alias: str, lines: Sequence[LogLine], endings: Sequence[Ending]
+) -> tuple[set[int], dict[int, dict[str, Any]]]:
     if lines:
         _insert_lines(alias, lines)
     if not endings:
-        return set()
+        return set(), {}
     lost = _end(alias, endings)
-    _call_off_retries(alias, endings)
-    _insert_attempts(alias, [each for each in endings if each.execution.pk not in lost])
-    return lost
+    ours = [each for each in endings if each.execution.pk not in lost]
+    called_off = _call_off_retries(alias, ours)
+    _insert_attempts(alias, ours)
+    return lost, called_off
 
 
 def _end(alias: str, endings: Sequence[Ending]) -> set[int]:
@@ -112,14 +125,20 @@ def _end(alias: str, endings: Sequence[Ending]) -> set[int]:
     return set() if updated == len(rows) else _not_ended(alias, rows)
 
 
-def _call_off_retries(alias: str, endings: Sequence[Ending]) -> None:
-    """Cancel what would be tried again although somebody has asked it to stop."""
-    again = [each.execution.pk for each in endings if each.status == ExecutionStatus.QUEUED]
-    if again:
-        asked = JobExecution.objects.using(alias).filter(pk__in=again, status=ExecutionStatus.QUEUED)
-        asked.filter(cancel_requested_at__isnull=False).update(
-            status=ExecutionStatus.CANCELLED, reason=F("cancel_reason"), finished_at=DatabaseNow()
+def _call_off_retries(alias: str, endings: Sequence[Ending]) -> dict[int, dict[str, Any]]:
+    """Cancel what would be tried again although somebody has asked it to stop; return who did, and why, by id."""
+    again = {each.execution.pk: each for each in endings if each.status == ExecutionStatus.QUEUED}
+    if not again:
+        return {}
+    rows = JobExecution.objects.using(alias)
+    # Locked, for the latest that anybody has asked; one that was cancelled by an earlier try is told of as well.
+    asked = rows.filter(pk__in=again, status__in=_CALLED_OFF, cancel_requested_at__isnull=False).order_by("pk")
+    facts = {row.pop("pk"): row for row in asked.select_for_update().values("pk", *_REQUEST)}
+    for pk, request in facts.items():
+        rows.filter(pk=pk, status=ExecutionStatus.QUEUED).update(
+            status=ExecutionStatus.CANCELLED, reason=request["cancel_reason"], finished_at=again[pk].finished_at
         )
+    return facts
 
 
 def _not_ended(alias: str, rows: Sequence[tuple[Any, ...]]) -> set[int]:
