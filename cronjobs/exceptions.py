@@ -71,6 +71,61 @@ class JobNotFound(CronJobsError, LookupError):
         super().__init__(f"There is no job named {name!r}.")
 
 
+class ExecutionNotFound(CronJobsError, LookupError):
+    """There is no execution of the given number."""
+
+    def __init__(self, execution_id: int) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"There is no execution {execution_id}.")
+
+
+class NotOpen(CronJobsError):
+    """An execution that was to be called off has ended already, as `status` says."""
+
+    def __init__(self, execution_id: int, status: str) -> None:
+        self.execution_id, self.status = execution_id, status
+        super().__init__(f"Execution {execution_id} has ended already: it is {status}.")
+
+
+class CannotRetry(CronJobsError):
+    """An execution cannot be run again; the sentence says why."""
+
+    def __init__(self, execution_id: int, why: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} cannot be run again: {why}")
+
+
+class StillOpen(CannotRetry):
+    """It has not ended."""
+
+    def __init__(self, execution_id: int, status: str) -> None:
+        super().__init__(execution_id, f"it is still {status}. Cancel it first.")
+
+
+class JobGone(CannotRetry):
+    """Its job is no longer there."""
+
+    def __init__(self, execution_id: int, job_name: str) -> None:
+        self.job_name = job_name
+        super().__init__(execution_id, f"its job, {job_name}, is no longer there.")
+
+
+class JobUnfit(CannotRetry):
+    """Its job is broken, or lacks its definition."""
+
+    def __init__(self, execution_id: int, job_name: str, reason: str) -> None:
+        self.job_name, self.reason = job_name, reason
+        super().__init__(execution_id, f"its job, {job_name}, is broken. {reason}")
+
+
+class ParametersUnfit(CannotRetry):
+    """The job does not take its parameters any more; ``errors`` maps a parameter's name to its messages."""
+
+    def __init__(self, execution_id: int, error: InvalidParameters) -> None:
+        self.errors = error.errors
+        super().__init__(execution_id, f"its job does not take its parameters any more. {error}")
+
+
 class IllegalMove(CronJobsError):
     """An execution was asked to enter a state that its present one does not lead to."""
 

@@ -11,9 +11,11 @@ from typing import Any
 from django.utils import timezone
 
 from cronjobs.conf import get_settings
-from cronjobs.exceptions import InvalidDefinition, JobNotFound
+from cronjobs.exceptions import ExecutionNotFound, InvalidDefinition, JobNotFound
 from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import cancel
+from cronjobs.models.reruns import retry
 from cronjobs.registry import job as job_decorator
 from cronjobs.registry import registry
 from cronjobs.scheduler.node import NodeProcess
@@ -113,6 +115,27 @@ class CronManager:
         occurrence comes, and whatever makes the job broken.
         """
         return skip_next(Job.objects.named(name), by=by)
+
+    def cancel(self, execution_id: int, *, reason: str = "", by: str = "") -> JobExecution:
+        """Call an execution off, on behalf of `by`, and return its row: cancelled if it waited.
+
+        One that runs is asked to stop, and is cancelled when its code has ended. One that has
+        ended stays as it is. Raises `ExecutionNotFound`.
+        """
+        rows = JobExecution.objects.filter(pk=execution_id)
+        cancel(rows, reason=reason, by=by)
+        execution = rows.first()
+        if execution is None:
+            raise ExecutionNotFound(execution_id)
+        return execution
+
+    def retry(self, execution_id: int, *, requested_by: str = "") -> JobExecution:
+        """Record that an execution that has ended should run again, and return the new row.
+
+        While an earlier repetition is waiting or running, that one is returned. Raises
+        `ExecutionNotFound` and `CannotRetry`.
+        """
+        return retry(execution_id, requested_by=requested_by).execution
 
 
 cron_manager = CronManager()
