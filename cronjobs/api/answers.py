@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
+from rest_framework.request import Request
 
 from cronjobs.api.errors import ErrorCode
 from cronjobs.models import JobExecution
@@ -47,6 +49,13 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }
+
+
+def located_document(request: Request, execution: JobExecution) -> dict[str, Any]:
+    """Return the same, with the ``url`` under which this mount of the API tells it again."""
+    match = request.resolver_match
+    url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
+    return {**execution_document(execution), "url": url}
 
 
 def _result(execution: JobExecution) -> dict[str, Any]:

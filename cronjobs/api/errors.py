@@ -20,7 +20,18 @@ from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSchedule, JobNotFound
+from cronjobs.exceptions import (
+    CannotRetry,
+    CronJobsError,
+    ExecutionNotFound,
+    InvalidParameters,
+    InvalidSchedule,
+    JobGone,
+    JobNotFound,
+    JobUnfit,
+    NotOpen,
+    StillOpen,
+)
 from cronjobs.storable import rfc3339, storable_json
 
 logger = logging.getLogger(__name__)
@@ -49,6 +60,12 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     # 409: the job cannot run until somebody mends it.
     JOB_BROKEN = "job_broken"
+    # 409: the execution has ended, so there is nothing to cancel.
+    NOT_OPEN = "not_open"
+    # 409: the execution has not ended, so it cannot be run again yet.
+    STILL_OPEN = "still_open"
+    # 409: the execution cannot be run again: it was missed, or its job takes other parameters now.
+    NOT_RETRYABLE = "not_retryable"
     # 413: the body is larger than the site accepts.
     BODY_TOO_LARGE = "body_too_large"
     # 429: too many requests; Retry-After says when to come back.
@@ -84,6 +101,9 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.EXECUTION_NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.JOB_BROKEN: 409,
+    ErrorCode.NOT_OPEN: 409,
+    ErrorCode.STILL_OPEN: 409,
+    ErrorCode.NOT_RETRYABLE: 409,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.THROTTLED: 429,
     ErrorCode.INTERNAL_ERROR: 500,
@@ -111,14 +131,6 @@ class JobBroken(CronJobsError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
         super().__init__(f"Job {name!r} is broken: {reason}")
-
-
-class ExecutionNotFound(CronJobsError, LookupError):
-    """There is no execution of the given number."""
-
-    def __init__(self, execution_id: int) -> None:
-        self.execution_id = execution_id
-        super().__init__(f"There is no execution {execution_id}.")
 
 
 def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -156,6 +168,11 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
     (ExecutionNotFound, ErrorCode.EXECUTION_NOT_FOUND, ""),
     (JobBroken, ErrorCode.JOB_BROKEN, ""),
+    (NotOpen, ErrorCode.NOT_OPEN, ""),
+    (StillOpen, ErrorCode.STILL_OPEN, ""),
+    (JobGone, ErrorCode.JOB_NOT_FOUND, ""),
+    (JobUnfit, ErrorCode.JOB_BROKEN, ""),
+    (CannotRetry, ErrorCode.NOT_RETRYABLE, ""),
     (exceptions.NotAuthenticated, ErrorCode.NOT_AUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, ErrorCode.AUTHENTICATION_FAILED, ""),
     (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),

@@ -1,8 +1,9 @@
-"""What the body of ``POST execute`` may say: nothing, or one JSON object."""
+"""What the body of a POST may say: nothing, or one JSON object."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -10,6 +11,10 @@ from django.http import RawPostDataException
 from rest_framework.request import Request
 
 from cronjobs.api.errors import InvalidBody
+from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
+
+# The keys that a body may have: the type that a value must be of, and what people call that.
+_Kinds = Mapping[str, tuple[type, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +26,36 @@ class Order:
 
 
 def read_order(request: Request) -> Order:
-    """Return what the body asks for, whatever its content type says; raise `InvalidBody`."""
+    """Return what the body of ``POST execute`` asks for, whatever its content type says; raise `InvalidBody`."""
+    return Order(**_read_object(request, {"params": (dict, "an object"), "wait": (bool, "true or false")}))
+
+
+def read_reason(request: Request) -> str:
+    """Return the reason that the body gives, if it gives one; raise `InvalidBody`."""
+    reason: str = _read_object(request, {"reason": (str, "text")}).get("reason", "")
+    if len(reason) > REASON_MAX_LENGTH:
+        message = f"At most {REASON_MAX_LENGTH} characters."
+        raise InvalidBody("The reason is too long.", {"reason": [message]})
+    return reason
+
+
+def read_nothing(request: Request) -> None:
+    """Raise `InvalidBody` if the body asks for anything."""
+    _read_object(request, {})
+
+
+def _read_object(request: Request, kinds: _Kinds) -> dict[str, Any]:
+    """Return the body's JSON object, which has no other keys and values than `kinds` says; empty for an empty body."""
     body = _read_body(request)
     if not body.strip():
-        return Order()
+        return {}
     document = _parse(body)
     if not isinstance(document, dict):
-        raise InvalidBody('The body must be a JSON object, such as {"params": {}}, or empty.')
-    errors = {key: [message] for key, message in _mistakes(document)}
+        raise InvalidBody("The body must be a JSON object, such as {}, or empty.")
+    errors = {key: [message] for key, message in _mistakes(document, kinds)}
     if errors:
         raise InvalidBody("The body holds what is not understood.", errors)
-    return Order(**document)
+    return document
 
 
 def _read_body(request: Request) -> bytes:
@@ -58,12 +82,10 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _mistakes(document: dict[str, Any]) -> list[tuple[str, str]]:
-    mistakes = [(key, "There is no such key; known are params and wait.") for key in document if key not in _KINDS]
-    for key, (kind, name) in _KINDS.items():
+def _mistakes(document: dict[str, Any], kinds: _Kinds) -> list[tuple[str, str]]:
+    known = f"known {'are' if len(kinds) > 1 else 'is'} {' and '.join(kinds)}" if kinds else "none is known"
+    mistakes = [(key, f"There is no such key; {known}.") for key in document if key not in kinds]
+    for key, (kind, name) in kinds.items():
         if key in document and not isinstance(document[key], kind):
             mistakes.append((key, f"Must be {name}."))
     return mistakes
-
-
-_KINDS: dict[str, tuple[type, str]] = {"params": (dict, "an object"), "wait": (bool, "true or false")}

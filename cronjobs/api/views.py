@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.db import connections, transaction
-from django.urls import reverse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -16,8 +15,8 @@ from rest_framework.views import APIView
 
 from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
-from cronjobs.api.answers import execution_document
-from cronjobs.api.errors import ExecutionNotFound, JobBroken, handle_error
+from cronjobs.api.answers import located_document
+from cronjobs.api.errors import JobBroken, handle_error
 from cronjobs.api.orders import Order, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
@@ -85,21 +84,9 @@ class ExecuteView(CronView):
         order = read_order(request)
         execution, note = _carry_out(job, order, requested_by=request.user.get_username())
         if execution.is_final:
-            return Response(_document(request, execution))
-        document = {**_document(request, execution), "note": note}
+            return Response(located_document(request, execution))
+        document = {**located_document(request, execution), "note": note}
         return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
-
-
-class ExecutionView(CronView):
-    """``GET executions/<number>``: where an execution stands, and its result."""
-
-    permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
-
-    def get(self, request: Request, pk: int) -> Response:
-        execution = JobExecution.objects.filter(pk=pk).first()
-        if execution is None:
-            raise ExecutionNotFound(pk)
-        return Response(_document(request, execution))
 
 
 def _find_runnable(name: str) -> Job:
@@ -117,9 +104,3 @@ def _carry_out(job: Job, order: Order, *, requested_by: str) -> tuple[JobExecuti
         job.name, params=order.params, trigger=Trigger.API, requested_by=requested_by
     )
     return bring_to_end(execution) if order.wait else (execution, NOT_ASKED_TO_WAIT)
-
-
-def _document(request: Request, execution: JobExecution) -> dict[str, Any]:
-    match = request.resolver_match
-    url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
-    return {**execution_document(execution), "url": url}

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from cronjobs.api.errors import ExecutionNotFound
 from cronjobs.conf import get_settings
 from cronjobs.database import SteadyClock, engine_alias, read_clock
-from cronjobs.exceptions import ClaimLost
+from cronjobs.exceptions import ClaimLost, ExecutionNotFound
 from cronjobs.executors.inline import perform_inline
 from cronjobs.models import JobExecution, Node
 from cronjobs.states import ExecutionStatus

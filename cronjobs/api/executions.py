@@ -1,0 +1,79 @@
+"""The addresses of one execution: look at it, call it off, run it again."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cronjobs import permissions
+from cronjobs.api.answers import located_document
+from cronjobs.api.orders import read_nothing, read_reason
+from cronjobs.api.views import CronView
+from cronjobs.exceptions import ExecutionNotFound, NotOpen
+from cronjobs.models import JobExecution
+from cronjobs.models.moves import cancel
+from cronjobs.models.reruns import retry
+
+ASKED = "It runs, and has been asked to stop: it is cancelled when its code has ended."
+ASKED_BEFORE = "It runs, and had been asked to stop before: it is cancelled when its code has ended."
+RETRIED_BEFORE = "It is being run again already: this is that execution."
+
+
+class ExecutionView(CronView):
+    """``GET executions/<number>``: where an execution stands, and its result."""
+
+    permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
+
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(located_document(request, _find(pk)))
+
+
+class CancelView(CronView):
+    """``POST executions/<number>/cancel``: call an execution off. The body is empty, or ``{"reason": "…"}``.
+
+    200: it waited, and has ended now. 202: it runs, and has been asked to stop; ``url`` tells
+    when it has. 409 ``not_open``: it had ended before.
+    """
+
+    permissions = (permissions.CANCEL_EXECUTIONS,)
+
+    def post(self, request: Request, pk: int) -> Response:
+        _find(pk)
+        reason = read_reason(request)
+        done = cancel(JobExecution.objects.filter(pk=pk), reason=reason, by=request.user.get_username())
+        execution = _find(pk)
+        if done.cancelled:
+            return Response(located_document(request, execution))
+        if not done.asked | done.asked_before:
+            raise NotOpen(pk, execution.status)
+        document = {**located_document(request, execution), "note": ASKED if done.asked else ASKED_BEFORE}
+        return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
+
+
+class RetryView(CronView):
+    """``POST executions/<number>/retry``: run an execution that has ended again, as a new one. The body is empty.
+
+    201: the new execution, which waits for a worker. 200: it is being run again already, by
+    the execution that is answered. 409: it cannot be run again, and ``error`` says why.
+    """
+
+    permissions = (permissions.RETRY_EXECUTIONS,)
+
+    def post(self, request: Request, pk: int) -> Response:
+        _find(pk)
+        read_nothing(request)
+        execution, is_new = retry(int(pk), requested_by=request.user.get_username())
+        document = {**located_document(request, execution), "retryOf": execution.retry_of_id}
+        if not is_new:
+            document["note"] = RETRIED_BEFORE
+        status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
+        return Response(document, status=status, headers={"Location": document["url"]})
+
+
+def _find(pk: int) -> JobExecution:
+    execution = JobExecution.objects.filter(pk=pk).first()
+    if execution is None:
+        raise ExecutionNotFound(pk)
+    return execution
