@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
+from cronjobs.admin.relations import relations, stop_request
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
 from cronjobs.states import ExecutionStatus
 
@@ -76,7 +77,8 @@ def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]
 def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
     yield _("Trigger"), execution.get_trigger_display()
     yield _("Requested by"), execution.requested_by
-    yield _("Asked to stop because"), execution.cancel_reason
+    yield _("Asked to stop"), stop_request(execution)
+    yield from relations(execution)
     yield _("Node"), execution.node
     yield _("Queue"), execution.queue
     yield _("Priority"), execution.get_priority_display()

@@ -12,16 +12,16 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
+from cronjobs.admin.execution_actions import ExecutionActionsAdmin
 from cronjobs.admin.execution_page import execution_page
 from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
-from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.windows import ExecutionList, WindowPaginator
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
 
-class ExecutionAdmin(ReadOnlyAdmin):
-    """The history. It is the engine's: nobody edits or deletes it here."""
+class ExecutionAdmin(ExecutionActionsAdmin):
+    """The history. It is the engine's: nobody edits or deletes it here, but one may cancel and run again."""
 
     list_display = (
         "shown_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -57,7 +58,7 @@ class ReadOnlyAdmin(PageAdmin):
     """Refuses to add, change and delete, whoever asks: what the engine writes is nobody's to edit."""
 
     # Without actions there is nothing to select.
-    actions = None
+    actions: Sequence[str] | None = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

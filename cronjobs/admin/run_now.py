@@ -51,14 +51,14 @@ def run_now(
 
     `token` names the click: repeated, it leads to the execution that the first one recorded.
     """
-    ahead, asked_at = _executions_ahead(), read_clock(engine_alias(JobExecution))
+    ahead, asked_at = executions_ahead(), read_clock(engine_alias(JobExecution))
     answers: list[Queued | Refused] = []
     for job in jobs:
         reason, execution = _record(job, user, token, params)
         if execution is None:
             answers.append(Refused(job=job, reason=reason))
         else:
-            answers.append(_queued(job, execution, ahead[job.pk], is_repeat=execution.queued_at < asked_at))
+            answers.append(queued_answer(job, execution, ahead[job.pk], is_repeat=execution.queued_at < asked_at))
     return answers
 
 
@@ -75,7 +75,7 @@ def explain(answers: Sequence[Queued | Refused]) -> list[tuple[int, str]]:
     return found
 
 
-def _executions_ahead() -> Counter[int | None]:
+def executions_ahead() -> Counter[int | None]:
     """Return, by job, how many executions run or are due: a new one waits for them if the job has a limit."""
     later = Q(status=ExecutionStatus.QUEUED, run_after__gt=timezone.now())
     counts = JobExecution.objects.open().exclude(later).order_by().values_list("job_id").annotate(Count("pk"))
@@ -93,7 +93,8 @@ def _record(job: Job, user: str, token: str, params: Mapping[str, Any] | None) -
         return str(error), None
 
 
-def _queued(job: Job, execution: JobExecution, ahead: int, *, is_repeat: bool) -> Queued:
+def queued_answer(job: Job, execution: JobExecution, ahead: int, *, is_repeat: bool) -> Queued:
+    """Return what is to be said of `execution`, which came after `ahead` others of its job."""
     limit = job.resolve().concurrency
     waits_for = ahead if limit is not None and ahead >= limit else 0
     return Queued(job=job, execution=execution, is_repeat=is_repeat, waits_for=waits_for)

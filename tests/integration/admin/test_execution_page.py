@@ -102,7 +102,7 @@ def test_jitter_and_a_request_to_stop_are_shown(viewer, make_execution):
 
     assert "With jitter 2026-01-15 11:30:07.000 CET" in text
     assert "Asked to stop 2026-01-15 11:30:09.000 CET" in text
-    assert "Asked to stop because replaced" in text
+    assert "Asked to stop Because: replaced" in text
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])

@@ -65,5 +65,5 @@ def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
     # The first page of a process also looks up what Django caches, such as content types.
     superuser.get(change_url(execution))
 
-    assert statements(superuser, change_url(execution)) == 7
+    assert statements(superuser, change_url(execution)) == 8
     assert statements(superuser, change_url(execution.job)) <= MOST
