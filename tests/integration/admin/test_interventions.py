@@ -161,7 +161,7 @@ def test_what_runs_is_asked_only_on_a_page_of_its_own(canceller, make):
     before = state()
 
     page = canceller.post(url_of("cancel", execution)).content.decode()
-    assert "It is asked to stop" in text_of(page)
+    assert "It will be asked to stop" in text_of(page)
     assert state() == before
 
     said = press(canceller, "cancel", execution, reason="<b>Wrong</b> month.")
