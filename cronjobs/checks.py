@@ -11,8 +11,10 @@ from django.db import connections
 
 from cronjobs.conf import DEFAULT_SCHEDULES, get_settings
 from cronjobs.database import engine_alias
+from cronjobs.dependencies import Graph, objection
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
-from cronjobs.models import JobExecution
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.graph import load_graph
 from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 
@@ -84,6 +86,44 @@ def check_required_parameters(**_: Any) -> list[checks.CheckMessage]:
                 checks.Warning(f"{error} Yet it has a schedule.", hint=hint, obj=each.name, id="cronjobs.W005")
             )
     return found
+
+
+@checks.register("cronjobs")
+def check_dependencies(**_: Any) -> list[checks.CheckMessage]:
+    """W007: a definition depends on what no definition is called, or in a way in which it could never run."""
+    graph = {each.name: each.depends_on for each in registry}
+    hint = "If its name is that of a job that somebody makes in the admin, all is well."
+    return [
+        checks.Warning(
+            f"{name} depends on other jobs: {text}", hint=_hint(name, graph, hint), obj=name, id="cronjobs.W007"
+        )
+        for name in graph
+        if (text := objection(name, graph))
+    ]
+
+
+def _hint(name: str, graph: Graph, hint: str) -> str | None:
+    return None if graph.keys() >= graph[name].keys() else hint
+
+
+@checks.register("cronjobs", checks.Tags.database)
+def check_job_dependencies(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
+    """W008: a job, as its row and its definition say it, depends on others in a way in which it could never run."""
+    alias = engine_alias(JobExecution)
+    if not databases or alias not in databases or not _has_table(alias):
+        return []
+    graph = load_graph(Job.objects.using(alias))
+    return [
+        checks.Warning(f"Job {name} depends on other jobs: {text}", obj=name, id="cronjobs.W008")
+        for name in graph
+        if (text := objection(name, graph))
+    ]
+
+
+def _has_table(alias: str) -> bool:
+    # Before the first `migrate` there is none.
+    with connections[alias].cursor() as cursor:
+        return Job._meta.db_table in connections[alias].introspection.table_names(cursor)  # noqa: SLF001 - Django's documented API
 
 
 @checks.register("cronjobs")

@@ -1,7 +1,11 @@
-"""What a job waits for: the names of other jobs, each with how it must have ended. Pure values, no rows."""
+"""What a job waits for: the names of other jobs, each with how it must have ended. Pure values, no rows.
+
+The second half looks at all jobs together: which of them could never run.
+"""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -64,3 +68,94 @@ def _parse_part(part: object) -> tuple[str, Condition]:
         raise InvalidDependency(
             f"{match['name']} can be waited for on {conditions}, not on {match['condition']!r}."
         ) from None
+
+
+# Every job's upstreams, by its name.
+Graph = Mapping[str, Dependencies]
+
+
+def describe_dependencies(dependencies: Dependencies) -> str:
+    """Return what a job runs after, for a sentence: "extract, load (on failure)"."""
+    endings = {Condition.SUCCESS: "", Condition.FAILURE: " (on failure)", Condition.ALWAYS: " (however it ends)"}
+    return ", ".join(f"{name}{endings[on]}" for name, on in dependencies.items())
+
+
+def objection(name: str, graph: Graph) -> str:
+    """Return why the job `name` could never run after its upstreams, in a sentence; empty if it can.
+
+    That is: one of them does not exist, waits for itself, or they begin with different jobs,
+    whose executions never meet in one flow.
+    """
+    for upstream in graph[name]:
+        if upstream not in graph:
+            return _no_such_job(upstream, graph)
+    if circle := _circle(name, graph):
+        return f"{circle[0]} would wait for itself: {' after '.join(circle)}."
+    beginnings = {upstream: _roots(upstream, graph) for upstream in graph[name]}
+    roots = {root for each in beginnings.values() for root in each}
+    if len(roots) > 1:
+        parts = (f"{upstream} with {', '.join(sorted(each))}" for upstream, each in beginnings.items())
+        return f"They begin with different jobs, whose executions never meet: {'; '.join(parts)}."
+    return ""
+
+
+def objection_to_change(name: str, dependencies: Dependencies, graph: Graph) -> str:
+    """Return why the job `name` cannot have these `dependencies` in `graph`; empty if it can.
+
+    Also refused is what would stop a job further down that could run until now.
+    """
+    changed = {**graph, name: dependencies}
+    if found := objection(name, changed):
+        return found
+    before = {**graph, name: graph.get(name, {})}
+    for other in _below(name, changed):
+        if (found := objection(other, changed)) and not objection(other, before):
+            return f"{other} could not run any more. {found}"
+    return ""
+
+
+def _no_such_job(name: str, graph: Graph) -> str:
+    close = difflib.get_close_matches(name, graph, n=1)
+    return f"There is no job named {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
+
+
+def _circle(name: str, graph: Graph) -> list[str]:
+    """Return the names along a circle that the job is part of or waits for, the first one twice; empty if none."""
+    # Without recursion: a chain may be long, and what SQL has written may be anything.
+    path, ahead = [name], [iter(graph.get(name, ()))]
+    seen = {name}
+    while path:
+        following = next(ahead[-1], None)
+        if following is None:
+            path.pop()
+            ahead.pop()
+        elif following not in seen:
+            seen.add(following)
+            path.append(following)
+            ahead.append(iter(graph.get(following, ())))
+        elif following in path:
+            return [*path[path.index(following) :], following]
+    return []
+
+
+def _roots(name: str, graph: Graph) -> set[str]:
+    """Return the jobs that everything above the job begins with: itself, if nothing is above it."""
+    return {each for each in _reached(name, graph) if not graph.get(each)}
+
+
+def _below(name: str, graph: Graph) -> list[str]:
+    """Return the jobs that wait for the job `name`, or for one that does, in the order of their names."""
+    downstream: dict[str, list[str]] = {}
+    for each, dependencies in graph.items():
+        for upstream in dependencies:
+            downstream.setdefault(upstream, []).append(each)
+    return sorted(_reached(name, downstream) - {name})
+
+
+def _reached(name: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
+    reached, ahead = {name}, [name]
+    while ahead:
+        new = set(edges.get(ahead.pop(), ())) - reached
+        reached |= new
+        ahead += new
+    return reached

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.dependencies import parse_dependencies
+from cronjobs.dependencies import objection_to_change, parse_dependencies
 from cronjobs.exceptions import CronJobsError
 from cronjobs.limits import parse_rate_limit
 from cronjobs.models.choices import ExecutorName
+from cronjobs.models.graph import effective_dependencies, load_graph
 from cronjobs.registry import is_valid_name, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 
@@ -37,7 +38,7 @@ def _all(job: Job) -> Iterator[tuple[str, object]]:
     yield "schedule", _complaint(parse_schedule, job.schedule)
     yield "time_zone", _complaint(parse_time_zone, job.time_zone)
     yield "params", _params(job)
-    yield "depends_on", _complaint(parse_dependencies, job.depends_on)
+    yield "depends_on", _complaint(parse_dependencies, job.depends_on) or _impossible(job)
     yield from _limits(job)
     yield from _numbers(job)
 
@@ -70,6 +71,16 @@ def _params(job: Job) -> object:
         return _("Parameters must be a JSON object.")
     definition = registry.get(job.definition)
     return _complaint(definition.clean, job.params) if definition and job.params else ""
+
+
+def _impossible(job: Job) -> str:
+    """Return why the job, or one that waits for it, could never run with what the row says it depends on."""
+    graph = load_graph(type(job)._default_manager.all())  # noqa: SLF001 - Django's documented API
+    wanted = effective_dependencies(job)
+    if job.depends_on is None and wanted == graph.get(job.name, {}):
+        # Nothing of the row's own doing; the system check tells about definitions.
+        return ""
+    return objection_to_change(job.name, wanted, graph)
 
 
 def _complaint(parse: Callable[[Any], Any], value: Any) -> str:
