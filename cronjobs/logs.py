@@ -164,11 +164,22 @@ def create_job_logger(name: str) -> JobLogger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What a job is told about an execution that it runs after: how it ended, and what it returned."""
+
+    execution_id: int
+    status: str
+    result: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
     """What a job is told about the execution it is part of.
 
     `execution_id` is the same for every attempt. `scheduled_for` is the due time (aware,
-    UTC); for a manual run, the time of the request.
+    UTC); for a manual run, the time of the request; after other jobs, that of the first of them.
+    `upstream` holds the executions that it runs after, by their jobs' names; it is empty for a
+    run that depends on none.
     """
 
     execution_id: int
@@ -179,6 +190,7 @@ class JobContext:
     max_attempts: int
     log: JobLogger
     params: Mapping[str, Any] = field(default_factory=dict)
+    upstream: Mapping[str, Upstream] = field(default_factory=dict)
     stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property

@@ -18,13 +18,13 @@ from asgiref.sync import async_to_sync
 from cronjobs import events
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
-from cronjobs.logs import JobContext, JobLogger, LogCollector, collecting
+from cronjobs.logs import JobContext, JobLogger, LogCollector, Upstream, collecting
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
 from cronjobs.models.moves import Ending
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.retries import RetryPolicy
-from cronjobs.states import ExecutionStatus
+from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import bounded_json, storable_text
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         max_attempts=execution.max_attempts,
         log=JobLogger(execution.job_name, claim.log),
         params=execution.params,
+        upstream=_upstream(execution, resolved),
         stop_requested=claim.stop_requested,
     )
     call = definition.func
@@ -129,6 +130,16 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.
         return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
+
+
+def _upstream(execution: JobExecution, resolved: ResolvedJob) -> dict[str, Upstream]:
+    """Return what the execution runs after: of each job it depends on, what ended last in its flow."""
+    if execution.flow is None or not resolved.depends_on:
+        return {}
+    # By the database, since the attempt may run in another process than the claim.
+    ended = JobExecution.objects.in_flows([execution.flow]).filter(job_name__in=resolved.depends_on, status__in=FINAL)
+    rows = ended.order_by("pk").values_list("job_name", "pk", "status", "result")
+    return {name: Upstream(execution_id=pk, status=status, result=result) for name, pk, status, result in rows}
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

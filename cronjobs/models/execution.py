@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.database import read_clock
+from cronjobs.database import DatabaseNow, read_clock
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.choices import Priority, Trigger
@@ -66,6 +66,14 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def claimable(self, now: datetime) -> Self:
         """Return those whose time has come, in the order in which they should be claimed."""
         return self.filter(status=ExecutionStatus.QUEUED, run_after__lte=now).order_by("claim_at", "id")
+
+    def in_flows(self, flows: Collection[int]) -> Self:
+        """Return the members of the flows whose roots have these ids, the roots included."""
+        return self.filter(models.Q(pk__in=flows) | models.Q(flow__in=flows))
+
+    def to_be_followed_up(self) -> Self:
+        """Return those that have ended, and that nobody has looked at yet for what depends on them."""
+        return self.filter(followup_due__lte=DatabaseNow())
 
     def unsuccessful(self) -> Self:
         """Return those that ended badly."""
@@ -239,6 +247,11 @@ class JobExecution(models.Model):
     def lateness(self) -> timedelta | None:
         """How long after its time the first attempt started."""
         return None if self.first_started_at is None else self.first_started_at - self.due_at
+
+    @property
+    def root_id(self) -> int:
+        """The id of the execution at the root of its flow: its own, if it is one itself."""
+        return self.pk if self.flow is None else self.flow
 
     @property
     def is_final(self) -> bool:

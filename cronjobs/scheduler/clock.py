@@ -16,6 +16,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import JobExecution
+from cronjobs.scheduler.followups import follow_up
 from cronjobs.scheduler.looks import Look, look
 from cronjobs.scheduler.plans import BATCH, mend, reconcile, restore, sync
 from cronjobs.scheduler.store import ClockStore
@@ -73,6 +74,7 @@ class Clock(BackgroundScheduler):
                 self._is_held_up = True
                 break
             seen = self._look()
+        seen = self._follow_up(seen)
         if seen.is_stopping:
             self._on_stop()
         self.last_tick_at = seen.now
@@ -122,6 +124,14 @@ class Clock(BackgroundScheduler):
             logger.warning("The database's clock was set back; planning what is due again.")
             reconcile(seen.now, rewind=True)
         return seen
+
+    def _follow_up(self, seen: Look) -> Look:
+        """Record what depends on executions that have ended; return what there is to be seen then."""
+        if not seen.is_followup_due or get_settings().paused:
+            return seen
+        sweep = follow_up(seen.now)
+        self._is_held_up = self._is_held_up or sweep.is_held_up
+        return self._look() if sweep.decided else seen
 
     def _restore_now_and_then(self, now: datetime) -> None:
         if monotonic() - self._restored_at >= _RESTORE_INTERVAL:

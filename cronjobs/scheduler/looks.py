@@ -23,6 +23,7 @@ class Look:
     next_due: datetime | None
     is_claimable: bool
     is_stopping: bool
+    is_followup_due: bool
     next_claim: datetime | None
 
 
@@ -37,6 +38,7 @@ def look() -> Look:
         own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
         queued.filter(run_after__lte=DatabaseNow()).order_by().values("status")[:1],
         JobExecution.objects.using(alias).asked_to_stop().order_by().values("status")[:1],
+        JobExecution.objects.using(alias).to_be_followed_up().order_by().values("status")[:1],
         queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
     ]
     compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
@@ -44,7 +46,7 @@ def look() -> Look:
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
-        now, stale, broken, due, claimable, stopping, later = cursor.fetchone()
+        now, stale, broken, due, claimable, stopping, followup, later = cursor.fetchone()
     return Look(
         now=as_utc(now),
         is_stale=stale is not None,
@@ -52,6 +54,7 @@ def look() -> Look:
         next_due=None if due is None else as_utc(due),
         is_claimable=claimable is not None,
         is_stopping=stopping is not None,
+        is_followup_due=followup is not None,
         next_claim=None if later is None else as_utc(later),
     )
 

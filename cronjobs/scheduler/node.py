@@ -24,6 +24,7 @@ from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
+from cronjobs.scheduler.followups import follow_up
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
 from cronjobs.states import ExecutionStatus
@@ -85,7 +86,7 @@ class NodeProcess:
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
     def run_once(self, *, enough: threading.Event | None = None) -> int:
-        """Write what is due, perform everything that can be claimed now, and return how many that was.
+        """Write what is due, perform everything that can be claimed now and what depends on it; return how many that was.
 
         Attempts that are to be repeated later stay queued. Setting `enough` ends the claiming,
         and so does the death of a thread; `stop` has to follow in any case.
@@ -96,7 +97,7 @@ class NodeProcess:
         total = 0
         while self._failure is None and not (enough and enough.is_set()):
             claimed = self._dispatcher.claim_once()
-            if not claimed and not self.running:
+            if not claimed and not self.running and not self._follow_up():
                 break
             total += claimed
             with self._idle:
@@ -132,6 +133,10 @@ class NodeProcess:
         self._resources.enter_context(python_logging_captured())
         self._recorder.start()
 
+    def _follow_up(self) -> int:
+        """Record what depends on executions that have ended; return how many of those there were."""
+        return 0 if get_settings().paused else follow_up(self._time.now()).decided
+
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
         deadline = time.monotonic() + grace.total_seconds()
         with self._idle:
@@ -165,8 +170,9 @@ class NodeProcess:
                 del self._claims[claim.execution.pk]
             self._idle.notify_all()
         self._dispatcher.wake_if_waiting()
-        if ending.status == ExecutionStatus.QUEUED and self.clock.running:
-            # The next attempt may be due before the clock looks again.
+        is_urgent = ending.status == ExecutionStatus.QUEUED or ending.execution.followup_due is not None
+        if is_urgent and self.clock.running:
+            # The next attempt, or what depends on this one, may be due before the clock looks again.
             self.clock.wakeup()
 
     def _held_claims(self) -> list[Claim]:

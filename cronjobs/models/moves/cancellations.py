@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cronjobs.database import DatabaseNow, in_transaction
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import storable_text
 
@@ -42,14 +43,17 @@ def cancel(executions: ExecutionQuerySet, *, reason: str, by: str = "") -> Cance
 def _cancel(executions: ExecutionQuerySet, reason: str, by: str) -> Cancellation:
     # Locked first: one that starts, or goes back to the queue, between two updates would escape both.
     locked = executions.open().order_by("pk").select_for_update()
-    rows = list(locked.values_list("pk", "status", "cancel_requested_at"))
-    waiting = frozenset(pk for pk, status, _ in rows if status == ExecutionStatus.QUEUED)
-    running = frozenset(pk for pk, status, asked_at in rows if status == ExecutionStatus.RUNNING and asked_at is None)
+    rows = list(locked.values_list("pk", "status", "cancel_requested_at", "job_name"))
+    waiting = frozenset(pk for pk, status, *_ in rows if status == ExecutionStatus.QUEUED)
+    running = frozenset(
+        pk for pk, status, asked_at, _ in rows if status == ExecutionStatus.RUNNING and asked_at is None
+    )
     every = JobExecution.objects.using(executions.db)
     request = {"cancel_requested_at": DatabaseNow(), "cancel_requested_by": by, "cancel_reason": reason}
     every.filter(pk__in=waiting, status=ExecutionStatus.QUEUED).update(
         status=ExecutionStatus.CANCELLED, reason=reason, finished_at=DatabaseNow(), **request
     )
+    ask_for_followup(executions.db, ((pk, name) for pk, *_, name in rows if pk in waiting))
     every.filter(pk__in=running, status=ExecutionStatus.RUNNING).update(**request)
     return Cancellation(
         cancelled=waiting, asked=running, asked_before=frozenset(pk for pk, *_ in rows) - waiting - running

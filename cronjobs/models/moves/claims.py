@@ -20,6 +20,7 @@ from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus, ensure_move
 
@@ -139,6 +140,7 @@ def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
         row.filter(status=ExecutionStatus.QUEUED).update(
             status=ExecutionStatus.SKIPPED, reason=reason, finished_at=DatabaseNow()
         )
+        ask_for_followup(alias, row.values_list("pk", "job_name"))
         announce_final(row)
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
+from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus, ensure_move
 
 # What one UPDATE sets from one row of values; the first two say which row, and by what right.
@@ -108,7 +111,15 @@ def _record(
     ours = [each for each in endings if each.execution.pk not in lost]
     called_off = _call_off_retries(alias, ours)
     _insert_attempts(alias, ours)
+    _ask_for_followup(alias, [each.execution for each in ours])
     return lost, called_off
+
+
+def _ask_for_followup(alias: str, executions: Sequence[JobExecution]) -> None:
+    asked = ask_for_followup(alias, ((each.pk, each.job_name) for each in executions))
+    for each in executions:
+        # In memory as well, so that whoever recorded the ending can wake who follows up.
+        each.followup_due = timezone.now() if each.pk in asked else None
 
 
 def _end(alias: str, endings: Sequence[Ending]) -> set[int]:

@@ -14,6 +14,7 @@ from cronjobs.models.announcements import announce_final, announce_lost
 from cronjobs.models.batches import load_each, update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.states import ExecutionStatus, ensure_move
 
 _LOST, _QUEUED = ExecutionStatus.LOST, ExecutionStatus.QUEUED
@@ -92,6 +93,7 @@ def _lose(alias: str, rows: list[JobExecution], now: datetime) -> list[JobExecut
         # The token goes, so that the silent node, should it come back, can write nothing more.
         also={"claim_token": "", "lease_expires_at": None},
     )
+    ask_for_followup(alias, ((each.pk, each.job_name) for each in rows if each.status == _LOST))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Skipped to queued: an occurrence that was passed over is to run after all, for a back-fill."""
+"""Skipped to queued: what was passed over is to run after all, for a back-fill or because its upstream was mended."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ _COLUMNS = (
     "priority",
     "params",
     "requested_by",
+    "upstream_id",
 )
 
 
-def revive(job: Job, wanted: Sequence[JobExecution]) -> int:
+def revive(job: Job, wanted: Sequence[JobExecution], *, trigger: str = Trigger.BACKFILL) -> int:
     """Queue the skipped rows of `job` that have the keys of `wanted`, with the values they have there.
 
     Rows that have begun, or have been revived meanwhile, stay as they are. Returns how many were revived.
@@ -39,10 +40,10 @@ def revive(job: Job, wanted: Sequence[JobExecution]) -> int:
     if not wanted:
         return 0
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _revive(alias, job, {each.dedupe_key: each for each in wanted}))
+    return in_transaction(alias, lambda: _revive(alias, job, {each.dedupe_key: each for each in wanted}, trigger))
 
 
-def _revive(alias: str, job: Job, wanted: Mapping[str | None, JobExecution]) -> int:
+def _revive(alias: str, job: Job, wanted: Mapping[str | None, JobExecution], trigger: str) -> int:
     ensure_move(ExecutionStatus.SKIPPED, ExecutionStatus.QUEUED)
     skipped = JobExecution.objects.using(alias).filter(REVIVABLE, job=job, dedupe_key__in=wanted).order_by("pk")
     rows = [
@@ -56,5 +57,5 @@ def _revive(alias: str, job: Job, wanted: Mapping[str | None, JobExecution]) -> 
         rows=rows,
         match=("id",),
         where={"status": ExecutionStatus.SKIPPED},
-        also={"status": ExecutionStatus.QUEUED, "trigger": Trigger.BACKFILL, "reason": "", "finished_at": None},
+        also={"status": ExecutionStatus.QUEUED, "trigger": trigger, "reason": "", "finished_at": None},
     )
