@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
+from cronjobs.admin.flows import flow_section
 from cronjobs.admin.relations import relations, stop_request
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
 from cronjobs.states import ExecutionStatus
@@ -57,6 +58,7 @@ def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
         "facts": [(label, value) for label, value in _facts(execution) if value],
         "moments": list(_moments(execution)),
         "missed": _missed(execution),
+        **flow_section(execution, now=now),
         "params": rendering.pretty_json(execution.params) if execution.params else None,
         "result": None if execution.result is None else rendering.pretty_json(execution.result),
         "attempts": [_attempt(each) for each in execution.attempts.all()],

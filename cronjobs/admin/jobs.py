@@ -17,6 +17,7 @@ from cronjobs.admin import conditions, rendering
 from cronjobs.admin.badges import status_badge
 from cronjobs.admin.effective import effective_table
 from cronjobs.admin.filters import BrokenFilter
+from cronjobs.admin.flows import JobOrder
 from cronjobs.admin.job_form import JobForm
 from cronjobs.admin.preview_view import PreviewAdmin
 from cronjobs.admin.run_view import RunNowAdmin
@@ -30,7 +31,7 @@ INDEFINITELY_PAUSED = Q(paused=True, paused_until__isnull=True)
 
 _LATEST = 10
 _IDENTITY = ("name", "definition", "description", "owner")
-_STATE = ("shown_condition", "shown_next_run", "shown_created_at", "shown_updated_at")
+_STATE = ("shown_condition", "shown_next_run", "shown_order", "shown_created_at", "shown_updated_at")
 _FIELDSETS: tuple[Any, ...] = (
     (None, {"fields": _IDENTITY}),
     (gettext_lazy("State"), {"fields": _STATE}),
@@ -91,8 +92,9 @@ class JobList(ChangeList):
         jobs: list[Any] = list(rows)
         latest = JobExecution.objects.defer(*WIDE)
         executions = latest.in_bulk({job.last_id for job in jobs if job.last_id is not None})
-        times = next_run_times()
+        times, order = next_run_times(), JobOrder()
         for job in jobs:
+            job.order = order
             job.last_execution = executions.get(job.last_id)
             job.next_run_at = times.get(job.pk)
         self.result_list = jobs
@@ -117,7 +119,16 @@ class JobAdmin(PreviewAdmin, RunNowAdmin):
 
     @admin.display(description=gettext_lazy("schedule"))
     def shown_schedule(self, job: Job) -> str:
-        return conditions.schedule_in_words(job)
+        order: JobOrder = job.order  # type: ignore[attr-defined]  # set by the list
+        after = order.after(job)
+        # "On demand" says nothing about a job that runs after others.
+        schedule = "" if after and not job.schedule_text() else conditions.schedule_in_words(job)
+        return rendering.lines(schedule, after, order.followers(job), order.warning(job))
+
+    @admin.display(description=gettext_lazy("order"))
+    def shown_order(self, job: Job) -> str:
+        order = JobOrder()
+        return rendering.lines(order.after(job), order.followers(job), order.warning(job)) or rendering.NOTHING
 
     @admin.display(description=gettext_lazy("next run"))
     def shown_next_run(self, job: Job) -> str:

@@ -46,6 +46,9 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "durationMs": execution.duration_ms,
+        "flow": execution.flow,
+        "upstream": execution.upstream_id,
+        "retryOf": execution.retry_of_id,
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }

@@ -65,7 +65,7 @@ class RetryView(CronView):
         _find(pk)
         read_nothing(request)
         execution, is_new = retry(int(pk), requested_by=request.user.get_username())
-        document = {**located_document(request, execution), "retryOf": execution.retry_of_id}
+        document = located_document(request, execution)
         if not is_new:
             document["note"] = RETRIED_BEFORE
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK

@@ -7,6 +7,7 @@ from django.urls import re_path
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
+from cronjobs.api.trees import TreeView
 from cronjobs.api.views import ExecuteView, StatusView
 
 app_name = "cronjobs"
@@ -18,6 +19,7 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/cancel/?\Z", CancelView.as_view(), name="cancel"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/retry/?\Z", RetryView.as_view(), name="retry"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from cronjobs.conf import get_settings
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.schedules import Schedule
@@ -96,6 +97,7 @@ def _describe_job(job: Job, *, is_running: bool, next_run: datetime | None) -> d
         "pausedUntil": _time(job.paused_until) if is_paused and job.paused else None,
         "schedule": job.schedule_text() or None,
         "description": None if schedule is None else _describe_schedule(schedule),
+        "dependsOn": dict(effective_dependencies(job)),
         "timeZone": None if resolved is None else resolved.time_zone,
         "nextRun": _time(due),
         "broken": bool(reason),

@@ -67,8 +67,14 @@ def load_followers(jobs: QuerySet[Job]) -> Followers:
 
 def load_graph(jobs: QuerySet[Job]) -> dict[str, Dependencies]:
     """Return what each job waits for, by its name; nothing, where that is unknown or cannot be understood."""
-    rows = jobs.order_by("name").values_list(*_COLUMNS)
-    return {name: _depends_on(definition, text) or {} for _, name, definition, text in rows}
+    return load_graph_and_ids(jobs)[0]
+
+
+def load_graph_and_ids(jobs: QuerySet[Job]) -> tuple[dict[str, Dependencies], dict[str, int]]:
+    """Return what `load_graph` returns, and each job's primary key, by the same names."""
+    rows = list(jobs.order_by("name").values_list(*_COLUMNS))
+    graph = {name: _depends_on(definition, text) or {} for _, name, definition, text in rows}
+    return graph, {name: pk for pk, name, _, _ in rows}
 
 
 def effective_dependencies(job: Job) -> Dependencies:

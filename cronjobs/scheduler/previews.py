@@ -57,7 +57,8 @@ def _notes(job: Job, resolved: ResolvedJob, after: datetime) -> Iterator[str]:
     if resolved.paused_until is not None and resolved.paused_until > after:
         yield f"paused: it resumes at {in_utc(resolved.paused_until)}"
     if resolved.schedule is None:
-        yield "on demand: it has no schedule"
+        upstreams = ", ".join(resolved.depends_on)
+        yield f"after {upstreams}: it has no due times" if upstreams else "on demand: it has no schedule"
     yield from _limits(job, resolved)
 
 

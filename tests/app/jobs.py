@@ -138,3 +138,10 @@ def forks(context: JobContext) -> dict[str, int]:
         return {"child": 0}
     os.waitpid(child, 0)
     return {"child": child}
+
+
+@job("adds-up", overlap="allow", retry=RetryPolicy(max_attempts=1))
+def adds_up(context: JobContext, *, value: int = 0) -> dict[str, int]:
+    """Add to a value what the upstreams have returned."""
+    results = [each.result["value"] for each in context.upstream.values() if each.result]
+    return {"value": value + sum(results)}

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from cronjobs.database import SteadyClock, read_clock
+from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.clock_rows import own_rows
@@ -252,3 +253,36 @@ def make_read_only(value):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
             [name],
         )
+
+
+def test_once_works_through_what_depends_on_what_it_performs(transactional_db, make_job):
+    Job.objects.all().delete()
+    names = ["extract", "load", "report", "publish"]
+    for upstream, name in zip(["", *names], names, strict=False):
+        make_job("noop", name=name, depends_on=upstream)
+    make_job("noop", name="alarm", depends_on="load:failure")
+    JobExecution.objects.request("extract")
+    node = NodeProcess()
+
+    performed = node.run_once()
+
+    assert node.stop(grace=timedelta(seconds=5))
+    assert performed == 4
+    rows = dict(JobExecution.objects.values_list("job_name", "status"))
+    assert rows == {**dict.fromkeys(names, "succeeded"), "alarm": "skipped"}
+
+
+def test_while_all_jobs_are_paused_nothing_is_followed_up(settings, make_job):
+    Job.objects.all().delete()
+    make_job("noop", name="extract")
+    make_job("noop", name="load", depends_on="extract")
+    run_inline("extract")
+    settings.CRONJOBS = {"PAUSED": True}
+    clock = Clock(time=SteadyClock())
+
+    clock.tick_once()
+    assert not JobExecution.objects.filter(job_name="load").exists()
+
+    settings.CRONJOBS = {}
+    clock.tick_once()
+    assert JobExecution.objects.filter(job_name="load", status="queued").exists()

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
+from cronjobs.dependencies import describe_dependencies
 from cronjobs.exceptions import InvalidSchedule
 from cronjobs.management.arguments import add_examples, as_json, instant
 from cronjobs.management.jobs import refusals_explained
@@ -65,11 +66,16 @@ class Shown:
     zone: ZoneInfo
     preview: Preview
     job: str | None = None
+    # What the job runs after, as a sentence has it.
+    after: str = ""
 
     @property
     def description(self) -> str:
-        """The schedule in English."""
-        return "On demand" if self.schedule is None else self.schedule.describe()
+        """The schedule in English, and what the job runs after."""
+        schedule = "" if self.schedule is None else self.schedule.describe()
+        after = f"after {self.after}" if self.after else ""
+        text = ", and ".join(filter(None, [schedule, after])) or "on demand"
+        return f"{text[0].upper()}{text[1:]}"
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -156,7 +162,13 @@ def _of_expression(expression: str, time_zone: str | None, span: Span) -> Shown:
 def _of_job(job: Job, span: Span) -> Shown:
     resolved = job.resolve()
     found = preview_job(job, after=span.after, until=span.until, count=span.count)
-    return Shown(schedule=resolved.schedule, zone=ZoneInfo(resolved.time_zone), preview=found, job=job.name)
+    return Shown(
+        schedule=resolved.schedule,
+        zone=ZoneInfo(resolved.time_zone),
+        preview=found,
+        job=job.name,
+        after=describe_dependencies(resolved.depends_on),
+    )
 
 
 def _table(shown: Shown) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

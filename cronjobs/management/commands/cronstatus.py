@@ -12,6 +12,7 @@ from django.db.models import OuterRef, Subquery
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
+from cronjobs.dependencies import describe_dependencies
 from cronjobs.health import PAUSED, Probe, check_nodes, check_queue, check_ticks
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import (
@@ -25,6 +26,7 @@ from cronjobs.management.output import (
 )
 from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.graph import effective_dependencies
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
 from cronjobs.storable import rfc3339
@@ -57,8 +59,9 @@ class JobState:
 
     @property
     def schedule(self) -> str:
-        """The effective schedule as text."""
-        return self.job.schedule_text() or "on demand"
+        """The effective schedule as text, or what the job runs after."""
+        after = describe_dependencies(effective_dependencies(self.job))
+        return self.job.schedule_text() or (f"after {after}" if after else "on demand")
 
     def condition(self, now: datetime) -> str:
         """Return why the job does not run by itself, in a word; empty if it does."""

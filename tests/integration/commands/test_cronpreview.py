@@ -307,6 +307,17 @@ def test_a_job_without_a_schedule_is_never_due(make_job):
     ]
 
 
+def test_a_job_that_runs_after_others_says_so(make_job):
+    make_job("noop", name="load", depends_on="extract, check:always")
+    make_job("noop", name="report", depends_on="load:failure", schedule="@hourly")
+
+    assert shown("--job", "load", *AFTER)[0] == "load: After extract, check (however it ends)"
+    assert previewed("--job", "load")["notes"] == ["after extract, check: it has no due times"]
+    assert (
+        previewed("--job", "report")["description"] == "At the start of every hour (UTC), and after load (on failure)"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

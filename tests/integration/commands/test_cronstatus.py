@@ -76,6 +76,12 @@ def test_the_reason_of_a_failure_is_shown(only):
     assert line.endswith("ms: boom")
 
 
+def test_a_job_that_runs_after_others_is_not_on_demand(only):
+    only("noop", name="load", depends_on="extract, check:failure")
+
+    assert "after extract, check (on failure)" in line_of(run_command("cronstatus").out, "load")
+
+
 def test_what_keeps_a_job_from_running_is_shown(only):
     only("noop", name="a", enabled=False)
     only("noop", name="b", schedule="61 * * * *")

@@ -1,0 +1,45 @@
+"""A flow as one tree: what depends on an execution, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cronjobs import permissions
+from cronjobs.api.answers import located_document
+from cronjobs.api.views import CronView
+from cronjobs.exceptions import ExecutionNotFound
+from cronjobs.models import JobExecution
+from cronjobs.models.flows import Branch, build_tree
+
+# More are no tree that anybody looks at.
+MOST = 200
+
+
+class TreeView(CronView):
+    """``GET executions/<number>/tree``: the whole flow of an execution, from its root, ``children`` in ``children``.
+
+    ``isCut`` says that the flow has more executions than the 200 oldest that are shown.
+    """
+
+    permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
+
+    def get(self, request: Request, pk: int) -> Response:
+        execution = JobExecution.objects.filter(pk=pk).only("pk", "flow").first()
+        members = [] if execution is None else _members(execution)
+        if not members:
+            raise ExecutionNotFound(pk)
+        document = _document(request, build_tree(members[:MOST]))
+        return Response({**document, "isCut": len(members) > MOST})
+
+
+def _members(execution: JobExecution) -> list[JobExecution]:
+    rows = JobExecution.objects.in_flows([execution.root_id]).order_by("pk")
+    return list(rows.defer("params", "traceback")[: MOST + 1])
+
+
+def _document(request: Request, branch: Branch) -> dict[str, Any]:
+    children = [_document(request, each) for each in branch.children]
+    return {**located_document(request, branch.execution), "children": children}
