@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from cronjobs import RetryPolicy, job
 from cronjobs.database import DatabaseNow, database_now_plus, read_clock
@@ -16,6 +17,7 @@ from cronjobs.models.moves import abandon, cancel, claim, rescue
 from cronjobs.registry import registry
 from cronjobs.scheduler.followups import BATCH, PATIENCE, follow_up
 from tests.integration.conftest import NOON
+from tests.integration.test_many_jobs import plans_of, reads_whole
 
 pytestmark = pytest.mark.django_db
 
@@ -470,6 +472,32 @@ def test_one_that_cannot_be_followed_up_is_put_off_and_does_not_stop_the_others(
     JobExecution.objects.filter(pk=bad.pk).update(scheduled_for=NOON, followup_due=DatabaseNow())
     sweep()
     assert flow_of(bad)["load"] == "queued"
+
+
+def test_what_is_asked_about_flows_goes_through_indexes(make_job):
+    if connection.vendor == "mysql":
+        pytest.skip("MariaDB's statistics are not those of this transaction")
+    make_job("noop", name="extract", overlap="allow")
+    make_job("noop", name="load", depends_on="extract")
+    root = run_inline("extract")
+    columns = ("scheduled_for", "due_at", "run_after", "claim_at", "queued_at")
+    times = {each: getattr(root, each) for each in columns}
+    JobExecution.objects.bulk_create(
+        [JobExecution(job_name="extract", status="succeeded", **times) for _ in range(5_000)], batch_size=500
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE cronjobs_jobexecution")
+
+    with CaptureQueriesContext(connection) as captured:
+        assert sweep().decided == 1
+
+    selects = [each["sql"] for each in captured.captured_queries if each["sql"].startswith("SELECT")]
+    asked = [sql for sql in selects if "flow" in sql]
+    assert len(asked) == 2
+    plans = {sql: plans_of(sql) for sql in asked}
+    assert not [
+        sql for sql, plan in plans.items() if any(reads_whole(each, JobExecution._meta.db_table) for each in plan)
+    ]
 
 
 def test_a_hundred_and_more_endings_are_followed_up_in_one_go(make_job):
