@@ -137,9 +137,9 @@ def _upstream(execution: JobExecution, resolved: ResolvedJob) -> dict[str, Upstr
     if execution.flow is None or not resolved.depends_on:
         return {}
     # By the database, since the attempt may run in another process than the claim.
-    ended = JobExecution.objects.in_flows([execution.flow]).filter(job_name__in=resolved.depends_on, status__in=FINAL)
-    rows = ended.order_by("pk").values_list("job_name", "pk", "status", "result")
-    return {name: Upstream(execution_id=pk, status=status, result=result) for name, pk, status, result in rows}
+    ended = JobExecution.objects.filter(job_name__in=resolved.depends_on, status__in=FINAL)
+    members = ended.only("job_name", "status", "result").of_flow(execution.flow)
+    return {each.job_name: Upstream(execution_id=each.pk, status=each.status, result=each.result) for each in members}
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

@@ -44,8 +44,7 @@ class Row:
 def flow_section(execution: JobExecution, *, now: datetime) -> dict[str, Any]:
     """Return the template's variables about an execution's flow; no rows if it is alone in it."""
     tails = {"error_tail": Right("error_message", _TAIL), "reason_tail": Right("reason", _TAIL)}
-    members = JobExecution.objects.in_flows([execution.root_id]).order_by("pk").defer(*WIDE).annotate(**tails)
-    found = list(members[: MOST + 1])
+    found = JobExecution.objects.defer(*WIDE).annotate(**tails).of_flow(execution.root_id, limit=MOST + 1)
     if len(found) < 2:
         return {"flow_rows": [], "flow_is_cut": False}
     rows = [_row(depth, each, execution, now) for depth, each in build_tree(found[:MOST]).walk()]

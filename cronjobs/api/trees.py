@@ -28,16 +28,12 @@ class TreeView(CronView):
 
     def get(self, request: Request, pk: int) -> Response:
         execution = JobExecution.objects.filter(pk=pk).only("pk", "flow").first()
-        members = [] if execution is None else _members(execution)
+        rows = JobExecution.objects.defer("params", "traceback")
+        members = [] if execution is None else rows.of_flow(execution.root_id, limit=MOST + 1)
         if not members:
             raise ExecutionNotFound(pk)
         document = _document(request, build_tree(members[:MOST]))
         return Response({**document, "isCut": len(members) > MOST})
-
-
-def _members(execution: JobExecution) -> list[JobExecution]:
-    rows = JobExecution.objects.in_flows([execution.root_id]).order_by("pk")
-    return list(rows.defer("params", "traceback")[: MOST + 1])
 
 
 def _document(request: Request, branch: Branch) -> dict[str, Any]:

@@ -67,9 +67,15 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return those whose time has come, in the order in which they should be claimed."""
         return self.filter(status=ExecutionStatus.QUEUED, run_after__lte=now).order_by("claim_at", "id")
 
-    def in_flows(self, flows: Collection[int]) -> Self:
-        """Return the members of the flows whose roots have these ids, the roots included."""
-        return self.filter(models.Q(pk__in=flows) | models.Q(flow__in=flows))
+    def of_flow(self, root_id: int, *, limit: int | None = None) -> list[JobExecution]:
+        """Return the root of a flow, if it is still there, and those below it, oldest first; at most `limit`."""
+        return [*self.filter(pk=root_id), *self.below([root_id])[:limit]][:limit]
+
+    def below(self, roots: Collection[int]) -> Self:
+        """Return the members of the flows whose roots have these ids, without the roots; oldest first in each flow."""
+        # In the order of the index. Asked for another one, or none, SQLite reads the whole history once ANALYZE
+        # has told it that most rows are in the same flow, namely in none.
+        return self.filter(flow__in=roots).order_by("flow", "pk")
 
     def to_be_followed_up(self) -> Self:
         """Return those that have ended, and that nobody has looked at yet for what depends on them."""

@@ -193,9 +193,11 @@ def _wanted(alias: str, ended: Iterable[_Ended], followers: Followers, left: Col
 def _members(alias: str, flows: Collection[int]) -> Mapping[int, list[_Member]]:
     found: defaultdict[int, list[_Member]] = defaultdict(list)
     if flows:
-        # Sorted here: asked for an order, SQLite would rather read the whole history than sort a few rows.
-        rows = JobExecution.objects.using(alias).in_flows(flows).order_by().values_list(*_Member._fields)
-        for each in sorted(map(_Member._make, rows)):
+        executions = JobExecution.objects.using(alias)
+        rows = [
+            part.values_list(*_Member._fields) for part in (executions.filter(pk__in=flows), executions.below(flows))
+        ]
+        for each in sorted(_Member._make(row) for part in rows for row in part):
             found[each.pk if each.pk in flows else each.flow or 0].append(each)
     return found
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from cronjobs.models import Job, JobExecution
+from tests.integration.conftest import flow_rows
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -24,7 +25,7 @@ def make(transactional_db):
 
 
 def members(root):
-    return {each.job_name: each for each in JobExecution.objects.in_flows([root.pk])}
+    return {each.job_name: each for each in flow_rows(root)}
 
 
 def statuses(root):
@@ -33,7 +34,7 @@ def statuses(root):
 
 def wait_for_end(names, *, of, within=20.0):
     wait_for(
-        lambda: statuses(of).keys() == names and not JobExecution.objects.in_flows([of.pk]).open().exists(),
+        lambda: statuses(of).keys() == names and not flow_rows(of).open().exists(),
         within=within,
     )
 

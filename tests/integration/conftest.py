@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.models import Q, QuerySet
 
 from cronjobs.database import read_clock
 from cronjobs.models import Job, JobExecution
@@ -34,6 +35,11 @@ def make_job(db: None) -> MakeJob:
 def database_now(db: None) -> datetime:
     """The database's own time."""
     return read_clock("default")
+
+
+def flow_rows(root: JobExecution) -> QuerySet[JobExecution]:
+    """Return the executions of a flow, the root included."""
+    return JobExecution.objects.filter(Q(pk=root.pk) | Q(flow=root.pk)).order_by("pk")
 
 
 def rows_of(job: Job) -> list[tuple[str, str, datetime]]:
