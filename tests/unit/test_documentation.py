@@ -22,13 +22,15 @@ def test_what_the_readme_points_to_exists(name):
     assert (README.parent / name).exists()
 
 
-def test_the_example_job_in_the_readme_is_one(monkeypatch):
+def test_the_example_jobs_in_the_readme_are_some(monkeypatch):
     fresh = Registry()
     monkeypatch.setattr("cronjobs.registry.registry", fresh)
-    (example,) = (block for block in BLOCKS if "@job(" in block)
-
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own example
+    names: dict[str, object] = {}
+    for example in BLOCKS:
+        if "@job(" in example:
+            exec(compile(example, "README.md", "exec"), names)  # noqa: S102 - our own example
 
     assert fresh.problems == []
     assert fresh["send-digest"].schedule.describe()
     assert fresh["send-digest"].clean({"days": 2}) == {"days": 2}
+    assert fresh["report"].depends_on == {"load": "success", "check": "always"}
