@@ -34,7 +34,7 @@ def tree_of(source):
     """Return the lines of the tree: indent and words."""
     section = source.partition('id="flow"')[2].partition("</section>")[0]
     rows = section.split("<tr")[2:]
-    return [(int(re.search(r"start: (\d+)em", row)[1]), text_of(row.partition(">")[2])) for row in rows]
+    return [(int(re.search(r"cron-indent-(\d+)", row)[1]), text_of(row.partition(">")[2])) for row in rows]
 
 
 @pytest.mark.parametrize("name", ["extract", "load", "report", "again"])
