@@ -13,8 +13,9 @@ from cronjobs import RetryPolicy, job
 from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.executors.inline import perform_inline, run_inline
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.moves import abandon, cancel, claim, rescue
+from cronjobs.models.moves import abandon, cancel, claim, record, rescue
 from cronjobs.registry import registry
+from cronjobs.runner import Claim, perform
 from cronjobs.scheduler.followups import BATCH, PATIENCE, follow_up
 from tests.integration.conftest import NOON, flow_rows
 from tests.integration.test_many_jobs import plans_of, reads_whole
@@ -233,6 +234,47 @@ def test_an_attempt_that_is_repeated_is_no_ending(make_job):
     perform_all()
 
     assert flow_of(root) == {"extract": "succeeded", "load": "succeeded"}
+
+
+def test_a_root_that_is_cancelled_between_two_attempts_has_begun(make_job):
+    make_job("asks-again", name="extract")
+    make_job("succeeds", name="load", depends_on="extract")
+    root = run_inline("extract")
+
+    cancel(JobExecution.objects.filter(pk=root.pk), reason="enough")
+    sweep()
+
+    assert flow_of(root) == {"extract": "cancelled", "load": "skipped"}
+
+
+def test_a_root_that_is_not_tried_again_since_it_was_asked_to_stop_has_ended(make_job):
+    make_job("asks-again", name="extract")
+    make_job("succeeds", name="load", depends_on="extract:always")
+    root = JobExecution.objects.request("extract")
+    [(claimed, job_row)] = claim(node="n", limit=1, now=read_clock("default")).executions
+    ending = perform(Claim.of(claimed, job_row), now=lambda: read_clock("default"))
+    cancel(JobExecution.objects.filter(pk=root.pk), reason="enough")
+
+    record([], [ending])
+    sweep()
+
+    assert flow_of(root) == {"extract": "cancelled", "load": "queued"}
+
+
+def test_an_ending_recorded_twice_is_followed_up_once(make_job):
+    make_job("succeeds", name="extract")
+    make_job("succeeds", name="load", depends_on="extract")
+    root = JobExecution.objects.request("extract")
+    [(claimed, job_row)] = claim(node="n", limit=1, now=read_clock("default")).executions
+    ending = perform(Claim.of(claimed, job_row), now=lambda: read_clock("default"))
+
+    for _ in range(2):
+        # The second time is what a node does that got no reply to its COMMIT.
+        assert record([], [ending]) == set()
+        perform_all()
+
+    assert flow_of(root) == {"extract": "succeeded", "load": "succeeded"}
+    assert JobExecution.objects.count() == 2
 
 
 def test_nothing_is_marked_where_nothing_depends(make_job):
