@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 
 from cronjobs.database import DatabaseNow, as_utc, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
+from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
 from cronjobs.models.execution import ExecutionQuerySet, claim_time, insert_once
 from cronjobs.models.flows import is_decided, reason_to_skip
@@ -234,7 +235,16 @@ def _write(alias: str, wanted: list[_Wanted], followers: Followers, now: datetim
             revive(job, [row], trigger=Trigger.DEPENDENCY)
     if missing:
         insert_once(JobExecution.objects.using(alias), missing)
+        _announce(alias, [row for row in missing if row.status == ExecutionStatus.SKIPPED])
     return any(row.followup_due is not None for row in missing)
+
+
+def _announce(alias: str, skipped: list[JobExecution]) -> None:
+    if skipped:
+        # One that was there before was written at another moment, and has been announced.
+        rows = JobExecution.objects.using(alias).filter(queued_at=skipped[0].queued_at)
+        keys, jobs = {row.dedupe_key for row in skipped}, {row.job_id for row in skipped if row.job_id}
+        announce_final(rows.filter(dedupe_key__in=keys, job_id__in=jobs))
 
 
 def _skipped(row: JobExecution, reason: str, now: datetime, followers: Followers) -> JobExecution:

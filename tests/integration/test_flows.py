@@ -9,11 +9,12 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from cronjobs import RetryPolicy, job
+from cronjobs import RetryPolicy, events, job
 from cronjobs.database import DatabaseNow, database_now_plus, read_clock
 from cronjobs.executors.inline import perform_inline, run_inline
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import abandon, cancel, claim, record, rescue
+from cronjobs.models.reruns import retry
 from cronjobs.registry import registry
 from cronjobs.runner import Claim, perform
 from cronjobs.scheduler.followups import BATCH, PATIENCE, follow_up
@@ -69,12 +70,7 @@ def named(root, name):
 
 
 def run_again(execution):
-    """Record what "run again" records."""
-    return JobExecution.objects.create(
-        job=execution.job, job_name=execution.job_name, trigger="retry", scheduled_for=execution.scheduled_for,
-        due_at=read_clock("default"), run_after=execution.run_after, claim_at=execution.claim_at,
-        queued_at=read_clock("default"), flow=execution.root_id, retry_of=execution,
-    )  # fmt: skip
+    return retry(execution.pk).execution
 
 
 @pytest.fixture
@@ -175,6 +171,26 @@ def test_the_whole_chain_after_a_failure_is_skipped_but_for_the_other_branches(m
     }  # fmt: skip
     assert named(root, "report").reason == f"load #{named(root, 'load').pk} was skipped."
     assert not JobExecution.objects.filter(followup_due__isnull=False).exists()
+
+
+def test_observers_are_told_of_what_is_skipped_in_a_flow(make_job, django_capture_on_commit_callbacks):
+    make_job("fails", name="extract")
+    make_job("succeeds", name="load", depends_on="extract")
+    make_job("succeeds", name="report", depends_on="load")
+    run_inline("extract")
+    told = []
+
+    def observe(execution, **_):
+        told.append((execution.job_name, execution.status))
+
+    events.execution_finished.connect(observe)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            sweep()
+    finally:
+        events.execution_finished.disconnect(observe)
+
+    assert told == [("load", "skipped"), ("report", "skipped")]
 
 
 def test_what_never_began_starts_no_flow(make_job):

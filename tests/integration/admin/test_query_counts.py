@@ -66,5 +66,5 @@ def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
     for row in (execution, execution.job):
         superuser.get(change_url(row))
 
-    assert statements(superuser, change_url(execution)) == 9
+    assert statements(superuser, change_url(execution)) == 10
     assert statements(superuser, change_url(execution.job)) <= MOST
