@@ -58,13 +58,13 @@ class LogCollector:
 
     def add(self, level: int, message: object, data: object = None) -> None:
         """Keep a line, or count it if the execution has said enough."""
-        limit, longest = self._settings.log_max_bytes, self._settings.log_message_max_bytes
+        limit, longest, mask = self._settings.log_max_bytes, self._settings.log_message_max_bytes, self._settings.mask
         with self._lock:
             if self._bytes > limit:
                 self._discarded += 1
                 return
-        text = storable_text(message, max_bytes=longest)
-        stored, size = (None, 0) if data is None else bounded_json(data, max_bytes=longest, mask=self._settings.mask)
+        text = storable_text(message, max_bytes=longest, mask=mask)
+        stored, size = (None, 0) if data is None else bounded_json(data, max_bytes=longest, mask=mask)
         with self._lock:
             if self._bytes > limit:
                 self._discarded += 1
@@ -152,7 +152,8 @@ class JobLogger:
             shown, _ = bounded_json(given, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
             execution_id = None if collector is None else collector.execution_id
             extra = {"job": self.name, "execution_id": execution_id, "data": shown}
-            process_log.log(level, "%s: %s", self.name, storable_text(message), extra=extra)
+            text = storable_text(message, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
+            process_log.log(level, "%s: %s", self.name, text, extra=extra)
 
 
 def create_job_logger(name: str) -> JobLogger:

@@ -148,7 +148,7 @@ def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Ver
 def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
     again = verdict.delay is not None
     run_after = now + verdict.delay if verdict.delay is not None else execution.run_after
-    error = verdict.error
+    error, mask = verdict.error, get_settings().mask
     return Ending(
         execution=execution,
         outcome=verdict.outcome,
@@ -160,9 +160,9 @@ def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_
         claim_at=claim_time(run_after, execution.priority),
         result=_storable_result(verdict.result),
         error_type="" if error is None else storable_text(_type_name(error), max_bytes=200),
-        error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES),
-        traceback="" if error is None else _traceback(error),
-        reason=storable_text(verdict.reason, max_bytes=2_000),
+        error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
+        traceback="" if error is None else storable_text(_traceback(error), max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
+        reason=storable_text(verdict.reason, max_bytes=2_000, mask=mask),
     )
 
 
@@ -182,10 +182,9 @@ def _traceback(error: BaseException) -> str:
     while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__ and frames.tb_next:
         frames = frames.tb_next
     try:
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        return "".join(traceback.format_exception(type(error), error, frames))
     except Exception as broken:  # noqa: BLE001 - an exception may break while it is formatted
-        text = f"{_type_name(error)} (its traceback cannot be shown: {type(broken).__name__})"
-    return storable_text(text, max_bytes=_TRACEBACK_MAX_BYTES)
+        return f"{_type_name(error)} (its traceback cannot be shown: {type(broken).__name__})"
 
 
 def _log_ending(ending: Ending) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +25,6 @@ CODES: Mapping[str, ErrorCode] = {
 }
 
 _ERROR_MAX_LENGTH = 500
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def execution_document(execution: JobExecution) -> dict[str, Any]:
@@ -74,8 +72,8 @@ def _result(execution: JobExecution) -> dict[str, Any]:
 
 
 def _error(execution: JobExecution) -> str:
-    """Return what went wrong in one line, without the passwords that addresses in it may hold."""
+    """Return what went wrong in one line; secrets in it were masked before it was stored."""
     lines = execution.error_message.strip().splitlines()
     said = ": ".join(filter(None, [execution.error_type, *lines[:1]])) or execution.reason
-    text = _CREDENTIALS.sub("***@", said or f"The execution is {execution.status}.")
+    text = said or f"The execution is {execution.status}."
     return text if len(text) <= _ERROR_MAX_LENGTH else f"{text[:_ERROR_MAX_LENGTH]}…"

@@ -18,6 +18,7 @@ from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
 from cronjobs.runner import Claim, announce
+from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Recorder(threading.Thread):
     def _persist_apart(self, lines: Sequence[LogLine], endings: Sequence[Ending], error: Exception) -> set[int]:
         if len(lines) + len(endings) == 1:
             return self._persist_bare(lines, endings, error)
-        logger.error("A batch was refused (%s); writing it row by row.", error)
+        logger.error("A batch was refused (%s); writing it row by row.", _said(error))
         for line in lines:
             self._persist([line], [])
         return {pk for ending in endings for pk in self._persist([], [ending])}
@@ -164,11 +165,16 @@ class Recorder(threading.Thread):
             else:
                 self._backoff.succeeded()
                 if version is bare:
-                    logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, refusal)
+                    logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, _said(refusal))
                 return lost
             if self._gave_up.wait(wait):
                 break
         return set()
+
+
+def _said(error: Exception) -> str:
+    # A database may quote what it refuses.
+    return storable_text(error, max_bytes=2_000, mask=get_settings().mask)
 
 
 def _bare_line(line: LogLine, refusal: Exception) -> LogLine:

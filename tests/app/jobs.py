@@ -55,6 +55,16 @@ def logs(context: JobContext) -> None:
     context.log.complete("Finished")
 
 
+@job("leaks", retry=RetryPolicy(max_attempts=1))
+def leaks(context: JobContext, *, password: str, address: str) -> None:
+    """Say its secrets by every way there is."""
+    context.log.progress(
+        f"Connecting with password={password}", data={"address": address, "args": f"--token {password}"}
+    )
+    logging.getLogger("somebody.else").warning("Authorization: Bearer %s", password)
+    raise ConnectionError(f"{{'api_key': {password!r}}} is refused by {address}")
+
+
 @job("skips")
 def skips(context: JobContext) -> None:
     """Have nothing to do."""
