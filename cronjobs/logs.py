@@ -6,14 +6,16 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
+from cronjobs.capture import diverted, standard_streams_captured, undiverted
 from cronjobs.conf import get_settings
 from cronjobs.storable import bounded_json, storable_text
 
@@ -22,6 +24,8 @@ process_log = logging.getLogger("cronjobs.job")
 
 # What a line takes beside its text, so that empty ones are not free.
 _LINE_BYTES = 32
+# A printed line is cut here before it is masked; so far beyond the end, a secret at the end is seen whole.
+_BEYOND_THE_CUT = 4_000
 # The largest number that the column holds on every database.
 _HIGHEST_LEVEL = 32_767
 
@@ -142,12 +146,31 @@ class JobLogger:
     info = progress
     warning = warn
 
+    def collecting_prints(self) -> AbstractContextManager[None]:
+        """Make lines of what this thread (or task) prints meanwhile: standard error's are warnings."""
+
+        def print_line(level: int, stream: str, text: str) -> None:
+            self._collect(level, text, {"stream": stream})
+            self._mirror(level, text, None)
+
+        longest = get_settings().log_message_max_bytes + _BEYOND_THE_CUT
+        out, err = partial(print_line, logging.INFO, "stdout"), partial(print_line, logging.WARNING, "stderr")
+        return diverted(out, err, longest=longest)
+
     def _log(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
+        self._collect(level, message, data)
+        # A handler of the process log may write to what a job prints to.
+        with undiverted():
+            self._mirror(level, message, data)
+
+    def _collect(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
         collector = self._collector or _collector.get()
         if collector is not None:
             collector.add(level, message, data)
+
+    def _mirror(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
         if process_log.isEnabledFor(level):
-            settings = get_settings()
+            settings, collector = get_settings(), self._collector or _collector.get()
             given = {} if data is None else data
             shown, _ = bounded_json(given, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
             execution_id = None if collector is None else collector.execution_id
@@ -230,6 +253,13 @@ def python_logging_captured() -> Iterator[None]:
         yield
     finally:
         _use_handler(-1)
+
+
+@contextmanager
+def output_captured() -> Iterator[None]:
+    """Capture meanwhile whatever a job may say by Python's own means: logging and printing."""
+    with python_logging_captured(), standard_streams_captured():
+        yield
 
 
 def _use_handler(change: int) -> None:

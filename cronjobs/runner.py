@@ -124,7 +124,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
     call = definition.func
     if inspect.iscoroutinefunction(call):
         call = async_to_sync(call)
-    with closing(claim.log), collecting(claim.log):
+    with closing(claim.log), collecting(claim.log), context.log.collecting_prints():
         result = call(context, **arguments)
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.

@@ -14,7 +14,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
-from cronjobs.logs import python_logging_captured
+from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
 from cronjobs.runner import Claim, announce
@@ -72,7 +72,7 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     if not connections[engine_alias(JobExecution)].in_atomic_block:
         keeper.start()
     try:
-        with python_logging_captured():
+        with output_captured():
             ending = attempt(claim, now=clock.now)
         lost = _record(claim, ending)
     finally:

@@ -55,6 +55,16 @@ def logs(context: JobContext) -> None:
     context.log.complete("Finished")
 
 
+@job("chatters", overlap="allow")
+def chatters(context: JobContext, *, tag: str, lines: int, together: int = 1) -> None:
+    """Print and log in turns, once so many of its kind run."""
+    while JobExecution.objects.filter(job_name="chatters", first_started_at__isnull=False).count() < together:
+        time.sleep(0.01)
+    for number in range(lines):
+        print(f"{tag} prints {number}")
+        logging.getLogger("chatter").warning("%s logs %d", tag, number)
+
+
 @job("leaks", retry=RetryPolicy(max_attempts=1))
 def leaks(context: JobContext, *, password: str, address: str) -> None:
     """Say its secrets by every way there is."""
@@ -62,6 +72,7 @@ def leaks(context: JobContext, *, password: str, address: str) -> None:
         f"Connecting with password={password}", data={"address": address, "args": f"--token {password}"}
     )
     logging.getLogger("somebody.else").warning("Authorization: Bearer %s", password)
+    print("secret:", password)
     raise ConnectionError(f"{{'api_key': {password!r}}} is refused by {address}")
 
 

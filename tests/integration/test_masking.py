@@ -42,6 +42,7 @@ def test_what_a_job_says_is_masked_before_it_is_stored(execution, caplog):
     assert lines == [
         ("Connecting with password=***", {"address": "postgres://***@db:5432/shop", "args": "--token ***"}),
         ("Authorization: ***", {"logger": "somebody.else"}),
+        ("secret: ***", {"stream": "stdout"}),
     ]
     for text in (execution.traceback, attempt.error_message, attempt.traceback, execution.reason):
         assert SECRET not in text
