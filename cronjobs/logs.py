@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from cronjobs.capture import diverted, standard_streams_captured, undiverted
 from cronjobs.conf import get_settings
+from cronjobs.progress import ProgressMeter
 from cronjobs.storable import bounded_json, storable_text
 
 # Jobs' own lines, mirrored to the process log as structured records.
@@ -204,11 +205,20 @@ class JobContext:
     log: JobLogger
     params: Mapping[str, Any] = field(default_factory=dict)
     stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
+    meter: ProgressMeter = field(default_factory=ProgressMeter, repr=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether the job is asked to stop; a long job looks now and then, tidies up and returns."""
         return self.stop_requested.is_set()
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the work has come: `done` of `total` (None: nobody knows), both in any unit.
+
+        Shown within a second while the job runs, and kept with its end. As cheap as it looks: call it
+        for every item. Raises `TypeError` for what is no number; NaN and infinities are shown as unknown.
+        """
+        self.meter.set(done, total, message)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
 from cronjobs.models.moves import Ending
 from cronjobs.models.resolved import ResolvedJob
+from cronjobs.progress import ProgressMeter
 from cronjobs.retries import RetryPolicy
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import bounded_json, storable_text
@@ -34,12 +35,13 @@ _TRACEBACK_MAX_BYTES = 64_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An execution that this process holds, with its job as read at the claim and its log."""
+    """An execution that this process holds, with its job as read at the claim, its log and its progress."""
 
     execution: JobExecution
     job: Job | None
     log: LogCollector
     stop_requested: threading.Event = field(default_factory=threading.Event)
+    progress: ProgressMeter = field(default_factory=ProgressMeter)
 
     @classmethod
     def of(cls, execution: JobExecution, job: Job | None) -> Claim:
@@ -60,13 +62,13 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
         # Whatever it came to: somebody asked for the end, and this is it.
         verdict = replace(verdict, outcome=ExecutionStatus.CANCELLED, delay=None, reason=claim.execution.cancel_reason)
     duration_ms = int((time.monotonic() - started) * 1000)
-    return _ending(claim.execution, verdict, now(), duration_ms)
+    return _ending(claim, verdict, now(), duration_ms)
 
 
 def internal_failure(claim: Claim, error: BaseException, now: datetime) -> Ending:
     """Return the ending of an attempt that could not be performed or judged: a fault of ours, or of the machine."""
     logger.critical("%s could not be performed: %r", claim.execution, error, exc_info=error)
-    return _ending(claim.execution, _Verdict(ExecutionStatus.FAILED, error=error), now, 0)
+    return _ending(claim, _Verdict(ExecutionStatus.FAILED, error=error), now, 0)
 
 
 def announce(ending: Ending) -> None:
@@ -120,6 +122,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         log=JobLogger(execution.job_name, claim.log),
         params=execution.params,
         stop_requested=claim.stop_requested,
+        meter=claim.progress,
     )
     call = definition.func
     if inspect.iscoroutinefunction(call):
@@ -145,7 +148,8 @@ def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Ver
     return _Verdict(ExecutionStatus.FAILED, error=error, delay=delay, result=result)
 
 
-def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
+def _ending(claim: Claim, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
+    execution = claim.execution
     again = verdict.delay is not None
     run_after = now + verdict.delay if verdict.delay is not None else execution.run_after
     error, mask = verdict.error, get_settings().mask
@@ -163,6 +167,7 @@ def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_
         error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
         traceback="" if error is None else storable_text(_traceback(error), max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
         reason=storable_text(verdict.reason, max_bytes=2_000, mask=mask),
+        progress=claim.progress.newest(),
     )
 
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import ErrorCode
 from cronjobs.models import JobExecution
+from cronjobs.progress import read_progress
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import rfc3339
 
@@ -44,6 +45,7 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "durationMs": execution.duration_ms,
+        "progress": _progress(execution),
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }
@@ -54,6 +56,12 @@ def located_document(request: Request, execution: JobExecution) -> dict[str, Any
     match = request.resolver_match
     url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
     return {**execution_document(execution), "url": url}
+
+
+def _progress(execution: JobExecution) -> dict[str, Any] | None:
+    now = timezone.now() if execution.status == ExecutionStatus.RUNNING else None
+    progress = read_progress(execution.progress, started_at=execution.started_at, now=now)
+    return None if progress is None else progress.document()
 
 
 def _result(execution: JobExecution) -> dict[str, Any]:

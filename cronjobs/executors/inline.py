@@ -14,7 +14,8 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
-from cronjobs.logs import output_captured
+from cronjobs.executors.live import LiveOutput
+from cronjobs.logs import LogLine, output_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
 from cronjobs.runner import Claim, announce
@@ -67,15 +68,17 @@ def _worker() -> str:
 
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     claim = Claim.of(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))
-    keeper = LeaseKeeper(held=lambda: [claimed])
+    keeper, live = LeaseKeeper(held=lambda: [claimed]), LiveOutput(claim)
     # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
     if not connections[engine_alias(JobExecution)].in_atomic_block:
         keeper.start()
+        live.start()
     try:
         with output_captured():
             ending = attempt(claim, now=clock.now)
-        lost = _record(claim, ending)
+        lost = _record(live.close(), ending)
     finally:
+        live.close()
         keeper.close()
     if not lost:
         announce(ending)
@@ -83,9 +86,9 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
 
 
-def _record(claim: Claim, ending: Ending) -> set[int]:
+def _record(lines: list[LogLine], ending: Ending) -> set[int]:
     """Write log and ending; while the database is away, for as long as the lease would last, try again."""
-    lines, backoff = claim.log.take(), Backoff(engine_alias(JobExecution), "Recording")
+    backoff = Backoff(engine_alias(JobExecution), "Recording")
     deadline = time.monotonic() + get_settings().lease.total_seconds()
     while True:
         try:

@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias, is_conflict
+from cronjobs.executors.live import LIVE_INTERVAL, show_progress
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 # and tables that a migration has not made yet as a programming error.
 _OUTAGE = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 _LARGEST_BATCH = 500
-_LIVE_LOG_INTERVAL = 0.5
 # So many in a row may be a connection that the server had dropped, and the next one.
 _MOST_FAILURES = 3
 
@@ -81,7 +81,7 @@ class Recorder(threading.Thread):
     def _gather(self) -> tuple[list[tuple[Claim, Ending]], bool]:
         batch: list[tuple[Claim, Ending]] = []
         try:
-            item = self._queue.get(timeout=_LIVE_LOG_INTERVAL)
+            item = self._queue.get(timeout=LIVE_INTERVAL)
             while item is not None:
                 batch.append(item)
                 if len(batch) >= _LARGEST_BATCH:
@@ -93,9 +93,11 @@ class Recorder(threading.Thread):
 
     def _write(self, batch: list[tuple[Claim, Ending]]) -> None:
         lines = [line for claim, _ in batch for line in claim.log.take()]
-        if time.monotonic() - self._last_live >= _LIVE_LOG_INTERVAL:
+        if time.monotonic() - self._last_live >= LIVE_INTERVAL:
             self._last_live = time.monotonic()
-            lines += [line for claim in self._live() for line in claim.log.take()]
+            live = self._live()
+            lines += [line for claim in live for line in claim.log.take()]
+            self._show_progress(live)
         if not lines and not batch:
             return
         lost = self._persist(lines, [ending for _, ending in batch])
@@ -105,6 +107,13 @@ class Recorder(threading.Thread):
                 logger.warning("%s ended here after its claim was lost; nothing was recorded.", ending.execution)
             else:
                 announce(ending)
+
+    def _show_progress(self, claims: Sequence[Claim]) -> None:
+        try:
+            show_progress(claims)
+        except (DatabaseError, InterfaceError) as error:
+            # The last of it is written with the ending; that is what the waiting is for.
+            self._backoff.failed(error)
 
     def _persist(self, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
         """Write until it is written; return the ids whose claim was lost."""
@@ -184,4 +193,4 @@ def _bare_line(line: LogLine, refusal: Exception) -> LogLine:
 
 def _bare_ending(ending: Ending, refusal: Exception) -> Ending:
     reason = f"Result and error could not be stored: {type(refusal).__name__}."
-    return dataclasses.replace(ending, result=None, error_message="", traceback="", reason=reason)
+    return dataclasses.replace(ending, result=None, progress=None, error_message="", traceback="", reason=reason)

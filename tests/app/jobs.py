@@ -55,10 +55,10 @@ def logs(context: JobContext) -> None:
     context.log.complete("Finished")
 
 
-@job("chatters", overlap="allow")
-def chatters(context: JobContext, *, tag: str, lines: int, together: int = 1) -> None:
+@job("prints-and-logs", overlap="allow")
+def prints_and_logs(context: JobContext, *, tag: str, lines: int, together: int = 1) -> None:
     """Print and log in turns, once so many of its kind run."""
-    while JobExecution.objects.filter(job_name="chatters", first_started_at__isnull=False).count() < together:
+    while JobExecution.objects.filter(job_name="prints-and-logs", first_started_at__isnull=False).count() < together:
         time.sleep(0.01)
     for number in range(lines):
         print(f"{tag} prints {number}")
@@ -105,6 +105,17 @@ def talks(context: JobContext, *, seconds: float) -> None:
     """Say something and then take some time."""
     context.log.start("Beginning")
     time.sleep(seconds)
+
+
+@job("advances", retry=AT_ONCE)
+def advances(context: JobContext, *, done: int, seconds: float, fails: bool = False) -> None:
+    """Say how far it has come, and stay there for some time."""
+    for number in range(done + 1):
+        context.progress(number, 8, f"row {number}, password=hunter2")
+    context.log.start("There")
+    context.stop_requested.wait(seconds)
+    if fails:
+        raise RuntimeError("boom")
 
 
 @job("naps")

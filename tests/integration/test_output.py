@@ -9,30 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from cronjobs import RetryPolicy, job
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution
 from cronjobs.registry import registry
 from cronjobs.scheduler.node import NodeProcess
 from tests.commands import run_command
 from tests.servers import wait_for
-
-
-@pytest.fixture
-def define(db):
-    """Register a definition for one test, with its job."""
-    names = []
-
-    def make(func):
-        name = func.__name__.replace("_", "-")
-        job(name, retry=RetryPolicy(max_attempts=1))(func)
-        names.append(name)
-        Job.objects.ensure([registry[name]])
-        return name
-
-    yield make
-    for name in names:
-        registry.remove(name)
 
 
 def lines_of(execution):
@@ -42,10 +24,10 @@ def lines_of(execution):
 @pytest.mark.django_db(transaction=True)
 def test_four_jobs_at_once_never_mix_with_each_other_or_with_the_process(capsys):
     Job.objects.update(schedule="")
-    Job.objects.ensure([registry["chatters"]])
+    Job.objects.ensure([registry["prints-and-logs"]])
     before = sys.stdout, sys.stderr
     executions = [
-        JobExecution.objects.request("chatters", params={"tag": f"tag-{number}", "lines": 1_000, "together": 4})
+        JobExecution.objects.request("prints-and-logs", params={"tag": f"tag-{number}", "lines": 1_000, "together": 4})
         for number in range(4)
     ]
     node = NodeProcess(workers=4)
