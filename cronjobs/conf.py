@@ -122,7 +122,9 @@ class Settings(_Parsed):
         one_of=("auto", "never"),
     )
     log_max_bytes: int = _setting(
-        "Log text kept per execution; the rest is counted, not kept.", default=1_000_000, low=1_000
+        "Log text kept per execution; the rest is counted, not kept. Each further attempt may keep a tenth of it in any case.",
+        default=1_000_000,
+        low=1_000,
     )
     log_message_max_bytes: int = _setting(
         "Longest single log message, and longest data of one; longer ones are cut.", default=16_000, low=100

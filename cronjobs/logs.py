@@ -24,7 +24,7 @@ from cronjobs.storable import bounded_json, storable_text
 process_log = logging.getLogger("cronjobs.job")
 
 # What a line takes beside its text, so that empty ones are not free.
-_LINE_BYTES = 32
+LINE_BYTES = 32
 # A printed line is cut here before it is masked; so far beyond the end, a secret at the end is seen whole.
 _BEYOND_THE_CUT = 4_000
 # The largest number that the column holds on every database.
@@ -49,12 +49,15 @@ class LogLine:
 class LogCollector:
     """Gathers the lines of one attempt, capped in size, until somebody takes them to the database.
 
-    Any thread may add; lines beyond the cap are counted, and their number is said at the end.
+    The cap is the execution's: what earlier attempts have `logged` counts, but a tenth of it is
+    left for every attempt. Any thread may add; lines beyond the cap are counted, and their
+    number is said at the end.
     """
 
-    def __init__(self, *, execution_id: int, attempt: int) -> None:
+    def __init__(self, *, execution_id: int, attempt: int, logged: int = 0) -> None:
         self.execution_id, self.attempt = execution_id, attempt
         self._settings = get_settings()
+        self._limit = max(self._settings.log_max_bytes - logged, self._settings.log_max_bytes // 10)
         self._lock = threading.Lock()
         self._pending: list[LogLine] = []
         self._number = 0
@@ -63,7 +66,7 @@ class LogCollector:
 
     def add(self, level: int, message: object, data: object = None) -> None:
         """Keep a line, or count it if the execution has said enough."""
-        limit, longest, mask = self._settings.log_max_bytes, self._settings.log_message_max_bytes, self._settings.mask
+        limit, longest, mask = self._limit, self._settings.log_message_max_bytes, self._settings.mask
         with self._lock:
             if self._bytes > limit:
                 self._discarded += 1
@@ -74,10 +77,14 @@ class LogCollector:
             if self._bytes > limit:
                 self._discarded += 1
                 return
-            self._bytes += len(text.encode()) + size + _LINE_BYTES
+            self._bytes += len(text.encode()) + size + LINE_BYTES
             self._append(level, text, stored)
             if self._bytes > limit:
-                self._append(logging.WARNING, f"The log is full ({limit} bytes); later lines are not kept.", None)
+                self._append(
+                    logging.WARNING,
+                    f"The log is full ({self._settings.log_max_bytes} bytes); later lines are not kept.",
+                    None,
+                )
 
     def close(self) -> None:
         """Say how many lines were not kept, if any: the attempt has ended."""

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.db import DatabaseError, InterfaceError
 
 from cronjobs import events
 from cronjobs.conf import get_settings
@@ -21,6 +22,7 @@ from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
 from cronjobs.logs import JobContext, JobLogger, LogCollector, collecting
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
+from cronjobs.models.log_sizes import logged_bytes
 from cronjobs.models.moves import Ending
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.progress import ProgressMeter
@@ -44,10 +46,21 @@ class Claim:
     progress: ProgressMeter = field(default_factory=ProgressMeter)
 
     @classmethod
-    def of(cls, execution: JobExecution, job: Job | None) -> Claim:
-        """Return the claim on `execution` with an empty log."""
-        log = LogCollector(execution_id=execution.pk, attempt=execution.attempt)
+    def of(cls, execution: JobExecution, job: Job | None, *, logged: int = 0) -> Claim:
+        """Return the claim on `execution` with an empty log; earlier attempts have `logged` so many bytes."""
+        log = LogCollector(execution_id=execution.pk, attempt=execution.attempt, logged=logged)
         return cls(execution=execution, job=job, log=log)
+
+    @classmethod
+    def of_each(cls, claimed: Sequence[tuple[JobExecution, Job | None]]) -> list[Claim]:
+        """Return the claims on executions with their jobs; what earlier attempts have logged is looked up for all."""
+        logged: dict[int, int] = {}
+        try:
+            logged = logged_bytes([execution.pk for execution, _ in claimed if execution.attempt > 1])
+        except (DatabaseError, InterfaceError) as error:
+            # They are claimed already, and a cap is not worth an attempt.
+            logger.warning("What earlier attempts have logged cannot be counted: %s", type(error).__name__)
+        return [cls.of(execution, job, logged=logged.get(execution.pk, 0)) for execution, job in claimed]
 
 
 def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:

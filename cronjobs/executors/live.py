@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias
+from cronjobs.executors.refusals import is_outage, said
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import record, record_progress
@@ -20,16 +24,29 @@ LIVE_INTERVAL = 0.5
 
 
 def show_progress(claims: Iterable[Claim]) -> None:
-    """Write the progress of the claims whose progress has changed; what cannot be written comes with the next call."""
+    """Write the progress of the claims whose progress has changed, in one statement.
+
+    During an outage it raises, and what could not be written comes with the next call. What the
+    database refuses is left out, and holds up no other's.
+    """
     taken = [(claim, progress) for claim in claims if (progress := claim.progress.take()) is not None]
-    if not taken:
-        return
+    if taken:
+        _show(taken)
+
+
+def _show(taken: Sequence[tuple[Claim, dict[str, Any]]]) -> None:
     try:
         record_progress([(claim.execution, progress) for claim, progress in taken])
-    except Exception:
-        for claim, _ in taken:
-            claim.progress.give_back()
-        raise
+    except (DatabaseError, InterfaceError) as error:
+        if is_outage(error):
+            for claim, _ in taken:
+                claim.progress.give_back()
+            raise
+        if len(taken) == 1:
+            logger.debug("The progress of %s was refused: %s", taken[0][0].execution, said(error))
+            return
+        for each in taken:
+            _show([each])
 
 
 class LiveOutput(threading.Thread):
