@@ -140,7 +140,7 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
     if code == ErrorCode.INTERNAL_ERROR:
         logger.error("%s failed.", type(context.get("view")).__name__, exc_info=error)
     elif code == ErrorCode.DATABASE_UNAVAILABLE:
-        logger.error("The database is not available: %s", str(error).strip())
+        logger.error("The database is not available: %s", storable_text(error, mask=words_to_mask()).strip())
     return Response(
         error_document(code, sentence, errors=_errors_by_field(error)),
         status=HTTP_STATUS[code],

@@ -11,6 +11,7 @@ from django.test import Client
 from cronjobs.exceptions import InvalidParameters
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import cancel
 from cronjobs.registry import job, registry
 from cronjobs.scheduler.plans import reconcile
 from tests.commands import run_command
@@ -140,3 +141,12 @@ def test_what_breaks_a_job_does_not_quote_it(caplog):
     broken = Job.objects.get(name="leaks")
     assert "token=***" in broken.broken_reason
     assert SECRET not in broken.broken_reason + broken.why_broken() + caplog.text
+
+
+def test_the_reason_of_who_calls_it_off_is_masked():
+    execution = JobExecution.objects.request("noop")
+
+    cancel(JobExecution.objects.filter(pk=execution.pk), reason=f"wrong --token {SECRET} given", by="ann")
+
+    execution.refresh_from_db()
+    assert (execution.reason, execution.cancel_reason) == ("wrong --token *** given",) * 2
