@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections
 
-from cronjobs.conf import DEFAULT_SCHEDULES, get_settings
+from cronjobs.conf import DEFAULT_SCHEDULES, get_settings, words_to_mask
 from cronjobs.database import engine_alias
 from cronjobs.dependencies import Graph, objection
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
@@ -17,6 +17,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.models.graph import load_graph
 from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
+from cronjobs.storable import storable_text
 
 STRICT = "cronjobs_strict"
 
@@ -34,7 +35,13 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     try:
         get_settings()
     except InvalidSettings as error:
-        found.append(checks.Error(str(error), hint="See the settings table in the README.", id="cronjobs.E001"))
+        found.append(
+            checks.Error(
+                storable_text(error, mask=words_to_mask()),
+                hint="See the settings table in the README.",
+                id="cronjobs.E001",
+            )
+        )
     return found
 
 

@@ -122,14 +122,17 @@ class Settings(_Parsed):
         one_of=("auto", "never"),
     )
     log_max_bytes: int = _setting(
-        "Log text kept per execution; the rest is counted, not kept.", default=1_000_000, low=1_000
+        "Log text kept per execution; the rest is counted, not kept. Each further attempt may keep a tenth of it in any case.",
+        default=1_000_000,
+        low=1_000,
     )
     log_message_max_bytes: int = _setting(
         "Longest single log message, and longest data of one; longer ones are cut.", default=16_000, low=100
     )
     result_max_bytes: int = _setting("Largest result stored as it is; larger ones are cut.", default=64_000, low=100)
     mask: tuple[str, ...] = _setting(
-        "Values under keys that contain one of these words are masked, in parameters, results and log data (not in the text of messages).",
+        "Values under names that contain one of these words are masked: in parameters wherever they are shown, in results and log data, "
+        "and in text (log messages, errors, tracebacks, reasons) where they follow such a name, as in password=x or Authorization: Bearer x.",
         default=(
             "password",
             "passwd",
@@ -164,6 +167,14 @@ class Settings(_Parsed):
 def get_settings() -> Settings:
     """Return the current settings; raise `InvalidSettings` if they cannot be understood."""
     return Settings.from_mapping(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")
+
+
+def words_to_mask() -> tuple[str, ...]:
+    """Return MASK; the default where the settings cannot be understood and something must be said all the same."""
+    try:
+        return get_settings().mask
+    except InvalidSettings:
+        return Settings().mask
 
 
 def _forget(*, setting: str, **_: object) -> None:

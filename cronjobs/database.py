@@ -17,6 +17,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Func, Model, QuerySet, Value
 from django.db.models.expressions import Combinable
 
+from cronjobs.conf import words_to_mask
+from cronjobs.storable import storable_text
+
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
@@ -125,7 +128,7 @@ class Backoff:
         self._failures += 1
         drop_connection(self._alias)
         level = logging.ERROR if self._failures > 1 and _error_line_is_due() else logging.DEBUG
-        logger.log(level, "%s failed: %s: %s", self._what, type(error).__name__, str(error).strip())
+        logger.log(level, "%s failed: %s: %s", self._what, type(error).__name__, _said(error))
         return 0.0 if self._failures == 1 else min(0.125 * 2.0 ** min(self._failures, 8), self.LONGEST)
 
     def succeeded(self) -> None:
@@ -133,6 +136,10 @@ class Backoff:
         if self._failures > 1:
             logger.info("%s works again after %d failures.", self._what, self._failures)
         self._failures = 0
+
+
+def _said(error: Exception) -> str:
+    return storable_text(error, mask=words_to_mask()).strip()
 
 
 def clock_sql(connection: BaseDatabaseWrapper) -> str:

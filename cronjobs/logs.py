@@ -6,22 +6,27 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
+from cronjobs.capture import diverted, standard_streams_captured, undiverted
 from cronjobs.conf import get_settings
+from cronjobs.progress import ProgressMeter
 from cronjobs.storable import bounded_json, storable_text
 
 # Jobs' own lines, mirrored to the process log as structured records.
 process_log = logging.getLogger("cronjobs.job")
 
 # What a line takes beside its text, so that empty ones are not free.
-_LINE_BYTES = 32
+LINE_BYTES = 32
+# A printed line is cut here before it is masked; so far beyond the end, a secret at the end is seen whole.
+_BEYOND_THE_CUT = 4_000
 # The largest number that the column holds on every database.
 _HIGHEST_LEVEL = 32_767
 
@@ -44,12 +49,15 @@ class LogLine:
 class LogCollector:
     """Gathers the lines of one attempt, capped in size, until somebody takes them to the database.
 
-    Any thread may add; lines beyond the cap are counted, and their number is said at the end.
+    The cap is the execution's: what earlier attempts have `logged` counts, but a tenth of it is
+    left for every attempt. Any thread may add; lines beyond the cap are counted, and their
+    number is said at the end.
     """
 
-    def __init__(self, *, execution_id: int, attempt: int) -> None:
+    def __init__(self, *, execution_id: int, attempt: int, logged: int = 0) -> None:
         self.execution_id, self.attempt = execution_id, attempt
         self._settings = get_settings()
+        self._limit = max(self._settings.log_max_bytes - logged, self._settings.log_max_bytes // 10)
         self._lock = threading.Lock()
         self._pending: list[LogLine] = []
         self._number = 0
@@ -58,21 +66,25 @@ class LogCollector:
 
     def add(self, level: int, message: object, data: object = None) -> None:
         """Keep a line, or count it if the execution has said enough."""
-        limit, longest = self._settings.log_max_bytes, self._settings.log_message_max_bytes
+        limit, longest, mask = self._limit, self._settings.log_message_max_bytes, self._settings.mask
         with self._lock:
             if self._bytes > limit:
                 self._discarded += 1
                 return
-        text = storable_text(message, max_bytes=longest)
-        stored, size = (None, 0) if data is None else bounded_json(data, max_bytes=longest, mask=self._settings.mask)
+        text = storable_text(message, max_bytes=longest, mask=mask)
+        stored, size = (None, 0) if data is None else bounded_json(data, max_bytes=longest, mask=mask)
         with self._lock:
             if self._bytes > limit:
                 self._discarded += 1
                 return
-            self._bytes += len(text.encode()) + size + _LINE_BYTES
+            self._bytes += len(text.encode()) + size + LINE_BYTES
             self._append(level, text, stored)
             if self._bytes > limit:
-                self._append(logging.WARNING, f"The log is full ({limit} bytes); later lines are not kept.", None)
+                self._append(
+                    logging.WARNING,
+                    f"The log is full ({self._settings.log_max_bytes} bytes); later lines are not kept.",
+                    None,
+                )
 
     def close(self) -> None:
         """Say how many lines were not kept, if any: the attempt has ended."""
@@ -142,17 +154,37 @@ class JobLogger:
     info = progress
     warning = warn
 
+    def collecting_prints(self) -> AbstractContextManager[None]:
+        """Make lines of what this thread (or task) prints meanwhile: standard error's are warnings."""
+
+        def print_line(level: int, stream: str, text: str) -> None:
+            self._collect(level, text, {"stream": stream})
+            self._mirror(level, text, None)
+
+        longest = get_settings().log_message_max_bytes + _BEYOND_THE_CUT
+        out, err = partial(print_line, logging.INFO, "stdout"), partial(print_line, logging.WARNING, "stderr")
+        return diverted(out, err, longest=longest)
+
     def _log(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
+        self._collect(level, message, data)
+        # A handler of the process log may write to what a job prints to.
+        with undiverted():
+            self._mirror(level, message, data)
+
+    def _collect(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
         collector = self._collector or _collector.get()
         if collector is not None:
             collector.add(level, message, data)
+
+    def _mirror(self, level: int, message: str, data: Mapping[str, Any] | None) -> None:
         if process_log.isEnabledFor(level):
-            settings = get_settings()
+            settings, collector = get_settings(), self._collector or _collector.get()
             given = {} if data is None else data
             shown, _ = bounded_json(given, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
             execution_id = None if collector is None else collector.execution_id
             extra = {"job": self.name, "execution_id": execution_id, "data": shown}
-            process_log.log(level, "%s: %s", self.name, storable_text(message), extra=extra)
+            text = storable_text(message, max_bytes=settings.log_message_max_bytes, mask=settings.mask)
+            process_log.log(level, "%s: %s", self.name, text, extra=extra)
 
 
 def create_job_logger(name: str) -> JobLogger:
@@ -192,11 +224,20 @@ class JobContext:
     params: Mapping[str, Any] = field(default_factory=dict)
     upstream: Mapping[str, Upstream] = field(default_factory=dict)
     stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
+    meter: ProgressMeter = field(default_factory=ProgressMeter, repr=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether the job is asked to stop; a long job looks now and then, tidies up and returns."""
         return self.stop_requested.is_set()
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the work has come: `done` of `total` (None: nobody knows), both in any unit.
+
+        Shown within a second while the job runs, and kept with its end. As cheap as it looks: call it
+        for every item. Raises `TypeError` for what is no number; NaN and infinities are shown as unknown.
+        """
+        self.meter.set(done, total, message)
 
 
 @contextmanager
@@ -241,6 +282,13 @@ def python_logging_captured() -> Iterator[None]:
         yield
     finally:
         _use_handler(-1)
+
+
+@contextmanager
+def output_captured() -> Iterator[None]:
+    """Capture meanwhile whatever a job may say by Python's own means: logging and printing."""
+    with python_logging_captured(), standard_streams_captured():
+        yield
 
 
 def _use_handler(change: int) -> None:

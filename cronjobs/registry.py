@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
+from cronjobs.conf import words_to_mask
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import (
     DefinitionNotFound,
@@ -24,6 +25,7 @@ from cronjobs.exceptions import (
     InvalidRequest,
 )
 from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
+from cronjobs.masking import MASKED, is_secret
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
@@ -115,7 +117,8 @@ class JobDefinition:
         initial = {name: each.initial for name, each in form_class.base_fields.items() if each.initial is not None}
         form = form_class(data={**initial, **params})
         if not form.is_valid():
-            raise InvalidParameters(self.name, {name: list(map(str, texts)) for name, texts in form.errors.items()})
+            errors = {name: list(map(str, texts)) for name, texts in form.errors.items()}
+            raise InvalidParameters(self.name, _without_secrets(errors, params))
         # A field left empty keeps the function's own default.
         return {name: value for name, value in form.cleaned_data.items() if value is not None or name in params}
 
@@ -129,6 +132,19 @@ class JobDefinition:
                 errors[name] = ["This parameter is required."]
         if errors:
             raise InvalidParameters(self.name, errors)
+
+
+def _without_secrets(errors: Mapping[str, list[str]], params: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return a form's messages without the values they may quote, where these are secrets."""
+    mask = words_to_mask()
+    secrets = [text for name, value in params.items() if is_secret(name, mask) and (text := storable_text(value))]
+    return {name: [_without(secrets, text) for text in texts] for name, texts in errors.items()}
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, MASKED)
+    return text
 
 
 def _parameters_of(func: Callable[..., Any]) -> dict[str, inspect.Parameter]:

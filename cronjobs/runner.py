@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.db import DatabaseError, InterfaceError
 
 from cronjobs import events
 from cronjobs.conf import get_settings
@@ -21,8 +22,10 @@ from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
 from cronjobs.logs import JobContext, JobLogger, LogCollector, Upstream, collecting
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
+from cronjobs.models.log_sizes import logged_bytes
 from cronjobs.models.moves import Ending
 from cronjobs.models.resolved import ResolvedJob
+from cronjobs.progress import ProgressMeter
 from cronjobs.retries import RetryPolicy
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import bounded_json, storable_text
@@ -34,18 +37,30 @@ _TRACEBACK_MAX_BYTES = 64_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An execution that this process holds, with its job as read at the claim and its log."""
+    """An execution that this process holds, with its job as read at the claim, its log and its progress."""
 
     execution: JobExecution
     job: Job | None
     log: LogCollector
     stop_requested: threading.Event = field(default_factory=threading.Event)
+    progress: ProgressMeter = field(default_factory=ProgressMeter)
 
     @classmethod
-    def of(cls, execution: JobExecution, job: Job | None) -> Claim:
-        """Return the claim on `execution` with an empty log."""
-        log = LogCollector(execution_id=execution.pk, attempt=execution.attempt)
+    def of(cls, execution: JobExecution, job: Job | None, *, logged: int = 0) -> Claim:
+        """Return the claim on `execution` with an empty log; earlier attempts have `logged` so many bytes."""
+        log = LogCollector(execution_id=execution.pk, attempt=execution.attempt, logged=logged)
         return cls(execution=execution, job=job, log=log)
+
+    @classmethod
+    def of_each(cls, claimed: Sequence[tuple[JobExecution, Job | None]]) -> list[Claim]:
+        """Return the claims on executions with their jobs; what earlier attempts have logged is looked up for all."""
+        logged: dict[int, int] = {}
+        try:
+            logged = logged_bytes([execution.pk for execution, _ in claimed if execution.attempt > 1])
+        except (DatabaseError, InterfaceError) as error:
+            # They are claimed already, and a cap is not worth an attempt.
+            logger.warning("What earlier attempts have logged cannot be counted: %s", type(error).__name__)
+        return [cls.of(execution, job, logged=logged.get(execution.pk, 0)) for execution, job in claimed]
 
 
 def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
@@ -60,13 +75,13 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
         # Whatever it came to: somebody asked for the end, and this is it.
         verdict = replace(verdict, outcome=ExecutionStatus.CANCELLED, delay=None, reason=claim.execution.cancel_reason)
     duration_ms = int((time.monotonic() - started) * 1000)
-    return _ending(claim.execution, verdict, now(), duration_ms)
+    return _ending(claim, verdict, now(), duration_ms)
 
 
 def internal_failure(claim: Claim, error: BaseException, now: datetime) -> Ending:
     """Return the ending of an attempt that could not be performed or judged: a fault of ours, or of the machine."""
     logger.critical("%s could not be performed: %r", claim.execution, error, exc_info=error)
-    return _ending(claim.execution, _Verdict(ExecutionStatus.FAILED, error=error), now, 0)
+    return _ending(claim, _Verdict(ExecutionStatus.FAILED, error=error), now, 0)
 
 
 def announce(ending: Ending) -> None:
@@ -121,11 +136,12 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         params=execution.params,
         upstream=_upstream(execution, resolved),
         stop_requested=claim.stop_requested,
+        meter=claim.progress,
     )
     call = definition.func
     if inspect.iscoroutinefunction(call):
         call = async_to_sync(call)
-    with closing(claim.log), collecting(claim.log):
+    with closing(claim.log), collecting(claim.log), context.log.collecting_prints():
         result = call(context, **arguments)
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.
@@ -156,10 +172,11 @@ def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Ver
     return _Verdict(ExecutionStatus.FAILED, error=error, delay=delay, result=result)
 
 
-def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
+def _ending(claim: Claim, verdict: _Verdict, now: datetime, duration_ms: int) -> Ending:
+    execution = claim.execution
     again = verdict.delay is not None
     run_after = now + verdict.delay if verdict.delay is not None else execution.run_after
-    error = verdict.error
+    error, mask = verdict.error, get_settings().mask
     return Ending(
         execution=execution,
         outcome=verdict.outcome,
@@ -171,9 +188,10 @@ def _ending(execution: JobExecution, verdict: _Verdict, now: datetime, duration_
         claim_at=claim_time(run_after, execution.priority),
         result=_storable_result(verdict.result),
         error_type="" if error is None else storable_text(_type_name(error), max_bytes=200),
-        error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES),
-        traceback="" if error is None else _traceback(error),
-        reason=storable_text(verdict.reason, max_bytes=2_000),
+        error_message="" if error is None else storable_text(error, max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
+        traceback="" if error is None else storable_text(_traceback(error), max_bytes=_TRACEBACK_MAX_BYTES, mask=mask),
+        reason=storable_text(verdict.reason, max_bytes=2_000, mask=mask),
+        progress=claim.progress.newest(),
     )
 
 
@@ -193,10 +211,9 @@ def _traceback(error: BaseException) -> str:
     while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__ and frames.tb_next:
         frames = frames.tb_next
     try:
-        text = "".join(traceback.format_exception(type(error), error, frames))
+        return "".join(traceback.format_exception(type(error), error, frames))
     except Exception as broken:  # noqa: BLE001 - an exception may break while it is formatted
-        text = f"{_type_name(error)} (its traceback cannot be shown: {type(broken).__name__})"
-    return storable_text(text, max_bytes=_TRACEBACK_MAX_BYTES)
+        return f"{_type_name(error)} (its traceback cannot be shown: {type(broken).__name__})"
 
 
 def _log_ending(ending: Ending) -> None:

@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-MASKED = "***"
+from cronjobs.masking import MASKED, is_secret, mask_text
+
 _DEEPEST = 32
 # In all: a container may have no end, or hold another one many times, which holds a third many times, and so on.
 _MOST_PARTS = 1_000_000
@@ -23,13 +24,16 @@ _CUT = "… [cut]"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def storable_text(value: object, *, max_bytes: int | None = None) -> str:
+def storable_text(value: object, *, max_bytes: int | None = None, mask: Iterable[str] = ()) -> str:
     """Return `value` as text without NUL and lone surrogates, cut to `max_bytes` of UTF-8.
 
-    An object whose ``__str__`` raises is described instead.
+    What `mask_text` knows for a secret by the words of `mask` is masked, before the cut: half of
+    one would not be known for what it is. An object whose ``__str__`` raises is described instead.
     """
     text = value if type(value) is str else _to_text(value)
     text = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if mask:
+        text = mask_text(text, mask)
     if max_bytes is None or len(text) * 4 <= max_bytes:
         return text
     encoded = text.encode()
@@ -50,9 +54,9 @@ def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
     durations seconds; decimals and UUIDs their text; bytes a size; sets sorted lists; anything
     else its ``str``. A container inside itself, or nested deeper than 32 levels, becomes ``"…"``,
     and so does what follows a million parts. What raises when it is read is described instead.
-    Values under keys that contain a word of `mask` become ``"***"``.
+    Values under keys that contain a word of `mask` become ``"***"``, and so do secrets in text.
     """
-    return _Converter(tuple(word.lower() for word in mask)).convert(value)
+    return _Converter(tuple(mask)).convert(value)
 
 
 def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> tuple[Any, int]:
@@ -84,7 +88,7 @@ class _Converter:
         if type(value) is float:
             return value if math.isfinite(value) else _NOT_FINITE[str(value)]
         try:
-            return self._container(value) if _is_container(value) else _scalar(value)
+            return self._container(value) if _is_container(value) else _scalar(value, self._mask)
         except (MemoryError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a job's own classes may raise anything
@@ -108,7 +112,7 @@ class _Converter:
             return sorted((self.convert(each) for each in self._parts(value, end="…")), key=repr)
         if isinstance(value, list | tuple):
             return [self.convert(each) for each in self._parts(value, end="…")]
-        return self.convert(value.value) if isinstance(value, Enum) else storable_text(value)
+        return self.convert(value.value) if isinstance(value, Enum) else storable_text(value, mask=self._mask)
 
     def _parts(self, parts: Iterable[Any], *, end: Any) -> list[Any]:
         """Return what there is room for, and `end` if that is not all."""
@@ -120,8 +124,7 @@ class _Converter:
 
     def _entry(self, key: object, value: Any) -> tuple[str, Any]:
         text = storable_text(key)
-        lowered = text.lower()
-        return text, MASKED if any(word in lowered for word in self._mask) else self.convert(value)
+        return text, MASKED if is_secret(text, self._mask) else self.convert(value)
 
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -142,11 +145,11 @@ _SCALARS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
 )
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: Any, mask: tuple[str, ...]) -> Any:
     for kinds, convert in _SCALARS:
         if isinstance(value, kinds):
             return convert(value)
-    return storable_text(value)
+    return storable_text(value, mask=mask)
 
 
 def _to_text(value: object) -> str:

@@ -21,12 +21,14 @@ from cronjobs import permissions
 from cronjobs.admin.outcomes import explain_cancellation, explain_reruns
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.run_now import executions_ahead, queued_answer
+from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Cancellation, cancel
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
 from cronjobs.models.reruns import Rerun, retry
 from cronjobs.states import ExecutionStatus
+from cronjobs.storable import storable_text
 
 # As many as a list shows at most.
 MOST_CANCELLED = 1000
@@ -190,4 +192,4 @@ def _retry(pk: int, user: str) -> Rerun | str:
     try:
         return retry(pk, requested_by=user)
     except (CannotRetry, ExecutionNotFound) as error:
-        return str(error)
+        return storable_text(error, mask=words_to_mask())

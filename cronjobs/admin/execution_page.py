@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
 from cronjobs.admin.flows import flow_section
+from cronjobs.admin.progress import progress_figures, progress_of
 from cronjobs.admin.relations import relations, stop_request
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
 from cronjobs.states import ExecutionStatus
@@ -48,13 +49,19 @@ class Line:
 def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
     """Return the template's variables; `log_page` is a number as the query string has it."""
     now = timezone.now()
+    progress = progress_of(execution, now=now)
     log = Paginator(execution.log_lines.order_by("attempt", "number"), LINES_PER_PAGE).get_page(log_page)
     return {
         "title": f"{execution.job_name} #{execution.pk}",
         "execution": execution,
         "badge": status_badge(execution.status),
         "job": Job.objects.filter(pk=execution.job_id or 0).first(),
-        "figures": [(label, value) for label, value in _figures(execution, now) if value != rendering.NOTHING],
+        "figures": [
+            (label, value)
+            for label, value in (*_figures(execution, now), *progress_figures(progress))
+            if value != rendering.NOTHING
+        ],
+        "progress_message": progress.message if progress else "",
         "facts": [(label, value) for label, value in _facts(execution) if value],
         "moments": list(_moments(execution)),
         "missed": _missed(execution),

@@ -15,6 +15,7 @@ from cronjobs.admin.badges import status_badge
 from cronjobs.admin.execution_actions import ExecutionActionsAdmin
 from cronjobs.admin.execution_page import execution_page
 from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
+from cronjobs.admin.progress import brief_progress
 from cronjobs.admin.windows import ExecutionList, WindowPaginator
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
@@ -55,7 +56,8 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     @admin.display(description=_("status"))
     def shown_status(self, execution: JobExecution) -> str:
-        return rendering.lines(status_badge(execution.status), self._explanation(execution))
+        progress = brief_progress(execution, now=timezone.now())
+        return rendering.lines(status_badge(execution.status), progress, self._explanation(execution))
 
     @admin.display(description=_("scheduled for"))
     def shown_scheduled_for(self, execution: JobExecution) -> str:

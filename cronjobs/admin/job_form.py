@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.effective import inherited_values
+from cronjobs.masking import MASKED
 from cronjobs.models import Job
 from cronjobs.registry import is_valid_name, registry
-from cronjobs.storable import MASKED, storable_json
+from cronjobs.storable import storable_json
 
 if TYPE_CHECKING:
     JobModelForm = forms.ModelForm[Job]
@@ -188,7 +189,7 @@ def _label_empty_choice(field: forms.Field, text: str) -> None:
 
 def _unmasked(given: Any, stored: Any) -> Any:
     """Return `given` with what was shown masked, and left so, as it is stored."""
-    if given == MASKED:
+    if given == MASKED or (isinstance(given, str) and given == rendering.masked(stored)):
         return stored if stored is not None else given
     if isinstance(given, dict) and isinstance(stored, dict):
         return {key: _unmasked(value, stored.get(key)) for key, value in given.items()}

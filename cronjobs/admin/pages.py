@@ -12,9 +12,10 @@ from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from cronjobs.conf import get_settings
+from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.models import Node
+from cronjobs.storable import storable_text
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -49,7 +50,11 @@ class PageAdmin(AnyModelAdmin):
             if not self.has_view_or_change_permission(request):
                 raise PermissionDenied from None
             # Without them not even what is to be masked is known.
-            context = {**self.admin_site.each_context(request), "title": _("Invalid settings"), "content": str(error)}
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Invalid settings"),
+                "content": storable_text(error, mask=words_to_mask()),
+            }
             return TemplateResponse(request, "admin/base_site.html", context, status=500)
         return None
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cronjobs.conf import get_settings
+from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.states import ExecutionStatus
+from cronjobs.storable import storable_text
 
 # Messages travel in the session or a cookie.
 _MOST_NAMED = 10
@@ -90,7 +91,7 @@ def _record(job: Job, user: str, token: str, params: Mapping[str, Any] | None) -
     try:
         return "", JobExecution.objects.request(job.name, params=params, key=key, requested_by=user)
     except CronJobsError as error:
-        return str(error), None
+        return storable_text(error, mask=words_to_mask()), None
 
 
 def queued_answer(job: Job, execution: JobExecution, ahead: int, *, is_repeat: bool) -> Queued:

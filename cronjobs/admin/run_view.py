@@ -24,7 +24,6 @@ from cronjobs.admin.pages import PageAdmin
 from cronjobs.admin.run_now import Queued, Refused, explain, run_now
 from cronjobs.models import Job
 from cronjobs.registry import registry
-from cronjobs.storable import MASKED
 
 TOKEN = "run_token"  # noqa: S105 - the name of a field
 
@@ -139,9 +138,9 @@ def _stored(job: Job) -> dict[str, Any]:
 
 def _unmasked(data: QueryDict, stored: Mapping[str, Any]) -> QueryDict:
     """Return what was posted, with masked values that were left alone as they are stored."""
-    posted = data.copy()
+    posted, shown = data.copy(), rendering.masked(stored)
     for name, value in stored.items():
-        if posted.get(name) == MASKED:
+        if shown[name] != value and posted.get(name) == shown[name]:
             posted[name] = value
     return posted
 

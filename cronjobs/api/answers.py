@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import ErrorCode
 from cronjobs.models import JobExecution
+from cronjobs.progress import read_progress
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import rfc3339
 
@@ -26,7 +26,6 @@ CODES: Mapping[str, ErrorCode] = {
 }
 
 _ERROR_MAX_LENGTH = 500
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def execution_document(execution: JobExecution) -> dict[str, Any]:
@@ -49,6 +48,7 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "flow": execution.flow,
         "upstream": execution.upstream_id,
         "retryOf": execution.retry_of_id,
+        "progress": _progress(execution),
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }
@@ -59,6 +59,12 @@ def located_document(request: Request, execution: JobExecution) -> dict[str, Any
     match = request.resolver_match
     url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
     return {**execution_document(execution), "url": url}
+
+
+def _progress(execution: JobExecution) -> dict[str, Any] | None:
+    now = timezone.now() if execution.status == ExecutionStatus.RUNNING else None
+    progress = read_progress(execution.progress, started_at=execution.started_at, now=now)
+    return None if progress is None else progress.document()
 
 
 def _result(execution: JobExecution) -> dict[str, Any]:
@@ -77,8 +83,8 @@ def _result(execution: JobExecution) -> dict[str, Any]:
 
 
 def _error(execution: JobExecution) -> str:
-    """Return what went wrong in one line, without the passwords that addresses in it may hold."""
+    """Return what went wrong in one line; secrets in it were masked before it was stored."""
     lines = execution.error_message.strip().splitlines()
     said = ": ".join(filter(None, [execution.error_type, *lines[:1]])) or execution.reason
-    text = _CREDENTIALS.sub("***@", said or f"The execution is {execution.status}.")
+    text = said or f"The execution is {execution.status}."
     return text if len(text) <= _ERROR_MAX_LENGTH else f"{text[:_ERROR_MAX_LENGTH]}…"

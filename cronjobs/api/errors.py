@@ -20,6 +20,7 @@ from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import (
     CannotRetry,
     CronJobsError,
@@ -32,7 +33,7 @@ from cronjobs.exceptions import (
     NotOpen,
     StillOpen,
 )
-from cronjobs.storable import rfc3339, storable_json
+from cronjobs.storable import rfc3339, storable_json, storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
     if code == ErrorCode.INTERNAL_ERROR:
         logger.error("%s failed.", type(context.get("view")).__name__, exc_info=error)
     elif code == ErrorCode.DATABASE_UNAVAILABLE:
-        logger.error("The database is not available: %s", str(error).strip())
+        logger.error("The database is not available: %s", storable_text(error, mask=words_to_mask()).strip())
     return Response(
         error_document(code, sentence, errors=_errors_by_field(error)),
         status=HTTP_STATUS[code],
@@ -154,10 +155,15 @@ def _errors_by_field(error: Exception) -> Mapping[str, Any] | None:
 
 
 def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the body of an error; text that came from the caller may hold anything."""
-    details = {"errors": storable_json(errors)} if errors else {}
+    """Return the body of an error; text that came from the caller may hold anything.
+
+    The messages in `errors` are masked, but not for the name of the field that they are about.
+    """
+    mask = words_to_mask()
+    shown = {field: storable_json(messages, mask=mask) for field, messages in (errors or {}).items()}
+    details = {"errors": storable_json(shown)} if shown else {}
     now = rfc3339(timezone.now())
-    return {"success": False, "error": storable_json(sentence), "code": code, **details, "timestamp": now}
+    return {"success": False, "error": storable_text(sentence, mask=mask), "code": code, **details, "timestamp": now}
 
 
 # First match wins. What has no sentence here says it itself.

@@ -12,9 +12,10 @@ from rest_framework.response import Response
 
 from cronjobs.api.errors import HTTP_STATUS, ErrorCode, error_document
 from cronjobs.api.views import CronView
+from cronjobs.conf import words_to_mask
 from cronjobs.database import engine_alias
 from cronjobs.models import JobExecution
-from cronjobs.storable import rfc3339
+from cronjobs.storable import rfc3339, storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def _is_ready() -> bool:
     try:
         missing = _needed_tables() - set(connections[engine_alias(JobExecution)].introspection.table_names())
     except Exception as error:  # noqa: BLE001 - whatever it is, this process can serve nobody
-        logger.warning("Not ready: %s", str(error).strip())
+        logger.warning("Not ready: %s", storable_text(error, mask=words_to_mask()).strip())
         return False
     if missing:
         logger.warning("Not ready: there is no table %s.", ", ".join(sorted(missing)))

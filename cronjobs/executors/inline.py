@@ -8,13 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
-from cronjobs.logs import python_logging_captured
+from cronjobs.executors.live import LiveOutput
+from cronjobs.executors.refusals import is_outage, record_apart
+from cronjobs.logs import LogLine, output_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
 from cronjobs.runner import Claim, announce
@@ -66,16 +68,18 @@ def _worker() -> str:
 
 
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
-    claim = Claim.of(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))
-    keeper = LeaseKeeper(held=lambda: [claimed])
+    (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
+    keeper, live = LeaseKeeper(held=lambda: [claimed]), LiveOutput(claim)
     # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
     if not connections[engine_alias(JobExecution)].in_atomic_block:
         keeper.start()
+        live.start()
     try:
-        with python_logging_captured():
+        with output_captured():
             ending = attempt(claim, now=clock.now)
-        lost = _record(claim, ending)
+        lost = _record(live.close(), ending)
     finally:
+        live.close()
         keeper.close()
     if not lost:
         announce(ending)
@@ -83,14 +87,16 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
 
 
-def _record(claim: Claim, ending: Ending) -> set[int]:
+def _record(lines: list[LogLine], ending: Ending) -> set[int]:
     """Write log and ending; while the database is away, for as long as the lease would last, try again."""
-    lines, backoff = claim.log.take(), Backoff(engine_alias(JobExecution), "Recording")
+    backoff = Backoff(engine_alias(JobExecution), "Recording")
     deadline = time.monotonic() + get_settings().lease.total_seconds()
     while True:
         try:
             return record(lines, [ending])
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                return record_apart(lines, [ending], error)
             if time.monotonic() > deadline or connections[engine_alias(JobExecution)].in_atomic_block:
                 raise
             time.sleep(backoff.failed(error))

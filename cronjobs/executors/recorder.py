@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 import queue
@@ -10,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias, is_conflict
+from cronjobs.executors.live import LIVE_INTERVAL, show_progress
+from cronjobs.executors.refusals import describe, is_outage, said, versions
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
@@ -21,11 +22,7 @@ from cronjobs.runner import Claim, announce
 
 logger = logging.getLogger(__name__)
 
-# What may go away by itself. PostgreSQL reports a standby that takes no writes as an internal error,
-# and tables that a migration has not made yet as a programming error.
-_OUTAGE = (OperationalError, InterfaceError, InternalError, ProgrammingError)
 _LARGEST_BATCH = 500
-_LIVE_LOG_INTERVAL = 0.5
 # So many in a row may be a connection that the server had dropped, and the next one.
 _MOST_FAILURES = 3
 
@@ -80,7 +77,7 @@ class Recorder(threading.Thread):
     def _gather(self) -> tuple[list[tuple[Claim, Ending]], bool]:
         batch: list[tuple[Claim, Ending]] = []
         try:
-            item = self._queue.get(timeout=_LIVE_LOG_INTERVAL)
+            item = self._queue.get(timeout=LIVE_INTERVAL)
             while item is not None:
                 batch.append(item)
                 if len(batch) >= _LARGEST_BATCH:
@@ -92,9 +89,11 @@ class Recorder(threading.Thread):
 
     def _write(self, batch: list[tuple[Claim, Ending]]) -> None:
         lines = [line for claim, _ in batch for line in claim.log.take()]
-        if time.monotonic() - self._last_live >= _LIVE_LOG_INTERVAL:
+        if time.monotonic() - self._last_live >= LIVE_INTERVAL:
             self._last_live = time.monotonic()
-            lines += [line for claim in self._live() for line in claim.log.take()]
+            live = self._live()
+            lines += [line for claim in live for line in claim.log.take()]
+            self._show_progress(live)
         if not lines and not batch:
             return
         lost = self._persist(lines, [ending for _, ending in batch])
@@ -105,19 +104,26 @@ class Recorder(threading.Thread):
             else:
                 announce(ending)
 
+    def _show_progress(self, claims: Sequence[Claim]) -> None:
+        try:
+            show_progress(claims)
+        except (DatabaseError, InterfaceError) as error:
+            # The last of it is written with the ending; that is what the waiting is for.
+            self._backoff.failed(error)
+
     def _persist(self, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
         """Write until it is written; return the ids whose claim was lost."""
         failures = 0
         while True:
             try:
                 lost = record(lines, endings)
-            except _OUTAGE as error:
+            except (DatabaseError, InterfaceError) as error:
+                if not is_outage(error):
+                    # Something in the batch is refused. Find it alone, and store what can be.
+                    return self._persist_apart(lines, endings, error)
                 failures, wait = failures + 1, self._backoff.failed(error)
                 if failures >= _MOST_FAILURES and self._is_refused(error):
                     return self._persist_apart(lines, endings, error)
-            except DatabaseError as error:
-                # Not an outage: something in the batch is refused. Find it alone, and store what can be.
-                return self._persist_apart(lines, endings, error)
             else:
                 self._backoff.succeeded()
                 return lost
@@ -141,41 +147,28 @@ class Recorder(threading.Thread):
     def _persist_apart(self, lines: Sequence[LogLine], endings: Sequence[Ending], error: Exception) -> set[int]:
         if len(lines) + len(endings) == 1:
             return self._persist_bare(lines, endings, error)
-        logger.error("A batch was refused (%s); writing it row by row.", error)
+        logger.error("A batch was refused (%s); writing it row by row.", said(error))
         for line in lines:
             self._persist([line], [])
         return {pk for ending in endings for pk in self._persist([], [ending])}
 
     def _persist_bare(self, lines: Sequence[LogLine], endings: Sequence[Ending], refusal: Exception) -> set[int]:
-        """Write one row without what may be refused; but as it is, as soon as the database takes it after all."""
-        what = f"The ending of {endings[0].execution}" if endings else f"A line of execution {lines[0].execution_id}"
-        bare = [_bare_line(each, refusal) for each in lines], [_bare_ending(each, refusal) for each in endings]
-        for version in itertools.cycle([(lines, endings), bare]):
+        """Write one row without what is refused of it; but as it is, as soon as the database takes it after all."""
+        what, candidates = describe(lines, endings), versions(lines, endings, refusal)
+        for version in itertools.cycle(candidates):
             try:
                 lost = record(*version)
-            except _OUTAGE as error:
-                # If both versions fail, it is the database's fault, and time may mend it.
-                wait = self._backoff.failed(error)
-            except DatabaseError:
-                wait = 0.0
-                if version is bare:
+            except (DatabaseError, InterfaceError) as error:
+                # If every version fails, it is the database's fault, and time may mend it.
+                wait = self._backoff.failed(error) if is_outage(error) else 0.0
+                if not is_outage(error) and version is candidates[-1]:
                     logger.exception("%s cannot be stored at all.", what)
                     return {each.execution.pk for each in endings}
             else:
                 self._backoff.succeeded()
-                if version is bare:
-                    logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, refusal)
+                if version is not candidates[0]:
+                    logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, said(refusal))
                 return lost
             if self._gave_up.wait(wait):
                 break
         return set()
-
-
-def _bare_line(line: LogLine, refusal: Exception) -> LogLine:
-    message = f"This line could not be stored: {type(refusal).__name__}."
-    return dataclasses.replace(line, message=message, data=None)
-
-
-def _bare_ending(ending: Ending, refusal: Exception) -> Ending:
-    reason = f"Result and error could not be stored: {type(refusal).__name__}."
-    return dataclasses.replace(ending, result=None, error_message="", traceback="", reason=reason)

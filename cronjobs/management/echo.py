@@ -12,7 +12,9 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from cronjobs.conf import get_settings
 from cronjobs.logs import process_log
+from cronjobs.storable import storable_text
 
 _LEVELS = {0: logging.CRITICAL + 1, 1: logging.INFO}
 
@@ -59,7 +61,7 @@ def _line(record: logging.LogRecord) -> str:
         # The job is the one that was asked for.
         message = message.removeprefix(f"{getattr(record, 'job', '')}: ")
     else:
-        message = f"{record.name}: {message}"
+        message = f"{record.name}: {storable_text(message, mask=get_settings().mask)}"
     shown = f" {json.dumps(data, ensure_ascii=False)}" if data else ""
     return f"{at:%H:%M:%S} {record.levelname:<7} {message}{shown}"
 

@@ -19,7 +19,7 @@ from cronjobs.models.job import Job
 from cronjobs.permissions import EXECUTION_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, parse_priority
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
-from cronjobs.storable import storable_json
+from cronjobs.storable import storable_json, storable_text
 
 # One step of priority is worth this much waiting; so nothing waits for ever.
 PRIORITY_STEP = timedelta(minutes=1)
@@ -106,7 +106,7 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """
         job = Job.objects.named(job_name)
         execution = self._requested(job, dict(params or {}), run_after, priority, max_attempts)
-        execution.trigger, execution.requested_by = trigger, requested_by[:150]
+        execution.trigger, execution.requested_by = trigger, storable_text(requested_by)[:150]
         if key is None:
             execution.save(using=self.db, force_insert=True)
             return execution

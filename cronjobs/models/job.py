@@ -11,6 +11,7 @@ from django.db import DatabaseError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import JobNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
@@ -20,6 +21,7 @@ from cronjobs.models.resolved import ResolvedJob, resolve, schedule_text
 from cronjobs.permissions import JOB_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition, registry
 from cronjobs.schedules import CatchUp
+from cronjobs.storable import storable_text
 
 # The columns that decide when a job is due. The database compares each with its copy.
 PLAN_COLUMNS = (
@@ -218,7 +220,7 @@ class Job(models.Model):
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a row may hold anything
-            return str(error) or type(error).__name__
+            return storable_text(error, mask=words_to_mask()) or type(error).__name__
         # What only a node can find out, it has written down; of a job edited since, that is out of date.
         return self.broken_reason if self.stale == Staleness.BROKEN else ""
 

@@ -92,8 +92,7 @@ class Dispatcher(threading.Thread):
         return self._start(claimed.executions)
 
     def _start(self, executions: Sequence[tuple[JobExecution, Job | None]]) -> int:
-        for execution, job in executions:
-            one = Claim.of(execution, job)
+        for one in Claim.of_each(executions):
             self._hold(one)
             self._executor.submit(one)
         return len(executions)

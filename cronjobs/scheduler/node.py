@@ -17,7 +17,7 @@ from cronjobs.database import SteadyClock, engine_alias, read_clock
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
 from cronjobs.executors.thread import ThreadExecutor
-from cronjobs.logs import python_logging_captured
+from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import Ending, abandon
 from cronjobs.registry import registry
@@ -130,7 +130,7 @@ class NodeProcess:
         Job.objects.ensure(registry)
         reconcile(now)
         self._upkeep.introduce()
-        self._resources.enter_context(python_logging_captured())
+        self._resources.enter_context(output_captured())
         self._recorder.start()
 
     def _follow_up(self) -> int:

@@ -13,13 +13,14 @@ from django.db.models import CharField, Exists, F, Max, OuterRef, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 from django_apscheduler.models import DjangoJob
 
-from cronjobs.conf import get_settings
+from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.batches import load_each, upsert
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.scheduler.clock_rows import PREFIX, clock_id, own_rows
 from cronjobs.scheduler.planner import Policy, first_run_time
+from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def _planned_from(job: Job, at: datetime) -> _Planned:
         resolved = job.resolve()
         return _Planned(job=job, state=_fingerprint(resolved), next_run_time=_first(resolved, at))
     except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
-        reason = str(error) or type(error).__name__
+        reason = storable_text(error, mask=words_to_mask()) or type(error).__name__
         return _Planned(job=job, state=_state(broken=reason), next_run_time=None, broken_reason=reason)
 
 

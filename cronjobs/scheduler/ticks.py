@@ -11,6 +11,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import Count, Max, Q
 
+from cronjobs.conf import words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
@@ -23,6 +24,7 @@ from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time,
 from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided_state
 from cronjobs.schedules import Excluding
 from cronjobs.states import FINAL, ExecutionStatus
+from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ def _remember_undecided(alias: str, row: Any, job: Job) -> None:
 
 def _mark_broken(alias: str, job: Job, error: Exception) -> None:
     # What a database says may quote SQL and values; the log has it, the row is shown to people.
-    reason = str(error) or type(error).__name__
+    reason = storable_text(error, mask=words_to_mask()) or type(error).__name__
     if isinstance(error, DatabaseError):
         reason = f"The database refuses its executions ({type(error).__name__}); the node's log says why."
     logger.error("Job %s is broken: %s", job.name or job.pk, error, extra={"job": job.name})

@@ -55,6 +55,27 @@ def logs(context: JobContext) -> None:
     context.log.complete("Finished")
 
 
+@job("prints-and-logs", overlap="allow")
+def prints_and_logs(context: JobContext, *, tag: str, lines: int, together: int = 1) -> None:
+    """Print and log in turns, once so many of its kind run."""
+    while JobExecution.objects.filter(job_name="prints-and-logs", first_started_at__isnull=False).count() < together:
+        time.sleep(0.01)
+    for number in range(lines):
+        print(f"{tag} prints {number}")
+        logging.getLogger("chatter").warning("%s logs %d", tag, number)
+
+
+@job("leaks", retry=RetryPolicy(max_attempts=1))
+def leaks(context: JobContext, *, password: str, address: str) -> None:
+    """Say its secrets by every way there is."""
+    context.log.progress(
+        f"Connecting with password={password}", data={"address": address, "args": f"--token {password}"}
+    )
+    logging.getLogger("somebody.else").warning("Authorization: Bearer %s", password)
+    print("secret:", password)
+    raise ConnectionError(f"{{'api_key': {password!r}}} is refused by {address}")
+
+
 @job("skips")
 def skips(context: JobContext) -> None:
     """Have nothing to do."""
@@ -84,6 +105,17 @@ def talks(context: JobContext, *, seconds: float) -> None:
     """Say something and then take some time."""
     context.log.start("Beginning")
     time.sleep(seconds)
+
+
+@job("advances", retry=AT_ONCE)
+def advances(context: JobContext, *, done: int, seconds: float, fails: bool = False) -> None:
+    """Say how far it has come, and stay there for some time."""
+    for number in range(done + 1):
+        context.progress(number, 8, f"row {number}, password=hunter2")
+    context.log.start("There")
+    context.stop_requested.wait(seconds)
+    if fails:
+        raise RuntimeError("boom")
 
 
 @job("naps")

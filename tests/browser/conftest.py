@@ -23,7 +23,7 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, or whatever else is installed; under CI it has to be there."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -33,6 +33,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("There is no Chromium on this machine.")
     with sync_playwright() as playwright:
         # Playwright keeps an event loop in this thread, which Django takes for an asynchronous caller.
+        # So it has to be gone before the next package's tests.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
         browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
         yield browser

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db.models import Q, QuerySet
 
+from cronjobs import RetryPolicy, job
 from cronjobs.database import read_clock
 from cronjobs.models import Job, JobExecution
+from cronjobs.registry import registry
 
 # A Thursday; nothing is special about it but the old system's sample data.
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -40,6 +42,23 @@ def database_now(db: None) -> datetime:
 def flow_rows(root: JobExecution) -> QuerySet[JobExecution]:
     """Return the executions of a flow, the root included."""
     return JobExecution.objects.filter(Q(pk=root.pk) | Q(flow=root.pk)).order_by("pk")
+
+
+@pytest.fixture
+def define(db: None) -> Iterator[Callable[..., str]]:
+    """Register a function for one test, make its job, and return the job's name."""
+    names = []
+
+    def make(func: Callable[..., Any], **options: Any) -> str:
+        name = func.__name__.replace("_", "-")
+        definition = job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
+        names.append(name)
+        Job.objects.ensure([definition])
+        return name
+
+    yield make
+    for name in names:
+        registry.remove(name)
 
 
 def rows_of(job: Job) -> list[tuple[str, str, datetime]]:

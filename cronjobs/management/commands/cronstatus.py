@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
@@ -24,12 +24,17 @@ from cronjobs.management.output import (
     table,
     terminal_width,
 )
+from cronjobs.management.running import running_document, running_row
 from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
 from cronjobs.storable import rfc3339
+
+_MOST_RUNNING = 100
+# More rows than this push the rest off the screen.
+_MOST_ROWS = 20
 
 EXAMPLES = """\
 examples:
@@ -39,7 +44,8 @@ examples:
   watch manage.py cronstatus
 
 Times are distances from the database's present; --json has them in full. It has all that the
-API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node) and queue.
+API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node), queue and
+runningExecutions (the newest hundred).
 
 exit codes:
   0  shown
@@ -91,11 +97,13 @@ class Command(BaseCommand):
             now = read_clock(engine_alias(JobExecution))
             jobs, nodes = list(_job_states()), list(Node.objects.alive().order_by("name"))
             health = [check_nodes(), check_ticks()]
-            queue = check_queue()
+            queue, running = check_queue(), list(_running())
         if json:
-            self.stdout.write(as_json(_document(jobs, nodes, queue)))
+            document = {**_document(jobs, nodes, queue), "runningExecutions": running_document(running, now)}
+            self.stdout.write(as_json(document))
         else:
             self._show(now, jobs, nodes, queue)
+            self._show_running(now, running)
         unhealthy = [each.message for each in health if not each.is_healthy]
         if fail_if_unhealthy and unhealthy:
             raise CommandError(" ".join(unhealthy))
@@ -112,11 +120,23 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(PAUSED))
         self.stdout.write(f"\nQueue: {queue.message}")
 
+    def _show_running(self, now: datetime, running: Sequence[JobExecution]) -> None:
+        if running:
+            self.stdout.write("")
+            rows = [running_row(each, now) for each in running[:_MOST_ROWS]]
+            self._table(("RUNNING", "FOR", "PROGRESS", "LEFT"), rows, terminal_width())
+        if len(running) > _MOST_ROWS:
+            self.stdout.write(f"… and {len(running) - _MOST_ROWS} more")
+
     def _table(self, header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> None:
         first, *others = table(header, rows, width=width)
         self.stdout.write(self.style.MIGRATE_HEADING(first))
         for line in others:
             self.stdout.write(line)
+
+
+def _running() -> QuerySet[JobExecution]:
+    return JobExecution.objects.running().defer("params", "result", "traceback").order_by("-id")[:_MOST_RUNNING]
 
 
 def _job_states() -> list[JobState]:

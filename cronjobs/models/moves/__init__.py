@@ -6,6 +6,7 @@ from cronjobs.models.moves.cancellations import Cancellation, cancel
 from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
+from cronjobs.models.moves.progress import record_progress
 from cronjobs.models.moves.revivals import REVIVABLE, revive
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "claim_one",
     "new_token",
     "record",
+    "record_progress",
     "renew",
     "rescue",
     "revive",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cronjobs.conf import words_to_mask
 from cronjobs.database import DatabaseNow, in_transaction
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
@@ -33,7 +34,8 @@ def cancel(executions: ExecutionQuerySet, *, reason: str, by: str = "") -> Cance
     What waits is cancelled at once. What runs is asked to stop: its node tells the job, and
     it is cancelled when its code has really ended. `reason` is kept (200 characters).
     """
-    reason, by = storable_text(reason)[:REASON_MAX_LENGTH], storable_text(by)[:_BY_MAX_LENGTH]
+    reason = storable_text(reason, mask=words_to_mask())[:REASON_MAX_LENGTH]
+    by = storable_text(by)[:_BY_MAX_LENGTH]
     done = in_transaction(executions.db, lambda: _cancel(executions, reason, by))
     if done.cancelled:
         announce_final(JobExecution.objects.using(executions.db).filter(pk__in=done.cancelled))

@@ -200,7 +200,7 @@ def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> li
         ensure_move(each.status, ExecutionStatus.RUNNING)
         each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token
         each.attempt, each.started_at = each.attempt + 1, now
-        each.first_started_at = each.first_started_at or now
+        each.first_started_at, each.progress = each.first_started_at or now, None
     if rows:
         JobExecution.objects.filter(pk__in=[each.pk for each in rows], status=ExecutionStatus.QUEUED).update(
             status=ExecutionStatus.RUNNING,
@@ -209,6 +209,7 @@ def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> li
             attempt=F("attempt") + 1,
             started_at=now,
             first_started_at=Coalesce("first_started_at", now),
+            progress=None,
             lease_expires_at=database_now_plus(get_settings().lease),
         )
     return rows

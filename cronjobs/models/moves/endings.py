@@ -32,6 +32,7 @@ _COLUMNS = (
     "claim_at",
     "peak_rss_bytes",
     "cpu_ms",
+    "progress",
 )
 # What is known of somebody's wish to end an execution.
 _REQUEST = ("cancel_requested_at", "cancel_requested_by", "cancel_reason")
@@ -60,6 +61,7 @@ class Ending:
     reason: str = ""
     peak_rss_bytes: int | None = None
     cpu_ms: int | None = None
+    progress: Any = None
 
     def __post_init__(self) -> None:
         """Refuse an ending that the lifecycle does not know."""

@@ -218,6 +218,19 @@ def test_masked_parameters_are_shown_masked_and_stay_as_they_are(operator, defin
     assert job.params == {"token": "new"}
 
 
+def test_a_secret_within_a_text_is_shown_masked_and_stays_as_it_is(operator, define):
+    job = define(lambda context, **options: None)
+    stored = {"address": "postgres://ann:hunter2@db/x", "options": ["--password hunter2"], "days": 1}
+    Job.objects.filter(pk=job.pk).update(params=stored)
+    shown = fields_of(operator, job)["params"]
+    assert "hunter2" not in get(operator, change_url(job))
+
+    save(operator, job, params=shown.replace('"days": 1', '"days": 2'))
+
+    job.refresh_from_db()
+    assert job.params == {**stored, "days": 2}
+
+
 def test_emptied_parameters_are_none_at_all(operator, define):
     job = define(lambda context, **options: None)
     Job.objects.filter(pk=job.pk).update(params={"days": 1})

@@ -57,6 +57,7 @@ def test_the_shape_of_a_success(operator):
         "flow": None,
         "upstream": None,
         "retryOf": None,
+        "progress": None,
         "result": {"success": True, "value": [1, "ü"]},
         "url": f"/cron/executions/{execution.pk}",
     }
