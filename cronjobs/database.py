@@ -41,7 +41,8 @@ class DatabaseNow(Func):
     On SQLite it has milliseconds, as text: compare it with ``<`` and ``<=`` only.
     """
 
-    template = "CLOCK_TIMESTAMP()"
+    # A query of its own is asked once, and its answer sought in an index; the bare function is called for every row.
+    template = "(SELECT CLOCK_TIMESTAMP())"
     output_field = DateTimeField()
 
     def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:

@@ -126,6 +126,14 @@ class ParametersUnfit(CannotRetry):
         super().__init__(execution_id, f"its job does not take its parameters any more. {error}")
 
 
+class QueueNotFound(CronJobsError, LookupError):
+    """No job puts its executions into a queue of the given name, and nothing has been decided about it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no queue named {name!r}.")
+
+
 class IllegalMove(CronJobsError):
     """An execution was asked to enter a state that its present one does not lead to."""
 
@@ -140,6 +148,14 @@ class ClaimLost(CronJobsError):
     def __init__(self, execution_id: int) -> None:
         self.execution_id = execution_id
         super().__init__(f"Execution {execution_id} is no longer claimed by this worker.")
+
+
+class AtLimit(CronJobsError):
+    """An execution may not start yet, for the `reason`: its job or its queue is paused, or does enough already."""
+
+    def __init__(self, execution_id: int, reason: str) -> None:
+        self.execution_id, self.reason = execution_id, reason
+        super().__init__(f"Execution {execution_id} has to wait: {reason}")
 
 
 class JobFailed(CronJobsError):

@@ -316,6 +316,11 @@ def is_valid_name(name: str) -> bool:
     return len(name) <= NAME_MAX_LENGTH and NAME_PATTERN.fullmatch(name) is not None
 
 
+def is_valid_queue(name: str) -> bool:
+    """Return whether `name` may name a queue: short, on one line, and what ``--queues A,B`` can say; ``*`` is all."""
+    return 0 < len(name) <= 50 and name == name.strip() and name.isprintable() and "," not in name and name != "*"
+
+
 def parse_priority(priority: int | str) -> int:
     """Return the number that `priority`, a number or a name, stands for; raise `InvalidRequest` if there is none."""
     number: Any = PRIORITIES.get(priority, 0) if isinstance(priority, str) else priority
@@ -370,7 +375,10 @@ _OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "params": (lambda value: isinstance(value, Mapping), "a dict"),
     "params_form": (lambda value: inspect.isclass(value) and hasattr(value, "base_fields"), "a Django form class"),
     "retry": (lambda value: isinstance(value, RetryPolicy), "a RetryPolicy"),
-    "queue": (lambda value: isinstance(value, str) and 0 < len(value) <= 50, "a name of up to 50 characters"),
+    "queue": (
+        lambda value: isinstance(value, str) and is_valid_queue(value),
+        "a name of up to 50 characters without commas, other than *",
+    ),
     "overlap": (lambda value: value in OVERLAPS, f"one of {', '.join(map(repr, OVERLAPS))}"),
     "max_instances": (lambda value: type(value) is int and value >= 1, "a whole number of at least 1"),
     "rerun_lost": (lambda value: isinstance(value, bool), "True or False"),

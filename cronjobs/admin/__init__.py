@@ -8,13 +8,15 @@ from cronjobs.admin.calendars import CalendarAdmin
 from cronjobs.admin.executions import ExecutionAdmin
 from cronjobs.admin.jobs import JobAdmin
 from cronjobs.admin.nodes import NodeAdmin
+from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import Calendar, Job, JobExecution, Node
+from cronjobs.models import Calendar, Job, JobExecution, Node, Queue
 
-__all__ = ["CalendarAdmin", "ExecutionAdmin", "JobAdmin", "NodeAdmin"]
+__all__ = ["CalendarAdmin", "ExecutionAdmin", "JobAdmin", "NodeAdmin", "QueueAdmin"]
 
 admin.site.register(Job, JobAdmin)
 admin.site.register(Calendar, CalendarAdmin)
 admin.site.register(JobExecution, ExecutionAdmin)
 admin.site.register(Node, NodeAdmin)
+admin.site.register(Queue, QueueAdmin)
 unregister_stock_admin()

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import CronJobsError
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import storable_text
 
@@ -116,6 +116,8 @@ def _queued_message(queued: Sequence[Queued]) -> tuple[int, str]:
         return messages.WARNING, text % {"done": done}
     if get_settings().paused:
         return messages.WARNING, _("%(done)s, but everything is paused by the settings.") % {"done": done}
+    if Queue.objects.everything_paused().exists():
+        return messages.WARNING, _("%(done)s, but everything is paused.") % {"done": done}
     return messages.SUCCESS, f"{done}."
 
 
@@ -129,6 +131,10 @@ def _notes(queued: Sequence[Queued]) -> Iterable[str]:
     disabled = [each.job for each in queued if not each.job.enabled]
     if disabled:
         yield _("Disabled, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(disabled)
+    closed = set(Queue.objects.paused().values_list("name", flat=True)) if queued else set()
+    held = [each.job for each in queued if each.execution.queue in closed]
+    if held:
+        yield _("It waits until its queue is resumed: %(jobs)s.") % _named(held)
     paused = [each.job for each in queued if each.job.enabled and each.job.is_paused_at(now)]
     if paused:
         yield _("Paused, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(paused)

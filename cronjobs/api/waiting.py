@@ -11,9 +11,10 @@ from typing import Final
 
 from cronjobs.conf import get_settings
 from cronjobs.database import SteadyClock, engine_alias, read_clock
-from cronjobs.exceptions import ClaimLost, ExecutionNotFound
+from cronjobs.exceptions import AtLimit, ClaimLost, ExecutionNotFound
 from cronjobs.executors.inline import perform_inline
 from cronjobs.models import JobExecution, Node
+from cronjobs.models.pausing import with_pauses
 from cronjobs.states import ExecutionStatus
 
 _FIRST_PAUSE: Final = 0.025
@@ -22,6 +23,7 @@ _LONGEST_PAUSE: Final = 0.25
 NOT_ASKED_TO_WAIT = "It was not to be waited for."
 TOO_MANY = "Too many requests are waiting for a result already; ask for this one later."
 PAUSED = "All jobs are paused: it will be performed once they are resumed."
+QUEUE_PAUSED = "Its queue is paused: it will be performed once that is resumed."
 NO_NODE = "No node is alive: it will be performed as soon as one is."
 NOT_YET = "It has not ended yet; ask for its result later."
 
@@ -67,9 +69,10 @@ class _Vigil:
     """The waiting for one execution. Looks at its row often at first, then four times a second."""
 
     def __init__(self, execution: JobExecution) -> None:
-        self._row = JobExecution.objects.filter(pk=execution.pk).only("status", "run_after")
+        self._row = with_pauses(JobExecution.objects.filter(pk=execution.pk)).only("status", "run_after")
         self._clock = SteadyClock()
         self._clock.set(read_clock(engine_alias(JobExecution)))
+        self._note = NOT_YET
         self._deadline = time.monotonic() + get_settings().execute_timeout.total_seconds()
 
     def keep(self) -> str:
@@ -77,16 +80,16 @@ class _Vigil:
         pause = _FIRST_PAUSE
         while (execution := self._row.first()) is not None and not execution.is_final:
             is_queued = execution.status == ExecutionStatus.QUEUED
-            if is_queued and get_settings().paused:
-                return PAUSED
+            if is_queued and (note := _why_held(execution)):
+                return note
             if is_queued and not Node.objects.alive().exists():
                 if not self._may_perform(execution):
                     return NO_NODE
-                if self._is_due(execution) and _perform(execution):
+                if self._is_due(execution) and self._perform(execution):
                     continue
             left = self._deadline - time.monotonic()
             if left <= 0:
-                return NOT_YET
+                return self._note
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
         return ""
@@ -100,11 +103,19 @@ class _Vigil:
     def _is_due(self, execution: JobExecution) -> bool:
         return execution.run_after <= self._clock.now()
 
+    def _perform(self, execution: JobExecution) -> bool:
+        """Make one attempt here; return False if that was another's to do, or must wait for its turn."""
+        try:
+            perform_inline(execution, within_limits=True)
+        except ClaimLost:
+            return False
+        except AtLimit as error:
+            self._note = f"It has to wait: {error.reason}"
+            return False
+        return True
 
-def _perform(execution: JobExecution) -> bool:
-    """Make one attempt here; return False if that was another's to do, or must wait for its turn."""
-    try:
-        perform_inline(execution, within_limits=True)
-    except ClaimLost:
-        return False
-    return True
+
+def _why_held(execution: JobExecution) -> str:
+    if get_settings().paused or execution.is_everything_paused:  # type: ignore[attr-defined]  # annotated
+        return PAUSED
+    return QUEUE_PAUSED if execution.is_queue_paused else ""  # type: ignore[attr-defined]  # annotated

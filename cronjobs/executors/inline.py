@@ -50,7 +50,7 @@ def run_inline(
 def perform_inline(execution: JobExecution, *, within_limits: bool = False) -> JobExecution:
     """Claim and perform one queued execution here; raise `ClaimLost` if a node was faster.
 
-    `within_limits`: raise it as well while the job runs elsewhere as often as it may.
+    `within_limits`: raise `AtLimit` while its job or its queue is paused, or does as much as it may.
     """
     clock = _clock()
     claimed = claim_one(execution, node=_worker(), now=clock.now(), within_limits=within_limits)

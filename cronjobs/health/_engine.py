@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.core import checks
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, read_clock
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, notice, probe, warn
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models.moves import in_open_queues
+from cronjobs.models.pausing import PAUSED_BY_OPERATOR, PAUSED_BY_SETTINGS
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.registry import registry
 
 # Waiting longer than this is worth a look; whether it is too long, only the operator knows.
 LONG_WAIT = timedelta(minutes=5)
 
 # What people are told wherever they wonder why nothing runs.
-PAUSED = "Everything is paused by the settings: CRONJOBS['PAUSED'] is True."
+PAUSED = PAUSED_BY_SETTINGS
 
 _MOST_NAMED = 20
 _MOST_COUNTED = 10_000
@@ -103,21 +107,33 @@ def check_configuration() -> Probe:
 
 @probe("queue")
 def check_queue() -> Probe:
-    """See what is due but waits for a worker, and for how long."""
+    """See what is due but waits for a worker, and for how long; what a pause holds back is counted apart."""
     now = read_clock(engine_alias(JobExecution))
-    waiting = JobExecution.objects.claimable(now)
+    waiting = in_open_queues(JobExecution.objects.claimable(now))
     oldest = waiting.order_by("run_after").values_list("run_after", flat=True).first()
     depth = waiting.order_by()[: _MOST_COUNTED + 1].count()
     wait = timedelta(0) if oldest is None else now - as_utc(oldest)
+    paused = _held_back()
     details = {
         "waiting": depth,
         "running": JobExecution.objects.running().count(),
+        "paused": {name: number for name, number in paused.items() if name != EVERYTHING},
         "oldestWaitSeconds": round(wait.total_seconds(), 1),
     }
     shown = f"more than {_MOST_COUNTED:,} executions" if depth > _MOST_COUNTED else count(depth, "execution")
     if wait > LONG_WAIT:
         return warn(f"{_capitalized(shown)} waiting, the oldest for {wait.total_seconds() / 60:.0f} min.", **details)
-    return fine(f"{_capitalized(shown)} waiting, {details['running']} running.", **details)
+    if EVERYTHING in paused:
+        return notice(PAUSED_BY_OPERATOR, **details)
+    held = [f" Queue {name} is paused: {count(number, 'execution')} held back." for name, number in paused.items()]
+    sentence = f"{_capitalized(shown)} waiting, {details['running']} running.{''.join(held[:_MOST_NAMED])}"
+    return (notice if held else fine)(sentence, **details)
+
+
+def _held_back() -> dict[str, int]:
+    """Return how many executions wait in each paused queue."""
+    queues: QuerySet[Any] = Queue.objects.paused().order_by("name").with_counts()
+    return {each.name: each.waiting for each in queues}
 
 
 def _sentence(text: str) -> str:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import ExecutionNotFound, InvalidDefinition, JobNotFound
 from cronjobs.manager.status import status_document
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import cancel
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.models.reruns import retry
 from cronjobs.registry import job as job_decorator
 from cronjobs.registry import registry
@@ -93,6 +94,22 @@ class CronManager:
     def stop_job(self, name: str) -> None:
         """Pause a job on every node until it is started again; what runs goes on. Raises `JobNotFound`."""
         _pause(name, paused=True)
+
+    def pause_queue(self, name: str) -> None:
+        """Start nothing more of a queue on any node until it is resumed; what runs goes on. Raises `QueueNotFound`."""
+        Queue.objects.named(name).pause()
+
+    def resume_queue(self, name: str) -> None:
+        """Start again what waits in a queue, and what will. Raises `QueueNotFound`."""
+        Queue.objects.named(name).resume()
+
+    def pause_all(self) -> None:
+        """Schedule and start nothing more on any node until `resume_all`; what runs goes on."""
+        Queue.objects.named(EVERYTHING).pause()
+
+    def resume_all(self) -> None:
+        """Schedule again, from now on, and start what was waiting already. A single queue that is paused stays so."""
+        Queue.objects.named(EVERYTHING).resume()
 
     def execute_job(self, name: str, /, **params: Any) -> JobExecution:
         """Record that a job should run now and return the row; a node performs it.

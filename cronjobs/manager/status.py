@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from cronjobs.conf import get_settings
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.job import PLAN_COLUMNS
+from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.schedules import Schedule
 from cronjobs.storable import rfc3339
@@ -53,10 +53,13 @@ def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
     jobs = list(_with_last_run(Job.objects.order_by("name").resolvable().defer(*_NOT_SHOWN)))
     last_runs = _last_runs(each.last_run_id for each in jobs)
     executing = _count_running()
+    is_paused = bool(why_everything_is_paused())
     next_runs = next_run_times()
     return {
         each.name: {
-            **_describe_job(each, is_running=is_running, next_run=next_runs.get(each.pk)),
+            **_describe_job(
+                each, is_running=is_running, is_everything_paused=is_paused, next_run=next_runs.get(each.pk)
+            ),
             **_describe_last_run(last_runs.get(each.last_run_id, _NEVER)),
             "executing": executing[each.pk],
         }
@@ -82,13 +85,15 @@ def _count_running() -> Counter[int | None]:
     return Counter(JobExecution.objects.running().order_by("claim_at").values_list("job_id", flat=True))
 
 
-def _describe_job(job: Job, *, is_running: bool, next_run: datetime | None) -> dict[str, Any]:
+def _describe_job(
+    job: Job, *, is_running: bool, is_everything_paused: bool, next_run: datetime | None
+) -> dict[str, Any]:
     reason = job.why_broken()
     resolved = None if reason else job.resolve()
-    is_paused = get_settings().paused or job.is_paused_at(timezone.now())
+    is_paused = is_everything_paused or job.is_paused_at(timezone.now())
     schedule = None if resolved is None else resolved.schedule
     # The clock row of a job that was just stopped keeps its time until a node has seen that.
-    due = next_run if resolved is not None and resolved.is_active else None
+    due = next_run if resolved is not None and resolved.is_active and not is_everything_paused else None
     return {
         "running": job.enabled and not is_paused and is_running,
         "scheduled": due is not None,

@@ -19,11 +19,11 @@ _MOST_VARIABLES = 900
 _LARGEST_BATCH = 500
 
 
-def load_each(rows: QuerySet[M]) -> tuple[list[M], dict[int, Exception]]:
+def load_each(rows: QuerySet[M], *, singly: QuerySet[M] | None = None) -> tuple[list[M], dict[int, Exception]]:
     """Return the rows that can be read and, by primary key, why the others cannot.
 
     A value that SQL let in and Python cannot hold makes a driver fail on the whole result;
-    only then is each row read by itself.
+    only then is each row read by itself, with the annotations of `singly` if they are needed.
     """
     try:
         return list(rows), {}
@@ -35,7 +35,8 @@ def load_each(rows: QuerySet[M]) -> tuple[list[M], dict[int, Exception]]:
     bad: dict[int, Exception] = {}
     for pk in list(rows.prefetch_related(None).values_list("pk", flat=True)):
         try:
-            good += list(rows.model._base_manager.using(rows.db).filter(pk=pk))  # noqa: SLF001 - Django's documented API
+            one = rows.model._base_manager.using(rows.db) if singly is None else singly  # noqa: SLF001 - Django's documented API
+            good += list(one.filter(pk=pk))
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - as above

@@ -46,6 +46,10 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return those that are not final: waiting, running, or between two attempts."""
         return self.filter(status__in=OPEN)
 
+    def waiting(self) -> Self:
+        """Return those that nobody has begun, or has to begin again, due or not."""
+        return self.filter(status=ExecutionStatus.QUEUED)
+
     def running(self) -> Self:
         """Return those that a worker holds."""
         return self.filter(status=ExecutionStatus.RUNNING)
@@ -239,6 +243,8 @@ class JobExecution(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["status", "claim_at"], name="cronjobs_execution_claim"),
+            # For queues apart: the head of one beside the backlog of another, and how many run of each.
+            models.Index(fields=["status", "queue", "claim_at"], name="cronjobs_execution_queue"),
             models.Index(fields=["status", "run_after"], name="cronjobs_execution_due"),
             models.Index(fields=["status", "-id"], name="cronjobs_execution_status"),
             models.Index(fields=["job", "-id"], name="cronjobs_execution_job"),

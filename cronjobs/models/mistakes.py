@@ -13,7 +13,7 @@ from cronjobs.exceptions import CronJobsError
 from cronjobs.limits import parse_rate_limit
 from cronjobs.models.choices import ExecutorName
 from cronjobs.models.graph import effective_dependencies, load_graph
-from cronjobs.registry import is_valid_name, registry
+from cronjobs.registry import is_valid_name, is_valid_queue, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def _all(job: Job) -> Iterator[tuple[str, object]]:
 
 
 def _limits(job: Job) -> Iterator[tuple[str, object]]:
+    if job.queue and not is_valid_queue(job.queue):
+        yield "queue", _("Use up to 50 characters, without commas and spaces around them, and not “*” alone.")
     yield "rate_limit", _complaint(parse_rate_limit, job.rate_limit)
     if job.executor == ExecutorName.THREAD and (job.memory_limit or job.cpu_limit):
         yield "executor", _("Only a process can be limited in memory and CPU time.")

@@ -35,7 +35,7 @@ _RESTORE_INTERVAL = 60.0
 class Clock(BackgroundScheduler):
     """Looks at the database at least once a poll interval, exactly when something is due, or when woken.
 
-    `on_work` is called whenever an execution can be claimed now, `on_stop` whenever a running
+    `on_look` is told what each tick has seen in the end. `on_work` is called whenever an execution can be claimed now, `on_stop` whenever a running
     one is asked to stop, `on_death` if the thread ends other than by `shutdown`.
     """
 
@@ -43,10 +43,12 @@ class Clock(BackgroundScheduler):
         self,
         *,
         time: SteadyClock,
+        on_look: Callable[[Look], None] = lambda seen: None,
         on_work: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
+        self._on_look = on_look
         self._time, self._on_work, self._on_stop, self._on_death = time, on_work, on_stop, on_death
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
@@ -69,7 +71,7 @@ class Clock(BackgroundScheduler):
         self._restore_now_and_then(seen.now)
         self._is_held_up = False
         while seen.next_due is not None and seen.next_due <= seen.now:
-            if tick(seen.now) == 0:
+            if tick(seen.now, is_paused=seen.is_everything_paused) == 0:
                 # Somebody has the rows locked: another node, which is writing them, or a person.
                 self._is_held_up = True
                 break
@@ -77,6 +79,7 @@ class Clock(BackgroundScheduler):
         seen = self._follow_up(seen)
         if seen.is_stopping:
             self._on_stop()
+        self._on_look(seen)
         self.last_tick_at = seen.now
         return seen
 
@@ -139,7 +142,7 @@ class Clock(BackgroundScheduler):
             restore(now)
 
     def _wait_until_next(self, seen: Look) -> float:
-        if seen.is_claimable:
+        if seen.is_claimable and not seen.is_everything_paused:
             # From here on it waits for a free worker, not for the clock.
             self._on_work()
         if self._is_held_up:

@@ -13,6 +13,7 @@ from cronjobs.executors.base import Executor
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import adopt, claim, new_token
 from cronjobs.runner import Claim
+from cronjobs.scheduler.looks import Look
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +44,14 @@ class Dispatcher(threading.Thread):
         self._alias = engine_alias(JobExecution)
         self._is_stopped_by_skew = self._is_retrying = False
         self._unanswered: str | None = None
+        self._is_apart = False
         # Whether a worker that becomes free, or an ending, may let something start that waits now.
         self._is_more = True
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
+
+    def heed(self, seen: Look) -> None:
+        """Take note of what the clock saw: beside a paused queue, which may hold many rows, claiming goes another way."""
+        self._is_apart = seen.is_any_queue_paused
 
     def wake(self) -> None:
         """Look for work now."""
@@ -87,7 +93,14 @@ class Dispatcher(threading.Thread):
             self._unanswered = None
             return self._start(executions)
         self._unanswered = new_token()
-        claimed = claim(node=self._node, limit=free, now=self._time.now(), queues=self._queues, token=self._unanswered)
+        claimed = claim(
+            node=self._node,
+            limit=free,
+            now=self._time.now(),
+            queues=self._queues,
+            token=self._unanswered,
+            is_apart=self._is_apart,
+        )
         self._unanswered, self._is_more = None, claimed.is_more
         return self._start(claimed.executions)
 

@@ -18,7 +18,7 @@ from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.logs import output_captured
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
@@ -37,6 +37,7 @@ class NodeProcess:
 
     def __init__(self, *, workers: int | None = None, queues: Collection[str] | None = None) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.queues = queues
         self._workers = workers or get_settings().workers
         self._time = SteadyClock()
         self._lock = threading.Lock()
@@ -54,7 +55,11 @@ class NodeProcess:
             on_death=self._fail,
         )
         self.clock = Clock(
-            time=self._time, on_work=self._dispatcher.wake, on_stop=self._pass_on_stops, on_death=self._fail
+            time=self._time,
+            on_look=self._dispatcher.heed,
+            on_work=self._dispatcher.wake,
+            on_stop=self._pass_on_stops,
+            on_death=self._fail,
         )
         state = NodeState(
             name=self.name, workers=self._workers, time=self._time, clock=self.clock, running=lambda: self.running
@@ -128,6 +133,7 @@ class NodeProcess:
         now = read_clock(engine_alias(JobExecution))
         self._time.set(now)
         Job.objects.ensure(registry)
+        Queue.objects.ensure()
         reconcile(now)
         self._upkeep.introduce()
         self._resources.enter_context(output_captured())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cronjobs.conf import get_settings
-from cronjobs.models import Job, ResolvedJob
+from cronjobs.models import Job, Queue, ResolvedJob
 from cronjobs.scheduler.agenda import skipped_ahead
 from cronjobs.scheduler.planner import spread
 from cronjobs.scheduler.requests import in_utc
@@ -50,6 +50,10 @@ def _with_start(fire: Fire, resolved: ResolvedJob, schedule: Schedule) -> Fire:
 def _notes(job: Job, resolved: ResolvedJob, after: datetime) -> Iterator[str]:
     if get_settings().paused:
         yield "paused: CRONJOBS['PAUSED'] stops every job"
+    if Queue.objects.everything_paused().exists():
+        yield "paused: everything is, until somebody resumes it"
+    if Queue.objects.paused().filter(name=resolved.queue).exists():
+        yield f"paused: what is due waits until its queue, {resolved.queue}, is resumed"
     if not job.enabled:
         yield "disabled: it does not run until it is enabled"
     if resolved.paused_until is None and job.paused:

@@ -29,13 +29,14 @@ from cronjobs.storable import storable_text
 logger = logging.getLogger(__name__)
 
 
-def tick(now: datetime) -> int:
+def tick(now: datetime, *, is_paused: bool = False) -> int:
     """Write the executions of up to 500 due clock rows in one transaction; return how many rows were due.
 
+    While everything `is_paused`, the rows only move on: what was due meanwhile is never made up for.
     The unique row per occurrence is the guarantee; the locks only save work.
     """
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _tick(alias, now))
+    return in_transaction(alias, lambda: _tick(alias, now, is_paused=is_paused))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class _Open:
         return ""
 
 
-def _tick(alias: str, now: datetime) -> int:
+def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
     due = (
         own_rows()
         .filter(next_run_time__lte=now, next_run_time__gte=EARLIEST)
@@ -88,9 +89,10 @@ def _tick(alias: str, now: datetime) -> int:
         _mark_broken(alias, Job(pk=pk), error)
     planned: list[_Due] = []
     next_times: dict[str, datetime | None] = {}
+    decide = _pass_over if is_paused else _decide
     for row in rows:
         job = jobs.get(job_id_of(row.id) or 0)
-        decided = None if job is None else _guarded(alias, job, lambda job=job, row=row: _decide(job, row, now))  # type: ignore[misc]  # bound now
+        decided = None if job is None else _guarded(alias, job, lambda job=job, row=row: decide(job, row, now))  # type: ignore[misc]  # bound now
         next_times[row.id] = None if decided is None else decided.plan.next_run_time
         if decided is not None:
             planned.append(decided)
@@ -106,9 +108,8 @@ def _decide(job: Job, row: Any, now: datetime) -> _Due:
     resolved = job.resolve()
     due = as_utc(row.next_run_time)
     if resolved.schedule is None or not resolved.is_in_force(now):
-        # Changed since the clock planned it: this due time does not count, and the change will be planned next.
-        following = first_due_time(resolved, now)
-        return _Due(row=row, job=job, resolved=resolved, plan=Plan((), missed=None, next_run_time=following))
+        # Changed since the clock planned it; the change will be planned next.
+        return _pass_over(job, row, now)
     decided = plan(resolved.schedule, policy_of(resolved), due=due, now=now)
     if isinstance(resolved.schedule, Excluding):
         # The clock also visits excluded days, so that they can be recorded when they come.
@@ -117,6 +118,14 @@ def _decide(job: Job, row: Any, now: datetime) -> _Due:
         decided = replace(decided, next_run_time=following)
         return _Due(row=row, job=job, resolved=resolved, plan=decided, excluded=excluded)
     return _Due(row=row, job=job, resolved=resolved, plan=decided)
+
+
+def _pass_over(job: Job, row: Any, now: datetime) -> _Due:
+    """Return that this due time does not count, and when the next one is."""
+    resolved = job.resolve()
+    return _Due(
+        row=row, job=job, resolved=resolved, plan=Plan((), missed=None, next_run_time=first_due_time(resolved, now))
+    )
 
 
 def _guarded(alias: str, job: Job, work: Callable[[], Any]) -> Any:

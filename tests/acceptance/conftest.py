@@ -42,16 +42,22 @@ def marks(transactional_db: None, tmp_path: Path) -> Marks:
     return Marks(tmp_path / "marks.txt")
 
 
+@pytest.fixture
+def spans(transactional_db: None, tmp_path: Path) -> Marks:
+    """The job that leaves two lines outside the database for every call: when it began, and when it ended."""
+    return Marks(tmp_path / "spans.txt", definition="spans")
+
+
 class Marks:
     """Makes jobs that append to one file, and reads it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, definition: str = "marks") -> None:
+        self._path, self._definition = path, definition
 
-    def job(self, name: str = "marks", *, seconds: float = 0.0, schedule: str = "", **columns: Any) -> Job:
+    def job(self, name: str | None = None, *, seconds: float = 0.0, schedule: str = "", **columns: Any) -> Job:
         """Return a job that marks and then takes its time."""
-        values = {"definition": "marks", "schedule": schedule, "params": self._params(seconds), **columns}
-        return Job.objects.update_or_create(name=name, defaults=values)[0]
+        values = {"definition": self._definition, "schedule": schedule, "params": self._params(seconds), **columns}
+        return Job.objects.update_or_create(name=name or self._definition, defaults=values)[0]
 
     def lines(self) -> list[list[str]]:
         """Return what the calls left: execution id, due time, process, attempt."""

@@ -100,6 +100,19 @@ def marks(context: JobContext, *, path: str, seconds: float = 0.0) -> str:
     return datetime.now(context.scheduled_for.tzinfo).isoformat()
 
 
+@job("spans", overlap="allow")
+def spans(context: JobContext, *, path: str, seconds: float) -> None:
+    """Write down when it begins and when it ends."""
+
+    def note(what: str) -> None:
+        with Path(path).open("a", encoding="ascii") as file:
+            file.write(f"{what} {context.execution_id} {time.monotonic():.6f}\n")
+
+    note("begin")
+    time.sleep(seconds)
+    note("end")
+
+
 @job("talks")
 def talks(context: JobContext, *, seconds: float) -> None:
     """Say something and then take some time."""

@@ -10,10 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.dependencies import describe_dependencies
-from cronjobs.health import PAUSED, Probe, check_nodes, check_queue, check_ticks
+from cronjobs.health import Probe, check_nodes, check_queue, check_ticks
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import (
     database_errors_explained,
@@ -24,10 +23,13 @@ from cronjobs.management.output import (
     table,
     terminal_width,
 )
+from cronjobs.management.queues import limits, queue_document
 from cronjobs.management.running import running_document, running_row
 from cronjobs.manager.status import status_document
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.models.graph import effective_dependencies
+from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
 from cronjobs.storable import rfc3339
@@ -44,8 +46,8 @@ examples:
   watch manage.py cronstatus
 
 Times are distances from the database's present; --json has them in full. It has all that the
-API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node), queue and
-runningExecutions (the newest hundred).
+API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node), queue,
+queues (those that are paused or limited), and runningExecutions (the newest hundred).
 
 exit codes:
   0  shown
@@ -62,6 +64,7 @@ class JobState:
     next_run: datetime | None
     last: JobExecution | None
     running_since: datetime | None
+    is_everything_paused: bool
 
     @property
     def schedule(self) -> str:
@@ -75,7 +78,7 @@ class JobState:
             return "disabled"
         if self.job.why_broken():
             return "broken"
-        return "paused" if get_settings().paused or self.job.is_paused_at(now) else ""
+        return "paused" if self.is_everything_paused or self.job.is_paused_at(now) else ""
 
 
 class Command(BaseCommand):
@@ -95,20 +98,24 @@ class Command(BaseCommand):
     def handle(self, *, fail_if_unhealthy: bool, json: bool, **_: Any) -> None:
         with database_errors_explained():
             now = read_clock(engine_alias(JobExecution))
-            jobs, nodes = list(_job_states()), list(Node.objects.alive().order_by("name"))
+            paused = why_everything_is_paused()
+            jobs, nodes = (
+                list(_job_states(is_everything_paused=bool(paused))),
+                list(Node.objects.alive().order_by("name")),
+            )
             health = [check_nodes(), check_ticks()]
             queue, running = check_queue(), list(_running())
         if json:
             document = {**_document(jobs, nodes, queue), "runningExecutions": running_document(running, now)}
             self.stdout.write(as_json(document))
         else:
-            self._show(now, jobs, nodes, queue)
+            self._show(now, jobs, nodes, queue, paused)
             self._show_running(now, running)
         unhealthy = [each.message for each in health if not each.is_healthy]
         if fail_if_unhealthy and unhealthy:
             raise CommandError(" ".join(unhealthy))
 
-    def _show(self, now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> None:
+    def _show(self, now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe, paused: str) -> None:
         width = terminal_width()
         self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [_job_row(each, now) for each in jobs], width)
         self.stdout.write("")
@@ -116,9 +123,11 @@ class Command(BaseCommand):
             self._table(("NODE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width)
         else:
             self.stdout.write(self.style.WARNING("No node is alive: nothing runs until runcron is started."))
-        if get_settings().paused:
-            self.stdout.write(self.style.WARNING(PAUSED))
+        if paused:
+            self.stdout.write(self.style.WARNING(paused))
         self.stdout.write(f"\nQueue: {queue.message}")
+        for line in limits():
+            self.stdout.write(f"  {line}")
 
     def _show_running(self, now: datetime, running: Sequence[JobExecution]) -> None:
         if running:
@@ -139,13 +148,19 @@ def _running() -> QuerySet[JobExecution]:
     return JobExecution.objects.running().defer("params", "result", "traceback").order_by("-id")[:_MOST_RUNNING]
 
 
-def _job_states() -> list[JobState]:
+def _job_states(*, is_everything_paused: bool) -> list[JobState]:
     ended = JobExecution.objects.filter(job=OuterRef("pk"), status__in=FINAL).order_by("-id").values("pk")[:1]
     newest = Job.objects.order_by().annotate(newest=Subquery(ended)).values("newest")
     last = {each.job_id: each for each in JobExecution.objects.filter(pk__in=newest).defer("params", "traceback")}
     due, running = next_run_times(), _running_since()
     return [
-        JobState(job=job, next_run=due.get(job.pk), last=last.get(job.pk), running_since=running.get(job.pk))
+        JobState(
+            job=job,
+            next_run=due.get(job.pk),
+            last=last.get(job.pk),
+            running_since=running.get(job.pk),
+            is_everything_paused=is_everything_paused,
+        )
         for job in Job.objects.resolvable()
     ]
 
@@ -195,7 +210,8 @@ def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> 
         shown["lastEnded"] = None if last is None else _execution_document(last)
     for shown in document["nodes"]:
         shown["rssBytes"] = memory.get(shown["name"])
-    return {**document, "queue": queue.details}
+    queues = [queue_document(each) for each in Queue.objects.restricted().exclude(name=EVERYTHING).with_counts()]
+    return {**document, "queue": queue.details, "queues": queues}
 
 
 def _execution_document(execution: JobExecution) -> dict[str, Any]:

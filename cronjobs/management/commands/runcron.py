@@ -20,6 +20,8 @@ from django.db import DatabaseError, OperationalError
 
 from cronjobs.conf import get_settings
 from cronjobs.health import NOT_MIGRATED, explain_database_error
+from cronjobs.management.queues import unknown_queues
+from cronjobs.registry import is_valid_queue
 from cronjobs.scheduler.node import NodeProcess
 
 logger = logging.getLogger(__name__)
@@ -125,9 +127,19 @@ class Command(BaseCommand):
                 received.get(timeout=_PATIENCE)
                 return False
         self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
+        self._warn(node)
+        return True
+
+    def _warn(self, node: NodeProcess) -> None:
+        """Say what keeps a node that has started from doing anything."""
         if get_settings().paused:
             self.stderr.write(self.style.WARNING("CRONJOBS['PAUSED'] is set: nothing is scheduled and nothing runs."))
-        return True
+        with suppress(DatabaseError):
+            for name in unknown_queues(node.queues or ()):
+                # Not refused: the job may be on its way, by a deployment or an operator.
+                self.stderr.write(
+                    self.style.WARNING(f"No job uses the queue {name!r} so far; cronqueue lists those in use.")
+                )
 
     def _leave(self, sentence: str) -> None:
         """Exit with status 1 although worker threads may still run: they cannot be stopped, only left."""
@@ -210,6 +222,11 @@ def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise ArgumentTypeError("name at least one queue.")
+    for name in names:
+        if not is_valid_queue(name):
+            raise ArgumentTypeError(
+                f"{name!r} cannot name a queue: up to 50 characters; without --queues, all of them."
+            )
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cronjobs.models.moves.cancellations import Cancellation, cancel
+from cronjobs.models.moves.candidates import in_open_queues
 from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
@@ -18,6 +19,7 @@ __all__ = [
     "cancel",
     "claim",
     "claim_one",
+    "in_open_queues",
     "new_token",
     "record",
     "record_progress",

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
 import secrets
-from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Count, F
+from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
-from cronjobs.exceptions import ClaimLost, CronJobsError
+from cronjobs.exceptions import AtLimit, ClaimLost
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
-from cronjobs.models.execution import SERIAL, ExecutionQuerySet, JobExecution
+from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.moves.candidates import Candidates, with_limited_queue
 from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.places import Places
+from cronjobs.models.pausing import why_held
 from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus, ensure_move
 
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 class Claimed(NamedTuple):
     """What a claim brought: executions with their jobs, first come first.
 
-    `is_more` says that others are due and wait for a free worker, or for their job's limit.
+    `is_more` says that others are due and wait for a free worker, or for a place.
     """
 
     executions: list[tuple[JobExecution, Job | None]]
@@ -51,38 +52,52 @@ def adopt(token: str) -> list[tuple[JobExecution, Job | None]]:
 
 
 def claim(
-    *, node: str, limit: int, now: datetime, queues: Collection[str] | None = None, token: str | None = None
+    *,
+    node: str,
+    limit: int,
+    now: datetime,
+    queues: Collection[str] | None = None,
+    token: str | None = None,
+    is_apart: bool = False,
 ) -> Claimed:
     """Claim up to `limit` due executions for `node`, under `token` (None: a new one).
 
     `now` is the database's clock as the node knows it. Rows that another node has locked are
-    passed over. A job that is at its limit, over all nodes, keeps its rows waiting.
+    passed over. A job or a queue that is at its limit, over all nodes, keeps its rows waiting, and
+    so does a paused queue; `is_apart` is for when that may be many (see `Candidates`).
     """
-    alias = engine_alias(JobExecution)
-    claimable = JobExecution.objects.using(alias).claimable(now)
-    if queues is not None:
-        claimable = claimable.filter(queue__in=queues)
+    candidates = Candidates(engine_alias(JobExecution), now, queues, is_apart=is_apart)
     token = token or new_token()
-    return in_transaction(alias, lambda: _claim(claimable, node, limit, now, token))
+    return in_transaction(candidates.alias, lambda: _claim(candidates.afresh(), node, limit, token))
 
 
 def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limits: bool = False) -> JobExecution:
     """Claim that very execution; raise `ClaimLost` if somebody else has it.
 
-    `within_limits` also refuses it while its job runs as often as it may.
+    `within_limits` raises `AtLimit` while its job or its queue is paused, or does as much as it may.
     """
     alias = engine_alias(JobExecution)
-    waiting = JobExecution.objects.using(alias).filter(pk=execution.pk, status=ExecutionStatus.QUEUED)
+    waiting = JobExecution.objects.using(alias).waiting().filter(pk=execution.pk)
 
     def work() -> list[JobExecution]:
-        rows = list(lock_unlocked(waiting))
-        chosen = _within_limits(rows, _jobs_of(rows, alias)[0], alias) if within_limits else rows
-        return _stamp(chosen, node, now, new_token())
+        rows = list(lock_unlocked(with_limited_queue(waiting)))
+        started_at = _place_of(rows[0], alias) if rows and within_limits else None
+        return _stamp(rows, node, started_at or now, new_token())
 
     claimed = in_transaction(alias, work)
     if not claimed:
         raise ClaimLost(execution.pk)
     return claimed[0]
+
+
+def _place_of(execution: JobExecution, alias: str) -> datetime | None:
+    """Take a place for one execution; return when, if its starts are counted. Raises `AtLimit`."""
+    if reason := why_held(execution):
+        raise AtLimit(execution.pk, reason)
+    places = Places([execution], _jobs_of([execution], alias)[0], alias)
+    if (refusal := places.take(execution)) is not None:
+        raise AtLimit(execution.pk, refusal.reason)
+    return places.counted_at
 
 
 def renew(claims: Collection[JobExecution]) -> set[int]:
@@ -101,26 +116,36 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
 
 
-def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime, token: str) -> Claimed:
+def _claim(candidates: Candidates, node: str, limit: int, token: str) -> Claimed:
     claimed: list[tuple[JobExecution, Job | None]] = []
-    full: set[int] = set()
-    # Rows of jobs at their limit may fill the head of the queue; they must not hold back the rest.
-    while len(claimed) < limit:
-        candidates, unreadable = load_each(lock_unlocked(claimable.exclude(job_id__in=full))[: limit - len(claimed)])
-        _skip_unreadable(unreadable, claimable.db)
-        jobs, broken = _jobs_of(candidates, claimable.db)
+    refused = True
+    # Rows that have to wait may fill the head of the queue; they must not hold back the rest.
+    while refused and (wanted := limit - len(claimed)) > 0:
+        rows, unreadable = candidates.next(wanted)
+        _skip_unreadable(unreadable, candidates.alias)
+        jobs, broken = _jobs_of(rows, candidates.alias)
         # A definition that only other nodes have is theirs to run: this code may be older, or newer.
-        known = [
-            each for each in candidates if each.job_id not in broken and not _is_foreign(jobs.get(each.job_id or 0))
-        ]
-        chosen = _within_limits(known, jobs, claimable.db)
+        foreign = {each.job_id for each in rows if each.job_id in broken or _is_foreign(jobs.get(each.job_id or 0))}
+        candidates.full_jobs |= {pk for pk in foreign if pk is not None}
+        chosen, now = _with_places([each for each in rows if each.job_id not in foreign], jobs, candidates)
         claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now, token)]
-        taken = {each.pk for each in chosen}
-        rejected = {each.job_id for each in candidates if each.pk not in taken and each.job_id is not None}
-        full |= rejected
-        if not rejected or len(candidates) < limit:
-            break
-    return Claimed(claimed, is_more=bool(full) or len(claimed) >= limit)
+        refused = len(chosen) < len(rows) == wanted
+    return Claimed(claimed, is_more=candidates.is_any_full or len(claimed) >= limit)
+
+
+def _with_places(
+    rows: Sequence[JobExecution], jobs: dict[int, Job], candidates: Candidates
+) -> tuple[list[JobExecution], datetime]:
+    """Return those that may start now, and when that is; note what is full."""
+    places = Places(rows, jobs, candidates.alias)
+    chosen = []
+    for each in rows:
+        refusal = places.take(each)
+        if refusal is None:
+            chosen.append(each)
+        else:
+            candidates.note_full(each, refusal)
+    return chosen, places.counted_at or candidates.now
 
 
 def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
@@ -146,52 +171,6 @@ def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
 
 def _is_foreign(job: Job | None) -> bool:
     return job is not None and job.definition not in registry
-
-
-def _within_limits(candidates: Sequence[JobExecution], jobs: dict[int, Job], alias: str) -> list[JobExecution]:
-    """Return the candidates that may start now, counting what runs on every node."""
-    serial = {each.job_id for each in candidates if each.trigger in SERIAL}
-    limits = {pk: limit for pk, job in jobs.items() if (limit := _concurrency(job)) < math.inf or pk in serial}
-    if not limits:
-        return list(candidates)
-    # A locked job is passed over, not waited for: two claims can never wait for each other.
-    counted = lock_unlocked(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
-    places = _Places(limits, set(counted.values_list("pk", flat=True)), alias)
-    return [each for each in candidates if places.take(each)]
-
-
-class _Places:
-    """How many more executions of each job may start: of `counted` jobs, whose rows this transaction has locked."""
-
-    def __init__(self, limits: dict[int, float], counted: set[int], alias: str) -> None:
-        self._limits, self._counted = limits, counted
-        # What is worked off one by one is counted apart.
-        self._running: Counter[tuple[int | None, bool]] = Counter()
-        running = JobExecution.objects.using(alias).running().filter(job_id__in=counted).order_by()
-        for job_id, trigger, number in running.values_list("job_id", "trigger").annotate(Count("pk")):
-            self._running[job_id, trigger in SERIAL] += number
-
-    def take(self, execution: JobExecution) -> bool:
-        """Return whether `execution` may start, and if so, count it."""
-        job_id, is_serial = execution.job_id, execution.trigger in SERIAL
-        if job_id not in self._limits:
-            return True
-        total = self._running[job_id, True] + self._running[job_id, False]
-        is_full = total >= self._limits[job_id] or (is_serial and self._running[job_id, True] > 0)
-        if job_id not in self._counted or is_full:
-            return False
-        self._running[job_id, is_serial] += 1
-        return True
-
-
-def _concurrency(job: Job) -> float:
-    """Return how many executions of the job may run at once; infinity if any number may."""
-    try:
-        limit = job.resolve().concurrency
-    except CronJobsError:
-        # A broken job's waiting rows are claimed, and fail with the reason.
-        return 1
-    return math.inf if limit is None else limit
 
 
 def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> list[JobExecution]:

@@ -18,11 +18,12 @@ from cronjobs.registry import registry
 OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
+_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue")
 ROLES = {
     "anonymous": None,
     "staff": (),
-    "viewer": ("view_job", "view_jobexecution", "view_node", "view_calendar"),
-    "operator": ("view_job", "view_jobexecution", "view_node", "view_calendar", "run_job", "change_job"),
+    "viewer": _VIEW,
+    "operator": (*_VIEW, "run_job", "change_job", "change_queue"),
     "superuser": (),
 }
 

@@ -13,6 +13,7 @@ EXECUTIONS = "/admin/cronjobs/jobexecution/"
 JOBS = "/admin/cronjobs/job/"
 NODES = "/admin/cronjobs/node/"
 CALENDARS = "/admin/cronjobs/calendar/"
+QUEUES = "/admin/cronjobs/queue/"
 
 
 def change_url(row: Any) -> str:
@@ -42,7 +43,7 @@ def messages_of(response: Any) -> list[str]:
     return [f"{message.level_tag}: {message}" for message in response.context["messages"]]
 
 
-def act(client: Client, action: str, *jobs: Any, **data: Any) -> list[str]:
-    """Perform an action on jobs in the list, and return the messages."""
-    data = {"action": action, "index": 0, "_selected_action": [job.pk for job in jobs], **data}
-    return messages_of(client.post(JOBS, data, follow=True))
+def act(client: Client, action: str, *rows: Any, url: str = JOBS, **data: Any) -> list[str]:
+    """Perform an action on rows of a list, by default that of jobs, and return the messages."""
+    data = {"action": action, "index": 0, "_selected_action": [row.pk for row in rows], **data}
+    return messages_of(client.post(url, data, follow=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Permission
 
-from cronjobs.models import Calendar, Job, JobExecution
+from cronjobs.models import Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, NODES
+from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, NODES, QUEUES
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
@@ -33,6 +33,11 @@ PAGES = {
     ("post", CALENDARS + "{calendar}/change/"): (302, 403, 403, 403, 200),
     ("post", CALENDARS + "{calendar}/delete/"): (302, 403, 403, 403, 302),
     ("post", CALENDARS + "add/"): (302, 403, 403, 403, 200),
+    ("get", QUEUES): (302, 403, 200, 200, 200),
+    ("get", QUEUES + "{queue}/change/"): (302, 403, 200, 200, 200),
+    ("post", QUEUES + "{queue}/change/"): (302, 403, 403, 302, 302),
+    ("post", QUEUES + "{queue}/delete/"): (302, 403, 403, 403, 302),
+    ("post", QUEUES + "add/"): (302, 403, 403, 403, 200),
     ("get", NODES): (302, 403, 200, 200, 200),
     ("get", NODES + "{node}/change/"): (302, 403, 200, 200, 200),
     ("post", NODES + "{node}/change/"): (302, 403, 403, 403, 403),
@@ -53,9 +58,9 @@ ACTIONS = {
 @pytest.fixture
 def rows(make_execution, make_job, make_node):
     """One row of each kind, by the names that the addresses use."""
-    calendar = Calendar.objects.create(name="holidays")
+    calendar, queue = Calendar.objects.create(name="holidays"), Queue.objects.create(name="heavy")
     job, execution, node = make_job("noop"), make_execution("noop"), make_node()
-    return {"job": job.pk, "execution": execution.pk, "node": node.pk, "calendar": calendar.pk}
+    return {"job": job.pk, "execution": execution.pk, "node": node.pk, "calendar": calendar.pk, "queue": queue.pk}
 
 
 @pytest.mark.parametrize("role", list(ROLES))

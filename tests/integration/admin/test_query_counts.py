@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import Calendar, ExecutionAttempt, ExecutionLog, Job, Node
+from cronjobs.models import Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
-from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, change_url, get
+from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, QUEUES, change_url, get
 
 MOST = 15
 
@@ -28,7 +28,7 @@ def fill(make_job, make_execution, make_node):
     """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
 
     def fill(count: int) -> Any:
-        for model in (Job, Node, Calendar):
+        for model in (Job, Node, Calendar, Queue):
             model.objects.all().delete()
         for number in range(count):
             calendar = Calendar.objects.create(name=f"calendar-{number}", dates=["2026-12-25"])
@@ -36,6 +36,7 @@ def fill(make_job, make_execution, make_node):
             for status in ("succeeded", "failed"):
                 execution = make_execution(f"noop-{number}", status=status, error_message="boom")
             make_node(f"node-{number}")
+            Queue.objects.create(name=f"queue-{number}", limit=2)
         sync(read_clock("default"))
         for number in range(count):
             ExecutionLog.objects.create(
@@ -47,7 +48,9 @@ def fill(make_job, make_execution, make_node):
     return fill
 
 
-@pytest.mark.parametrize("url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES])
+@pytest.mark.parametrize(
+    "url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES, QUEUES]
+)
 def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     counts = []
     for count in (1, 10, 100):

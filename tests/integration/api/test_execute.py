@@ -10,7 +10,8 @@ from django import forms
 
 from cronjobs import JobFailed, Retry, RetryPolicy, Skip
 from cronjobs.database import read_clock
-from cronjobs.models import Job, JobExecution
+from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
 from tests.integration.api.callers import TIME, assert_error, document
 
@@ -354,6 +355,36 @@ def test_what_may_not_be_performed_in_the_request_is_accepted(operator, settings
     found = accepted(operator.post("/cron/execute/noop"))
 
     assert note in found["note"]
+
+
+@pytest.mark.parametrize("name", ["heavy", "*"])
+def test_what_a_pause_holds_back_is_accepted_at_once(operator, make_job, name):
+    make_job("noop", queue="heavy")
+    Queue.objects.update_or_create(name=name, defaults={"paused": True})
+
+    found = accepted(operator.post("/cron/execute/noop"))
+
+    assert ("Its queue is paused" if name == "heavy" else "All jobs are paused") in found["note"]
+    assert found["attempt"] == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "note"),
+    [
+        ({"queue": "heavy"}, "It has to wait: Queue heavy runs as much as it may at once."),
+        ({"rate_limit": "1/h"}, "It has to wait: noop has started as often as its rate limit, 1/h, allows."),
+        ({"overlap": "forbid"}, "It has to wait: noop runs as often as it may at once."),
+    ],
+    ids=["queue", "rate", "overlap"],
+)
+def test_what_a_limit_holds_back_is_accepted_with_the_reason(operator, make_job, settings, columns, note):
+    settings.CRONJOBS = {"EXECUTE_TIMEOUT": 0.3}
+    make_job("noop", **columns)
+    Queue.objects.update_or_create(name="heavy", defaults={"limit": 1})
+    running = JobExecution.objects.request("noop")
+    claim_one(running, node="elsewhere", now=read_clock("default"))
+
+    assert accepted(operator.post("/cron/execute/noop"))["note"] == note
 
 
 def test_an_accepted_execution_can_be_asked_for(operator):

@@ -269,7 +269,7 @@ def test_the_number_of_queries_does_not_grow(viewer):
         counts.append((len(queries), len(own)))
 
     # Beside them: one for the token, two for the user's permissions.
-    assert counts == [(8, 5)] * 3
+    assert counts == [(9, 6)] * 3
 
 
 @pytest.mark.sqlite_only

@@ -1,0 +1,107 @@
+"""Queues in the admin: what waits and runs in each, and the buttons that pause, resume and limit them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import Tone, badge
+from cronjobs.admin.pages import PageAdmin
+from cronjobs.database import engine_alias, in_transaction
+from cronjobs.models import Queue
+from cronjobs.models.queue import queues_in_use
+
+
+class QueueAdmin(PageAdmin):
+    """Queues. One row stands for all: while it is paused, nothing is scheduled and nothing is started."""
+
+    list_display = ("shown_name", "shown_state", "shown_limit", "shown_waiting", "shown_running", "description")
+    list_display_links = ("shown_name",)
+    fields = ("name", "limit", "paused", "description")
+    search_fields = ("name", "description")
+    ordering = ("name",)
+    sortable_by = ("shown_name",)
+    actions = ("pause", "resume")
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def shown_name(self, queue: Queue) -> str:
+        return _("Everything") if queue.is_everything else queue.name
+
+    @admin.display(description=gettext_lazy("state"))
+    def shown_state(self, queue: Queue) -> str:
+        if not queue.paused:
+            return badge(_("Open"), Tone.GOOD)
+        hint = _("Nothing is scheduled and nothing is started.") if queue.is_everything else _("What runs goes on.")
+        return badge(_("Paused"), Tone.ODD, title=hint)
+
+    @admin.display(description=gettext_lazy("most at once"))
+    def shown_limit(self, queue: Queue) -> str:
+        return rendering.NOTHING if queue.limit is None else str(queue.limit)
+
+    @admin.display(description=gettext_lazy("waiting"))
+    def shown_waiting(self, queue: Any) -> str:
+        return rendering.NOTHING if queue.is_everything else str(queue.waiting)
+
+    @admin.display(description=gettext_lazy("running"))
+    def shown_running(self, queue: Any) -> str:
+        return rendering.NOTHING if queue.is_everything else str(queue.running)
+
+    @admin.action(description=gettext_lazy("Pause selected queues"), permissions=["change"])
+    def pause(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
+        done, rest = self._switch(request, queues, paused=True)
+        self._report(request, done, ngettext("%d queue was paused.", "%d queues were paused.", done))
+        self._report_rest(request, rest, ngettext("%d was paused already.", "%d were paused already.", rest))
+
+    @admin.action(description=gettext_lazy("Resume selected queues"), permissions=["change"])
+    def resume(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
+        done, rest = self._switch(request, queues, paused=False)
+        self._report(request, done, ngettext("%d queue was resumed.", "%d queues were resumed.", done))
+        self._report_rest(request, rest, ngettext("%d was not paused.", "%d were not paused.", rest))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
+        queues: Any = super().get_queryset(request)
+        counted: QuerySet[Queue] = queues.with_counts()
+        return counted
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        missing = sorted(queues_in_use(engine_alias(Queue)) - set(Queue.objects.values_list("name", flat=True)))
+        return super().changelist_view(request, {"queues_without_row": missing, **(extra_context or {})})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Queue | None = None) -> tuple[str, ...]:
+        # Under another name it would be another queue, and its executions would not follow.
+        if obj is None:
+            return ()
+        return ("name", "limit") if obj.is_everything else ("name",)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return False
+
+    def _switch(self, request: HttpRequest, queues: QuerySet[Queue], *, paused: bool) -> tuple[int, int]:
+        """Pause or resume those of `queues` that are not so yet; return how many those and the others are."""
+        ids = list(queues.values_list("pk", flat=True))
+        rows = Queue.objects.filter(pk__in=ids, paused=not paused).order_by("pk")
+
+        def work() -> int:
+            changed = list(rows.select_for_update())
+            Queue.objects.filter(pk__in=[each.pk for each in changed]).update(paused=paused)
+            if changed:
+                message = [{"changed": {"fields": [str(Queue._meta.get_field("paused").verbose_name)]}}]  # noqa: SLF001 - Django's documented API
+                LogEntry.objects.log_actions(request.user.pk, changed, CHANGE, message)  # type: ignore[arg-type]  # a logged-in user's
+            return len(changed)
+
+        done = in_transaction(rows.db, work)
+        return done, len(ids) - done
+
+    def _report(self, request: HttpRequest, count: int, text: str) -> None:
+        self.message_user(request, text % count, messages.SUCCESS if count else messages.WARNING)
+
+    def _report_rest(self, request: HttpRequest, count: int, text: str) -> None:
+        if count:
+            self.message_user(request, text % count, messages.INFO)

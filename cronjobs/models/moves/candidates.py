@@ -1,0 +1,102 @@
+"""Which waiting executions a claim looks at: due, in open queues, in the order of their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Subquery
+
+from cronjobs.database import lock_unlocked
+from cronjobs.models.batches import load_each
+from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.moves.places import Refusal
+from cronjobs.models.queue import Queue
+
+
+def with_limited_queue(executions: ExecutionQuerySet) -> ExecutionQuerySet:
+    """Return them with `limited_queue`: the key of the row that limits the queue, None where nothing does.
+
+    The database compares the names, by its own rules for capitals.
+    """
+    limited = Queue.objects.using(executions.db).limited().filter(name=OuterRef("queue"))
+    return executions.annotate(limited_queue=Subquery(limited.values("pk")[:1]))
+
+
+def in_open_queues(executions: ExecutionQuerySet) -> ExecutionQuerySet:
+    """Return those whose queue is not paused; none while everything is."""
+    queues = Queue.objects.using(executions.db)
+    return executions.filter(~Exists(queues.everything_paused())).exclude(queue__in=queues.paused().values("name"))
+
+
+@dataclass(slots=True)
+class Candidates:
+    """What a claim may take from, and what it has found to be full on its way.
+
+    Usually that is the head of all queues together. Where a queue keeps its rows waiting, they
+    may be very many, and stand in front of the others: `is_apart` makes it look at the head of
+    each queue by itself, a few statements instead of a long way.
+    """
+
+    alias: str
+    now: datetime
+    queues: Collection[str] | None = None
+    is_apart: bool = False
+    full_jobs: set[int] = field(default_factory=set)
+    full_queues: set[str] = field(default_factory=set)
+
+    def afresh(self) -> Candidates:
+        """Return the same, with nothing found to be full: for a transaction that is tried again."""
+        return Candidates(self.alias, self.now, self.queues, is_apart=self.is_apart)
+
+    @property
+    def is_any_full(self) -> bool:
+        """Whether anything that is due was passed over because of its job or its queue."""
+        return bool(self.full_jobs or self.full_queues)
+
+    def note_full(self, execution: JobExecution, refusal: Refusal) -> None:
+        """Look at nothing more of what has refused `execution` a place: its queue, or its job."""
+        if refusal.is_queue_s:
+            self.full_queues.add(execution.queue)
+            self.is_apart = True
+        elif execution.job_id is not None:
+            self.full_jobs.add(execution.job_id)
+
+    def next(self, number: int) -> tuple[list[JobExecution], dict[int, Exception]]:
+        """Lock and return up to `number` of them, and by primary key those that cannot be read.
+
+        Rows that somebody else has locked are passed over.
+        """
+        if not self.is_apart:
+            return _load(self._open(self.queues), number)
+        found: list[JobExecution] = []
+        unreadable: dict[int, Exception] = {}
+        for queue in self._names():
+            rows, bad = _load(self._open([queue]), number)
+            found += rows
+            unreadable |= bad
+        return sorted(found, key=lambda each: (each.claim_at, each.pk))[:number], unreadable
+
+    def _open(self, queues: Collection[str] | None) -> ExecutionQuerySet:
+        rows = in_open_queues(JobExecution.objects.using(self.alias).claimable(self.now))
+        if queues is not None:
+            rows = rows.filter(queue__in=queues)
+        return with_limited_queue(rows.exclude(job_id__in=self.full_jobs).exclude(queue__in=self.full_queues))
+
+    def _names(self) -> Iterator[str]:
+        """Yield the queues in which something waits; from one to the next, past all rows of each."""
+        closed = self.full_queues | set(Queue.objects.using(self.alias).paused().values_list("name", flat=True))
+        if self.queues is not None:
+            yield from (name for name in self.queues if name not in closed)
+            return
+        waiting = JobExecution.objects.using(self.alias).waiting().order_by("queue").values_list("queue", flat=True)
+        name = waiting.first()
+        while name is not None:
+            if name not in closed:
+                yield name
+            name = waiting.filter(queue__gt=name).first()
+
+
+def _load(rows: ExecutionQuerySet, number: int) -> tuple[list[JobExecution], dict[int, Exception]]:
+    return load_each(lock_unlocked(rows)[:number], singly=rows)

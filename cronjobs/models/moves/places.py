@@ -1,0 +1,166 @@
+"""How many more executions may start: counted over all nodes, under locks on the rows that limit them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+
+from cronjobs.database import lock_unlocked, read_clock
+from cronjobs.exceptions import CronJobsError
+from cronjobs.limits import RateLimit
+from cronjobs.models.execution import SERIAL, ExecutionAttempt, JobExecution
+from cronjobs.models.job import Job
+from cronjobs.models.queue import Queue
+
+_IN_USE = "Somebody else is claiming from it in this moment."
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimit:
+    """How many executions of a job may run at once, and how many may start in a period."""
+
+    at_once: float = math.inf
+    rate: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an execution may not start yet, and whether that is its queue's doing or its job's."""
+
+    reason: str
+    is_queue_s: bool = False
+
+
+class Places:
+    """Hands out places to executions that this transaction has locked, while there are any.
+
+    Locks jobs, then queues, each in ascending order. A row that is locked is passed over, not
+    waited for, and so are the executions that it limits: two claims can never wait for each
+    other. Where nothing is limited there is no lock, and no statement.
+    """
+
+    def __init__(self, candidates: Sequence[JobExecution], jobs: Mapping[int, Job], alias: str) -> None:
+        serial = {each.job_id for each in candidates if each.trigger in SERIAL}
+        limits = {pk: limit_of(job) for pk, job in jobs.items()}
+        limits = {pk: limit for pk, limit in limits.items() if limit != JobLimit() or pk in serial}
+        queues = {pk for each in candidates if (pk := each.limited_queue) is not None}  # type: ignore[attr-defined]  # annotated
+        self._jobs, self._queues = _JobPlaces(limits, alias), _QueuePlaces(queues, alias)
+
+    @property
+    def counted_at(self) -> datetime | None:
+        """When, by the database's clock, starts were counted: what starts now must be stamped with it. None: never."""
+        return self._jobs.counted_at
+
+    def take(self, execution: JobExecution) -> Refusal | None:
+        """Give `execution` a place; return why there is none if so."""
+        refusal = self._jobs.refusal(execution) or self._queues.refusal(execution)
+        if refusal is None:
+            self._jobs.count(execution)
+            self._queues.count(execution)
+        return refusal
+
+
+def limit_of(job: Job) -> JobLimit:
+    """Return what limits the job; of a broken one, that one execution after another fails with the reason."""
+    try:
+        resolved = job.resolve()
+    except CronJobsError:
+        return JobLimit(1)
+    at_once = resolved.concurrency
+    return JobLimit(math.inf if at_once is None else at_once, resolved.rate_limit)
+
+
+class _JobPlaces:
+    def __init__(self, limits: Mapping[int, JobLimit], alias: str) -> None:
+        self._limits = limits
+        self._locked: set[int] = set()
+        # What is worked off one by one is counted apart.
+        self._running: Counter[tuple[int | None, bool]] = Counter()
+        self._started: Counter[int] = Counter()
+        self.counted_at: datetime | None = None
+        if limits:
+            rows = lock_unlocked(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
+            self._locked = set(rows.values_list("pk", flat=True))
+            self._count_running(alias)
+            self._count_starts(alias)
+
+    def refusal(self, execution: JobExecution) -> Refusal | None:
+        job_id = execution.job_id or 0
+        limit = self._limits.get(job_id)
+        if limit is None:
+            return None
+        if job_id not in self._locked:
+            return Refusal(_IN_USE)
+        serial, beside = self._running[job_id, True], self._running[job_id, False]
+        if serial + beside >= limit.at_once or (execution.trigger in SERIAL and serial):
+            return Refusal(f"{execution.job_name} runs as often as it may at once.")
+        if limit.rate is not None and self._started[job_id] >= limit.rate.starts:
+            return Refusal(f"{execution.job_name} has started as often as its rate limit, {limit.rate}, allows.")
+        return None
+
+    def count(self, execution: JobExecution) -> None:
+        if (execution.job_id or 0) in self._limits:
+            self._running[execution.job_id, execution.trigger in SERIAL] += 1
+            self._started[execution.job_id or 0] += 1
+
+    def _count_running(self, alias: str) -> None:
+        running = JobExecution.objects.using(alias).running().filter(job_id__in=self._locked).order_by()
+        for job_id, trigger, number in running.values_list("job_id", "trigger").annotate(Count("pk")):
+            self._running[job_id, trigger in SERIAL] += number
+
+    def _count_starts(self, alias: str) -> None:
+        rates = {pk: rate for pk, limit in self._limits.items() if (rate := limit.rate) and pk in self._locked}
+        if not rates:
+            return
+        # Under the locks, so that whatever another claim has counted and stamped lies before it.
+        self.counted_at = read_clock(alias)
+        latest, earlier = Q(pk__in=()), Q(pk__in=())
+        for pk, rate in rates.items():
+            since = self.counted_at - rate.period
+            latest |= Q(job_id=pk, started_at__gt=since)
+            earlier |= Q(execution__job_id=pk, execution__started_at__gt=since, started_at__gt=since)
+        executions = JobExecution.objects.using(alias).filter(latest).order_by()
+        # An execution has the start of its latest attempt; those before are rows of their own.
+        attempts = ExecutionAttempt.objects.using(alias).filter(earlier, attempt__lt=F("execution__attempt")).order_by()
+        self._add_starts(executions, "job_id")
+        self._add_starts(attempts, "execution__job_id")
+
+    def _add_starts(self, rows: QuerySet[JobExecution] | QuerySet[ExecutionAttempt], job: str) -> None:
+        self._started.update(dict(rows.values_list(job).annotate(Count("pk"))))
+
+
+class _QueuePlaces:
+    def __init__(self, ids: set[int], alias: str) -> None:
+        self._left: dict[int, float] = {}
+        if not ids:
+            return
+        queues = Queue.objects.using(alias).filter(pk__in=ids)
+        locked = {
+            queue.pk: math.inf if queue.limit is None else queue.limit
+            for queue in lock_unlocked(queues.order_by("pk"))
+            if not queue.paused
+        }
+        # Counted after the lock, by a statement of its own: one that began before it could not see the latest claim.
+        counted: QuerySet[Any] = queues.filter(pk__in=locked).with_running()
+        self._left = {each.pk: locked[each.pk] - each.running for each in counted} if locked else {}
+
+    def refusal(self, execution: JobExecution) -> Refusal | None:
+        queue: int | None = execution.limited_queue  # type: ignore[attr-defined]  # annotated
+        if queue is None:
+            return None
+        if queue not in self._left:
+            return Refusal(_IN_USE, is_queue_s=True)
+        if self._left[queue] <= 0:
+            return Refusal(f"Queue {execution.queue} runs as much as it may at once.", is_queue_s=True)
+        return None
+
+    def count(self, execution: JobExecution) -> None:
+        queue: int | None = execution.limited_queue  # type: ignore[attr-defined]  # annotated
+        if queue is not None:
+            self._left[queue] -= 1

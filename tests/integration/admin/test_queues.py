@@ -1,0 +1,119 @@
+"""Queues in the admin: what is in them, and pausing, resuming and limiting them."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from cronjobs.admin import rendering
+from cronjobs.models import JobExecution, Queue
+from cronjobs.models.queue import EVERYTHING
+from tests.integration.admin.conftest import ROLES, client_of
+from tests.integration.admin.pages import QUEUES, act, change_url, get, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+def decide(name, **columns):
+    return Queue.objects.update_or_create(name=name, defaults=columns)[0]
+
+
+@pytest.fixture
+def queues(db):
+    """One open queue, one paused and limited, and the row of everything."""
+    return [
+        decide("default"),
+        decide("heavy", paused=True, limit=7),
+        decide(EVERYTHING),
+    ]
+
+
+def test_the_list_shows_what_is_decided_and_what_is_in_each(operator, queues, make_execution):
+    make_execution(status="queued", queue="heavy")
+    make_execution(status="queued", queue="heavy")
+    make_execution(status="running", queue="heavy")
+
+    shown = text_of(get(operator, QUEUES))
+
+    assert "heavy Paused 7 2 1" in shown
+    assert f"default Open {rendering.NOTHING} 0 0" in shown
+    assert "Everything Open" in shown
+
+
+def test_pausing_and_resuming_say_what_they_did_and_leave_a_trace(operator, queues):
+    assert act(operator, "pause", *queues[:2], url=QUEUES) == [
+        "success: 1 queue was paused.",
+        "info: 1 was paused already.",
+    ]
+    assert Queue.objects.filter(paused=True).count() == 2
+    assert act(operator, "resume", *queues, url=QUEUES) == [
+        "success: 2 queues were resumed.",
+        "info: 1 was not paused.",
+    ]
+
+    assert not Queue.objects.filter(paused=True).exists()
+    assert sorted(LogEntry.objects.values_list("object_repr", flat=True)) == ["default", "default", "heavy"]
+    assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Changed paused."}
+
+
+@pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_an_action_works_only_for_whom_it_should(django_user_model, role, action):
+    queue = Queue.objects.create(name="heavy", paused=action == "resume")
+
+    client_of(role, django_user_model).post(QUEUES, {"action": action, "index": 0, "_selected_action": [queue.pk]})
+
+    changed = Queue.objects.get(pk=queue.pk).paused != queue.paused
+    assert changed == (role in {"operator", "superuser"})
+
+
+def test_a_limit_is_set_in_the_form_and_the_name_stays(operator, queues):
+    heavy = queues[1]
+
+    operator.post(change_url(heavy), {"name": "other", "limit": "3", "description": "Slow reports."})
+
+    heavy.refresh_from_db()
+    assert (heavy.name, heavy.limit, heavy.paused, heavy.description) == ("heavy", 3, False, "Slow reports.")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_what_is_no_limit_is_refused(operator, queues, limit):
+    response = operator.post(change_url(queues[0]), {"limit": limit})
+
+    assert "limit" in response.context["adminform"].form.errors
+
+
+def test_everything_has_no_limit(operator, queues):
+    operator.post(change_url(queues[2]), {"limit": "3", "paused": "on"})
+
+    assert Queue.objects.filter(name=EVERYTHING, limit=None, paused=True).exists()
+
+
+def test_queues_in_use_without_a_row_can_be_found(superuser, make_job):
+    make_job("noop", queue="a<b>&c")
+    Queue.objects.filter(name="default").delete()
+
+    source = get(superuser, QUEUES)
+
+    assert "Used by jobs, and neither limited nor paused: a<b>&c , default" in text_of(source)
+    assert "?name=a%3Cb%3E%26c" in source
+    assert "<b>" not in source
+    assert 'value="default"' in get(superuser, f"{QUEUES}add/", name="default")
+
+
+@pytest.mark.parametrize(
+    ("paused", "said"),
+    [
+        ("heavy", ["success: Execution #{pk} of noop was queued.", "info: It waits until its queue is resumed: noop."]),
+        (EVERYTHING, ["warning: Execution #{pk} of noop was queued, but everything is paused."]),
+    ],
+    ids=["queue", "everything"],
+)
+def test_a_run_by_hand_says_what_holds_it_back(operator, make_job, make_node, paused, said):
+    make_node()
+    job = make_job("noop", queue="heavy")
+    decide(paused, paused=True)
+
+    found = act(operator, "run_now", job)
+
+    assert found == [each.format(pk=JobExecution.objects.get().pk) for each in said]
