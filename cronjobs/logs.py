@@ -87,9 +87,14 @@ class LogCollector:
             taken, self._pending = self._pending, []
         return taken
 
-    def _append(self, level: int, message: str, data: Any) -> None:
+    def take_over(self, *, level: int, message: str, data: Any, logged_at: datetime) -> None:
+        """Keep a line that another process has bounded, masked and counted."""
+        with self._lock:
+            self._append(level, message, data, logged_at)
+
+    def _append(self, level: int, message: str, data: Any, logged_at: datetime | None = None) -> None:
         self._number += 1
-        self._pending.append(
+        self._keep(
             LogLine(
                 execution_id=self.execution_id,
                 attempt=self.attempt,
@@ -97,9 +102,12 @@ class LogCollector:
                 level=min(max(level, 0), _HIGHEST_LEVEL),
                 message=message,
                 data=data,
-                logged_at=timezone.now(),
+                logged_at=logged_at or timezone.now(),
             )
         )
+
+    def _keep(self, line: LogLine) -> None:
+        self._pending.append(line)
 
 
 class JobLogger:

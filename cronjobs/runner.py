@@ -53,14 +53,43 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
 
     `now` is the engine's clock; the duration is measured on the monotonic one.
     """
+    announce_start(claim)
+    return perform_silently(claim, now=now)
+
+
+def announce_start(claim: Claim) -> None:
+    """Tell observers that the job's function is about to be called."""
     events.execution_started.send_robust(sender=JobExecution, execution=claim.execution)
+
+
+def perform_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
+    """Do what `perform` does, in a process whose observers are not to be told."""
     started = time.monotonic()
     verdict = _verdict(claim)
-    if claim.stop_requested.is_set():
-        # Whatever it came to: somebody asked for the end, and this is it.
-        verdict = replace(verdict, outcome=ExecutionStatus.CANCELLED, delay=None, reason=claim.execution.cancel_reason)
-    duration_ms = int((time.monotonic() - started) * 1000)
-    return _ending(claim.execution, verdict, now(), duration_ms)
+    ending = _ending(claim.execution, verdict, now(), int((time.monotonic() - started) * 1000))
+    return called_off(claim, ending) if claim.stop_requested.is_set() else ending
+
+
+def called_off(claim: Claim, ending: Ending) -> Ending:
+    """Return `ending` as that of an attempt that was asked to stop: whatever it came to, this is the end."""
+    reason = storable_text(claim.execution.cancel_reason, max_bytes=2_000)
+    return replace(ending, outcome=ExecutionStatus.CANCELLED, status=ExecutionStatus.CANCELLED, reason=reason)
+
+
+def imposed_ending(
+    claim: Claim,
+    error: Exception,
+    *,
+    outcome: ExecutionStatus = ExecutionStatus.FAILED,
+    now: datetime,
+    duration_ms: int,
+) -> Ending:
+    """Return the ending of an attempt that `error` put an end to from outside; it is retried like any failure."""
+    try:
+        verdict = _judge_error(claim, error, _resolve(claim).retry)
+    except CronJobsError:
+        verdict = _Verdict(outcome, error=error)
+    return _ending(claim.execution, replace(verdict, outcome=outcome), now, duration_ms)
 
 
 def internal_failure(claim: Claim, error: BaseException, now: datetime) -> Ending:

@@ -1,4 +1,8 @@
-"""Performs an execution in the calling process and thread, for commands, tests and requests without a node."""
+"""Performs an execution on behalf of the caller, for commands, tests and requests without a node.
+
+In the calling thread; in a process of its own if the job asks for that or has limits. Inside
+a transaction, which no other process can see, it is the calling thread in any case.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
+from cronjobs.executors.process import ForkServer, attempt_in_process, belongs_in_process
 from cronjobs.logs import python_logging_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
@@ -73,7 +78,7 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         keeper.start()
     try:
         with python_logging_captured():
-            ending = attempt(claim, now=clock.now)
+            ending = _attempt(claim, clock)
         lost = _record(claim, ending)
     finally:
         keeper.close()
@@ -81,6 +86,24 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         announce(ending)
     # The job may have deleted its own row.
     return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
+
+
+def _attempt(claim: Claim, clock: SteadyClock) -> Ending:
+    resolved = belongs_in_process(claim)
+    if resolved is None or not _is_visible_elsewhere():
+        return attempt(claim, now=clock.now)
+    # For this one attempt: most processes that perform one never perform another.
+    with ForkServer() as server:
+        ending = attempt_in_process(claim, resolved, now=clock.now, server=server)
+    assert ending is not None  # noqa: S101 - nobody stops it but its job's limits
+    return ending
+
+
+def _is_visible_elsewhere() -> bool:
+    """Return whether another process sees the database as this one does: no open transaction, no database in memory."""
+    connection = connections[engine_alias(JobExecution)]
+    is_in_memory = getattr(connection, "is_in_memory_db", lambda: False)
+    return not connection.in_atomic_block and not is_in_memory()
 
 
 def _record(claim: Claim, ending: Ending) -> set[int]:

@@ -82,6 +82,7 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
     def run_once(self, *, enough: threading.Event | None = None) -> int:
@@ -113,9 +114,13 @@ class NodeProcess:
             self.clock.shutdown()
         self._dispatcher.close()
         self._executor.shutdown()
-        is_drained = self._drain(grace, hurry or threading.Event())
+        hurry = hurry or threading.Event()
+        is_drained = self._drain(grace, hurry)
         if not is_drained:
+            # First what runs, then its rows: what is queued again must not meet its older self.
+            self._executor.abort(hurry)
             self._abandon()
+        self._executor.close()
         self._recorder.close(timeout=5.0)
         self._keeper.close()
         self._upkeep.say_goodbye()
