@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import status_badge
+from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.execution_actions import ExecutionActionsAdmin
 from cronjobs.admin.execution_page import execution_page
 from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
@@ -55,7 +55,8 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     @admin.display(description=_("status"))
     def shown_status(self, execution: JobExecution) -> str:
-        return rendering.lines(status_badge(execution.status), self._explanation(execution))
+        overrun = overrun_badge(execution, now=timezone.now())
+        return rendering.lines(status_badge(execution.status), overrun, self._explanation(execution))
 
     @admin.display(description=_("scheduled for"))
     def shown_scheduled_for(self, execution: JobExecution) -> str:

@@ -46,6 +46,9 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "durationMs": execution.duration_ms,
+        "peakRssBytes": execution.peak_rss_bytes,
+        "cpuMs": execution.cpu_ms,
+        "overrunning": execution.is_overrunning(timezone.now()),
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }

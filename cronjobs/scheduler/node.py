@@ -24,6 +24,7 @@ from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
+from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
 from cronjobs.states import ExecutionStatus
@@ -42,8 +43,9 @@ class NodeProcess:
         self._claims: dict[int, Claim] = {}
         self._idle = threading.Condition(self._lock)
         self._failure: BaseException | None = None
+        self._overruns = Overruns(self._time.now)
         self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
-        self._recorder = Recorder(recorded=self._recorded, live=self._held_claims, on_death=self._fail)
+        self._recorder = Recorder(recorded=self._recorded, live=self._looked_after, on_death=self._fail)
         self._dispatcher = Dispatcher(
             node=self.name,
             time=self._time,
@@ -160,6 +162,7 @@ class NodeProcess:
             self._claims[claim.execution.pk] = claim
 
     def _attempt_done(self, claim: Claim, ending: Ending) -> None:
+        self._overruns.ended(claim)
         self._recorder.end(claim, ending)
         self._dispatcher.wake_if_waiting()
 
@@ -177,6 +180,12 @@ class NodeProcess:
     def _held_claims(self) -> list[Claim]:
         with self._lock:
             return list(self._claims.values())
+
+    def _looked_after(self) -> list[Claim]:
+        """Return the claims whose lines are to be written, after a look at how long they take."""
+        claims = self._held_claims()
+        self._overruns.report(claims)
+        return claims
 
     def _held(self) -> list[JobExecution]:
         return [claim.execution for claim in self._held_claims()]

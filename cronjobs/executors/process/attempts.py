@@ -94,6 +94,7 @@ class _Watch:
     stop: Stop
     report: dict[str, Any] | None = None
     ending: Ending | None = None
+    is_terminated: bool = False
     is_node_stopping: bool = False
     started: float | None = None
     _guardian: Inlet | None = None
@@ -161,7 +162,8 @@ class _Watch:
     def _hear_worker(self, kind: str, payload: Any) -> None:
         match kind:
             case "ending":
-                self.ending = ending_of(self.claim.execution, payload)
+                self.ending = ending_of(self.claim.execution, payload["ending"])
+                self.is_terminated = bool(payload["is_terminated"])
             case "line":
                 self.claim.log.take_over(**{**payload, "logged_at": datetime.fromisoformat(payload["logged_at"])})
             case "record":
@@ -210,19 +212,26 @@ def _judged(watch: _Watch, now: datetime) -> Ending:
 
 def _imposed(watch: _Watch, report: dict[str, Any]) -> CronJobsError | None:
     """Return what put an end to the attempt from outside; None if it ended by itself."""
-    resolved, ending, reason = watch.resolved, watch.ending, report.get("reason")
-    if reason == "timeout" and resolved.timeout is not None and not _was_in_time(ending, resolved.timeout):
+    resolved, reason = watch.resolved, report.get("reason")
+    if watch.ending is not None and _ended_by_itself(watch, watch.ending):
+        return None
+    if reason == "timeout" and resolved.timeout is not None:
         return TimedOut(resolved.timeout)
     if reason == "memory" and resolved.memory_limit is not None:
         return MemoryLimitExceeded(resolved.memory_limit, report["peak_rss_bytes"])
     if reason == "cpu" and resolved.cpu_limit is not None:
         return CpuLimitExceeded(resolved.cpu_limit, timedelta(milliseconds=report["cpu_ms"]))
-    return None if ending is not None else _death(report.get("status"))
+    return None if watch.ending is not None else _death(report.get("status"))
 
 
-def _was_in_time(ending: Ending | None, timeout: timedelta) -> bool:
-    # It ended by itself while its guardian was about to end it.
-    return ending is not None and timedelta(milliseconds=ending.duration_ms) < timeout
+def _ended_by_itself(watch: _Watch, ending: Ending) -> bool:
+    """Return whether the job had ended, in time, before its process was asked to: then that counts.
+
+    A job may have put another handler of SIGTERM in the place of ours; hence the look at the time.
+    """
+    timeout = watch.resolved.timeout
+    is_late = timeout is not None and timedelta(milliseconds=ending.duration_ms) >= timeout
+    return not (watch.is_terminated or is_late)
 
 
 def _death(status: int | None) -> ProcessDied:

@@ -72,9 +72,11 @@ class ForkServer:
         with control[1], channel[1]:
             try:
                 self._ask(control[1].fileno(), channel[1].fileno())
-            except OSError as error:
+            except (OSError, ProcessUnavailable) as error:
                 control[0].close()
                 channel[0].close()
+                if isinstance(error, ProcessUnavailable):
+                    raise
                 raise ProcessUnavailable(self.failure() or str(error)) from error
         return control[0], channel[0]
 

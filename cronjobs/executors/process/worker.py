@@ -73,19 +73,27 @@ def work(channel: socket.socket) -> None:
     claim = Claim(execution=request.execution, job=request.job, log=log)
     threading.Thread(target=_listen, args=(reader, claim), name="cronjobs-listener", daemon=True).start()
     forward_process_log(outlet)
-    signal.signal(signal.SIGTERM, _terminated)
+    terminator = _Terminator()
+    signal.signal(signal.SIGTERM, terminator)
     with python_logging_captured():
         ending = attempt_silently(claim, now=request.current_time)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    outlet.send("ending", plain_ending(ending))
+    outlet.send("ending", {"ending": plain_ending(ending), "is_terminated": terminator.was_called})
     for each in (sys.stdout, sys.stderr):
         with suppress(Exception):
             each.flush()
     connections.close_all()
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+class _Terminator:
+    """What SIGTERM does, and whether it came before the attempt had ended by itself."""
+
+    def __init__(self) -> None:
+        self.was_called = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self.was_called = True
+        raise Terminated
 
 
 def _listen(reader: BinaryIO, claim: Claim) -> None:

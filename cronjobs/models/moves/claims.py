@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Count, F
+from django.db.models import Case, Count, DateTimeField, F, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
@@ -75,8 +76,9 @@ def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limit
 
     def work() -> list[JobExecution]:
         rows = list(lock_unlocked(waiting))
-        chosen = _within_limits(rows, _jobs_of(rows, alias)[0], alias) if within_limits else rows
-        return _stamp(chosen, node, now, new_token())
+        jobs, _ = _jobs_of(rows, alias)
+        chosen = _within_limits(rows, jobs, alias) if within_limits else rows
+        return _stamp(chosen, jobs, node, now, new_token())
 
     claimed = in_transaction(alias, work)
     if not claimed:
@@ -113,7 +115,7 @@ def _claim(claimable: ExecutionQuerySet, node: str, limit: int, now: datetime, t
             each for each in candidates if each.job_id not in broken and not _is_foreign(jobs.get(each.job_id or 0))
         ]
         chosen = _within_limits(known, jobs, claimable.db)
-        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now, token)]
+        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, jobs, node, now, token)]
         taken = {each.pk for each in chosen}
         rejected = {each.job_id for each in candidates if each.pk not in taken and each.job_id is not None}
         full |= rejected
@@ -192,13 +194,14 @@ def _concurrency(job: Job) -> float:
     return math.inf if limit is None else limit
 
 
-def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> list[JobExecution]:
+def _stamp(rows: list[JobExecution], jobs: dict[int, Job], node: str, now: datetime, token: str) -> list[JobExecution]:
     """Turn rows that this transaction has locked into running ones, under one token."""
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
         each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token
         each.attempt, each.started_at = each.attempt + 1, now
         each.first_started_at = each.first_started_at or now
+        each.deadline_at = _deadline(jobs.get(each.job_id or 0), now)
     if rows:
         JobExecution.objects.filter(pk__in=[each.pk for each in rows], status=ExecutionStatus.QUEUED).update(
             status=ExecutionStatus.RUNNING,
@@ -207,6 +210,26 @@ def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> li
             attempt=F("attempt") + 1,
             started_at=now,
             first_started_at=Coalesce("first_started_at", now),
+            deadline_at=_deadlines(rows),
             lease_expires_at=database_now_plus(get_settings().lease),
         )
     return rows
+
+
+def _deadline(job: Job | None, now: datetime) -> datetime | None:
+    """Return when an attempt that starts now should have ended; None if its job has no timeout."""
+    try:
+        timeout = None if job is None else job.resolve().timeout
+        return None if timeout is None else now + timeout
+    except (CronJobsError, OverflowError):
+        return None
+
+
+def _deadlines(rows: list[JobExecution]) -> Combinable | None:
+    """Return each row's deadline as one expression, so that they take no statement of their own."""
+    timed: dict[datetime, list[int]] = {}
+    for each in rows:
+        if each.deadline_at is not None:
+            timed.setdefault(each.deadline_at, []).append(each.pk)
+    whens = [When(pk__in=ids, then=Value(deadline, DateTimeField())) for deadline, ids in timed.items()]
+    return Case(*whens, default=None, output_field=DateTimeField()) if whens else None
