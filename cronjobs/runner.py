@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import logging
 import threading
 import time
@@ -150,18 +150,32 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         params=execution.params,
         stop_requested=claim.stop_requested,
     )
-    call = definition.func
-    if inspect.iscoroutinefunction(call):
-        call = async_to_sync(call)
     with closing(claim.log), collecting(claim.log):
-        result = call(context, **arguments)
+        result = definition.func(context, **arguments)
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.
         return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
 
 
+_awaiting: set[asyncio.Task[Any]] = set()
+
+
 async def _awaited(result: Awaitable[Any]) -> Any:
-    return await result
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker: this is a coroutine
+    _awaiting.add(task)
+    try:
+        return await result
+    finally:
+        _awaiting.discard(task)
+
+
+def cancel_coroutines() -> bool:
+    """Cancel the jobs that this process awaits; return whether there are any. A signal handler may call it."""
+    tasks = list(_awaiting)
+    for each in tasks:
+        each.get_loop().call_soon_threadsafe(each.cancel)
+    return bool(tasks)
 
 
 def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Verdict:

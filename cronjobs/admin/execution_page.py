@@ -123,8 +123,19 @@ def _attempt(row: ExecutionAttempt) -> Attempt:
         row=row,
         badge=status_badge(row.status),
         started=rendering.moment(row.started_at),
-        duration=rendering.duration(rendering.milliseconds(row.duration_ms)),
+        duration=rendering.lines(rendering.duration(rendering.milliseconds(row.duration_ms)), _used(row)),
     )
+
+
+def _used(row: ExecutionAttempt) -> str:
+    """Return what the attempt's process used; empty if it was not measured."""
+    if row.peak_rss_bytes is None or row.cpu_ms is None:
+        return ""
+    parts = {
+        "memory": rendering.memory(row.peak_rss_bytes),
+        "cpu": rendering.duration(rendering.milliseconds(row.cpu_ms)),
+    }
+    return rendering.quiet(_("%(memory)s, %(cpu)s of CPU time") % parts)
 
 
 def _lines(page: Page[ExecutionLog]) -> Iterator[Line]:

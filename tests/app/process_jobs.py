@@ -152,9 +152,12 @@ def isolated_chatter(context: JobContext, *, lines: int, size: int = 10) -> str:
 
 @job("isolated-coroutine", executor="process")
 async def isolated_coroutine(context: JobContext, *, seconds: float = 0.0) -> int:
-    """Use the database, and take some time, without a thread of its own."""
+    """Use the database, take some time, and tidy up."""
     count = await Job.objects.acount()
-    await asyncio.sleep(seconds)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        context.log.complete("Tidied")
     return count
 
 

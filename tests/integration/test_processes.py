@@ -132,6 +132,15 @@ def test_a_coroutine_runs_in_a_process(perform):
     assert (execution.status, execution.result) == ("succeeded", Job.objects.count())
 
 
+def test_a_coroutine_that_takes_too_long_tidies_up(perform):
+    limit("isolated-coroutine", timeout=timedelta(seconds=0.7), max_attempts=1)
+
+    execution = perform("isolated-coroutine", seconds=60)
+
+    assert (execution.status, lines_of(execution)) == ("timed_out", ["Tidied"])
+    assert "await asyncio.sleep(seconds)" in execution.traceback
+
+
 def test_observers_hear_of_an_attempt_once_and_here(perform):
     heard = []
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import FrameType
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from django.db import connections
 
@@ -25,7 +25,7 @@ from cronjobs.executors.process.plain import plain_ending, plain_line
 from cronjobs.executors.process.wire import Outlet
 from cronjobs.logs import LogCollector, LogLine, python_logging_captured
 from cronjobs.models import Job, JobExecution
-from cronjobs.runner import Claim
+from cronjobs.runner import Claim, cancel_coroutines
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,11 @@ class _Terminator:
     def __init__(self) -> None:
         self.was_called = False
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
         self.was_called = True
-        raise Terminated
+        # A coroutine runs in another thread, whatever is raised here.
+        if not cancel_coroutines():
+            raise Terminated
 
 
 def _listen(reader: BinaryIO, claim: Claim) -> None:

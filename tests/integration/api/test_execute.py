@@ -54,6 +54,9 @@ def test_the_shape_of_a_success(operator):
         "attempt": 1,
         "maxAttempts": 3,
         "durationMs": execution.duration_ms,
+        "peakRssBytes": None,
+        "cpuMs": None,
+        "overrunning": False,
         "result": {"success": True, "value": [1, "ü"]},
         "url": f"/cron/executions/{execution.pk}",
     }
