@@ -70,7 +70,7 @@ def attempt_in_process(
 ) -> Ending | None:
     """Perform `claim` in a child and return how that ended, when nothing of the child is left; never raises.
 
-    None: the child was ended because of `stop`, and before it had succeeded.
+    None: the child was ended because of `stop`, so that nobody knows what would have come of it.
     """
     announce_start(claim)
     watch = _Watch(claim, resolved, stop or Stop())
@@ -81,8 +81,7 @@ def attempt_in_process(
         ending = imposed_ending(claim, error.with_traceback(None), now=now(), duration_ms=0)
     except BaseException as error:  # noqa: BLE001 - a claim that never ends would be renewed for ever
         return internal_failure(claim, error, now())
-    is_stopped = watch.is_node_stopping and ending.outcome not in (ExecutionStatus.SUCCEEDED, ExecutionStatus.CANCELLED)
-    return None if is_stopped else ending
+    return None if watch.is_node_stopping and not watch.has_ended_by_itself() else ending
 
 
 @dataclass(slots=True)
@@ -125,6 +124,16 @@ class _Watch:
             self._drain(selector, worker_inlet)
         if self.started is None and self.report is None:
             raise ProcessUnavailable(server.failure() or "its fork server ended")
+
+    def has_ended_by_itself(self) -> bool:
+        """Return whether the job had ended, in time, before its process was asked to: then that counts.
+
+        A job may have put another handler of SIGTERM in the place of ours; hence the look at the time.
+        """
+        if self.ending is None or self.is_terminated:
+            return False
+        timeout = self.resolved.timeout
+        return timeout is None or timedelta(milliseconds=self.ending.duration_ms) < timeout
 
     def _bounds(self) -> dict[str, float | int | None]:
         resolved = self.resolved
@@ -213,7 +222,7 @@ def _judged(watch: _Watch, now: datetime) -> Ending:
 def _imposed(watch: _Watch, report: dict[str, Any]) -> CronJobsError | None:
     """Return what put an end to the attempt from outside; None if it ended by itself."""
     resolved, reason = watch.resolved, report.get("reason")
-    if watch.ending is not None and _ended_by_itself(watch, watch.ending):
+    if watch.has_ended_by_itself():
         return None
     if reason == "timeout" and resolved.timeout is not None:
         return TimedOut(resolved.timeout)
@@ -222,16 +231,6 @@ def _imposed(watch: _Watch, report: dict[str, Any]) -> CronJobsError | None:
     if reason == "cpu" and resolved.cpu_limit is not None:
         return CpuLimitExceeded(resolved.cpu_limit, timedelta(milliseconds=report["cpu_ms"]))
     return None if watch.ending is not None else _death(report.get("status"))
-
-
-def _ended_by_itself(watch: _Watch, ending: Ending) -> bool:
-    """Return whether the job had ended, in time, before its process was asked to: then that counts.
-
-    A job may have put another handler of SIGTERM in the place of ours; hence the look at the time.
-    """
-    timeout = watch.resolved.timeout
-    is_late = timeout is not None and timedelta(milliseconds=ending.duration_ms) >= timeout
-    return not (watch.is_terminated or is_late)
 
 
 def _death(status: int | None) -> ProcessDied:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 from django.conf import ENVIRONMENT_VARIABLE
@@ -107,8 +108,11 @@ class ForkServer:
         return self._control
 
     def _start(self) -> socket.socket:
-        if not sys.executable or not os.environ.get(ENVIRONMENT_VARIABLE):
-            raise ProcessUnavailable("DJANGO_SETTINGS_MODULE is not set, or the interpreter is no program of its own")
+        if not os.environ.get(ENVIRONMENT_VARIABLE):
+            raise ProcessUnavailable("DJANGO_SETTINGS_MODULE is not set")
+        # In a web server that embeds Python it may name the server.
+        if "py" not in Path(sys.executable or "").name:
+            raise ProcessUnavailable(f"{sys.executable or 'the running program'} is not a Python interpreter")
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
