@@ -73,7 +73,9 @@ def perform_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
 def called_off(claim: Claim, ending: Ending) -> Ending:
     """Return `ending` as that of an attempt that was asked to stop: whatever it came to, this is the end."""
     reason = storable_text(claim.execution.cancel_reason, max_bytes=2_000)
-    return replace(ending, outcome=ExecutionStatus.CANCELLED, status=ExecutionStatus.CANCELLED, reason=reason)
+    execution, cancelled = claim.execution, ExecutionStatus.CANCELLED
+    due = {"run_after": execution.run_after, "claim_at": execution.claim_at}
+    return replace(ending, outcome=cancelled, status=cancelled, reason=reason, **due)
 
 
 def imposed_ending(

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from cronjobs import events
 from cronjobs.executors.process import belongs_in_process
-from cronjobs.models import JobExecution
 from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
@@ -52,4 +51,4 @@ def _report(claim: Claim) -> None:
     claim.log.add(logging.WARNING, message)
     extra = {"job": claim.execution.job_name, "execution_id": claim.execution.pk}
     logger.warning("%s: %s", claim.execution, message, extra=extra)
-    events.execution_overrunning.send_robust(sender=JobExecution, execution=claim.execution)
+    events.tell(events.execution_overrunning, claim.execution)
