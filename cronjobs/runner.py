@@ -73,9 +73,15 @@ def perform_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
 def called_off(claim: Claim, ending: Ending) -> Ending:
     """Return `ending` as that of an attempt that was asked to stop: whatever it came to, this is the end."""
     reason = storable_text(claim.execution.cancel_reason, max_bytes=2_000)
-    execution, cancelled = claim.execution, ExecutionStatus.CANCELLED
-    due = {"run_after": execution.run_after, "claim_at": execution.claim_at}
-    return replace(ending, outcome=cancelled, status=cancelled, reason=reason, **due)
+    return replace(
+        ending,
+        outcome=ExecutionStatus.CANCELLED,
+        status=ExecutionStatus.CANCELLED,
+        reason=reason,
+        # A retry that will not be moves nothing.
+        run_after=claim.execution.run_after,
+        claim_at=claim.execution.claim_at,
+    )
 
 
 def imposed_ending(
