@@ -116,11 +116,11 @@ def database_now() -> datetime:
 
 
 @contextmanager
-def running_node(directory: Path) -> Iterator[int]:
-    """Run `manage.py runcron` meanwhile; yield its process id."""
+def running_node(directory: Path, *arguments: str) -> Iterator[int]:
+    """Run `manage.py runcron` with `arguments` meanwhile; yield its process id."""
     from project.processes import start, stop
 
-    command = [sys.executable, str(ROOT / "manage.py"), "runcron"]
+    command = [sys.executable, str(ROOT / "manage.py"), "runcron", *arguments]
     child = start("node", command, log=directory / "node.log", env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         yield child.process.pid

@@ -22,6 +22,8 @@ execution_finished = Signal()
 execution_retried = Signal()
 # A worker vanished in the middle of an attempt; the execution may be queued again. Arguments: execution.
 execution_lost = Signal()
+# An attempt in a thread has taken longer than its job's timeout, and goes on: nobody can stop it. Arguments: execution.
+execution_overrunning = Signal()
 
 
 def tell(event: Signal, execution: Any) -> None:

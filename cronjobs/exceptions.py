@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -183,6 +184,72 @@ class Retry(CronJobsError):
     def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
         self.after = after if after is None or isinstance(after, timedelta) else timedelta(seconds=after)
         super().__init__(reason or "The job asked to be tried again.")
+
+
+class TimedOut(CronJobsError):
+    """An attempt took longer than the job's `timeout`, and was ended."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        self.timeout = timeout
+        super().__init__(f"The attempt took longer than {timeout.total_seconds():g} s, its timeout, and was ended.")
+
+
+class MemoryLimitExceeded(CronJobsError):
+    """An attempt used more memory than the job may, in bytes over all of its processes, and was ended."""
+
+    def __init__(self, limit: int, used: int) -> None:
+        self.limit, self.used = limit, used
+        super().__init__(f"The attempt used {_mib(used)} of memory; its limit is {_mib(limit)}.")
+
+
+class CpuLimitExceeded(CronJobsError):
+    """An attempt used more CPU time than the job may, over all of its processes, and was ended."""
+
+    def __init__(self, limit: timedelta, used: timedelta) -> None:
+        self.limit, self.used = limit, used
+        spent, allowed = used.total_seconds(), limit.total_seconds()
+        super().__init__(f"The attempt used {spent:.1f} s of CPU time; its limit is {allowed:g} s.")
+
+
+class ProcessDied(CronJobsError):
+    """A job's process ended before the job's function had: by a signal, by exiting, or for no reason that is known."""
+
+    def __init__(self, *, signal_number: int | None = None, exit_code: int | None = None) -> None:
+        self.signal_number, self.exit_code = signal_number, exit_code
+        if signal_number is not None:
+            how = f"was killed by {_signal_name(signal_number)}"
+        else:
+            how = "vanished" if exit_code is None else f"exited with code {exit_code}"
+        super().__init__(f"The job's process {how} before the job had ended.")
+
+
+class ProcessUnavailable(CronJobsError):
+    """A process for the job could not be made; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The job's process could not be started: {reason}.")
+
+
+class Terminated(BaseException):
+    """Raised in a job's process when it is asked to end (SIGTERM), so that its ``finally`` blocks run.
+
+    Like `KeyboardInterrupt` it passes ``except Exception``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The job's process was asked to end (SIGTERM).")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class MongoUnavailable(CronJobsError, ConnectionError):

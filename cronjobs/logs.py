@@ -55,7 +55,7 @@ class LogCollector:
     """
 
     def __init__(self, *, execution_id: int, attempt: int, logged: int = 0) -> None:
-        self.execution_id, self.attempt = execution_id, attempt
+        self.execution_id, self.attempt, self.logged = execution_id, attempt, logged
         self._settings = get_settings()
         self._limit = max(self._settings.log_max_bytes - logged, self._settings.log_max_bytes // 10)
         self._lock = threading.Lock()
@@ -99,9 +99,14 @@ class LogCollector:
             taken, self._pending = self._pending, []
         return taken
 
-    def _append(self, level: int, message: str, data: Any) -> None:
+    def take_over(self, *, level: int, message: str, data: Any, logged_at: datetime) -> None:
+        """Keep a line that another process has bounded, masked and counted."""
+        with self._lock:
+            self._append(level, message, data, logged_at)
+
+    def _append(self, level: int, message: str, data: Any, logged_at: datetime | None = None) -> None:
         self._number += 1
-        self._pending.append(
+        self._keep(
             LogLine(
                 execution_id=self.execution_id,
                 attempt=self.attempt,
@@ -109,9 +114,12 @@ class LogCollector:
                 level=min(max(level, 0), _HIGHEST_LEVEL),
                 message=message,
                 data=data,
-                logged_at=timezone.now(),
+                logged_at=logged_at or timezone.now(),
             )
         )
+
+    def _keep(self, line: LogLine) -> None:
+        self._pending.append(line)
 
 
 class JobLogger:

@@ -81,8 +81,20 @@ class JobDefinition:
     depends_on: Dependencies = field(default_factory=dict)
     only_if: Callable[[], bool] = field(default=lambda: True)
 
+    def __post_init__(self) -> None:
+        """Refuse what no executor can do."""
+        if self.executor == "thread" and (self.memory_limit or self.cpu_limit):
+            raise InvalidDefinition(
+                "a thread cannot be limited in memory or CPU time: leave executor out, or say 'process'."
+            )
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit that only a process can be held to."""
+        return bool(self.timeout or self.memory_limit or self.cpu_limit)
 
     def enqueue(
         self,

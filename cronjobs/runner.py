@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import logging
 import threading
 import time
@@ -68,14 +68,51 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
 
     `now` is the engine's clock; the duration is measured on the monotonic one.
     """
+    announce_start(claim)
+    return perform_silently(claim, now=now)
+
+
+def announce_start(claim: Claim) -> None:
+    """Tell observers that the job's function is about to be called."""
     events.execution_started.send_robust(sender=JobExecution, execution=claim.execution)
+
+
+def perform_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
+    """Do what `perform` does, in a process whose observers are not to be told."""
     started = time.monotonic()
     verdict = _verdict(claim)
-    if claim.stop_requested.is_set():
-        # Whatever it came to: somebody asked for the end, and this is it.
-        verdict = replace(verdict, outcome=ExecutionStatus.CANCELLED, delay=None, reason=claim.execution.cancel_reason)
-    duration_ms = int((time.monotonic() - started) * 1000)
-    return _ending(claim, verdict, now(), duration_ms)
+    ending = _ending(claim, verdict, now(), int((time.monotonic() - started) * 1000))
+    return called_off(claim, ending) if claim.stop_requested.is_set() else ending
+
+
+def called_off(claim: Claim, ending: Ending) -> Ending:
+    """Return `ending` as that of an attempt that was asked to stop: whatever it came to, this is the end."""
+    reason = storable_text(claim.execution.cancel_reason, max_bytes=2_000)
+    return replace(
+        ending,
+        outcome=ExecutionStatus.CANCELLED,
+        status=ExecutionStatus.CANCELLED,
+        reason=reason,
+        # A retry that will not be moves nothing.
+        run_after=claim.execution.run_after,
+        claim_at=claim.execution.claim_at,
+    )
+
+
+def imposed_ending(
+    claim: Claim,
+    error: Exception,
+    *,
+    outcome: ExecutionStatus = ExecutionStatus.FAILED,
+    now: datetime,
+    duration_ms: int,
+) -> Ending:
+    """Return the ending of an attempt that `error` put an end to from outside; it is retried like any failure."""
+    try:
+        verdict = _judge_error(claim, error, _resolve(claim).retry)
+    except CronJobsError:
+        verdict = _Verdict(outcome, error=error)
+    return _ending(claim, replace(verdict, outcome=outcome), now, duration_ms)
 
 
 def internal_failure(claim: Claim, error: BaseException, now: datetime) -> Ending:
@@ -138,11 +175,8 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         stop_requested=claim.stop_requested,
         meter=claim.progress,
     )
-    call = definition.func
-    if inspect.iscoroutinefunction(call):
-        call = async_to_sync(call)
     with closing(claim.log), collecting(claim.log), context.log.collecting_prints():
-        result = call(context, **arguments)
+        result = definition.func(context, **arguments)
         # A function without "async" may return what still has to run; so may an object's __call__.
         # Asked of the type: what a job returns may raise when it is looked at.
         return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
@@ -158,8 +192,25 @@ def _upstream(execution: JobExecution, resolved: ResolvedJob) -> dict[str, Upstr
     return {each.job_name: Upstream(execution_id=each.pk, status=each.status, result=each.result) for each in members}
 
 
+_awaiting: set[asyncio.Task[Any]] = set()
+
+
 async def _awaited(result: Awaitable[Any]) -> Any:
-    return await result
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker: this is a coroutine
+    _awaiting.add(task)
+    try:
+        return await result
+    finally:
+        _awaiting.discard(task)
+
+
+def cancel_coroutines() -> bool:
+    """Cancel the jobs that this process awaits; return whether there are any. A signal handler may call it."""
+    tasks = list(_awaiting)
+    for each in tasks:
+        each.get_loop().call_soon_threadsafe(each.cancel)
+    return bool(tasks)
 
 
 def _judge_error(claim: Claim, error: BaseException, retry: RetryPolicy) -> _Verdict:

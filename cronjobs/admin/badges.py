@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
 
@@ -54,3 +56,10 @@ def status_badge(status: str) -> SafeString:
         # Written by a newer version, or by hand.
         return badge(status or gettext("Unknown"), Tone.ODD)
     return badge(known.label, STATUS_TONES[known])
+
+
+def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:
+    """Return the label of an execution that runs longer than its timeout; of any other, nothing."""
+    if not execution.is_overrunning(now):
+        return SafeString("")
+    return badge(gettext("Overrunning"), Tone.ODD, title=gettext("It has taken longer than its timeout."))

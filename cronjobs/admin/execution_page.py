@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import status_badge
+from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.flows import flow_section
 from cronjobs.admin.progress import progress_figures, progress_of
 from cronjobs.admin.relations import relations, stop_request
@@ -55,6 +55,7 @@ def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
         "title": f"{execution.job_name} #{execution.pk}",
         "execution": execution,
         "badge": status_badge(execution.status),
+        "overrun": overrun_badge(execution, now=now),
         "job": Job.objects.filter(pk=execution.job_id or 0).first(),
         "figures": [
             (label, value)
@@ -81,6 +82,8 @@ def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]
     yield _("Duration"), rendering.running_time(execution, now=now)
     yield _("Late by"), rendering.lateness(execution.lateness)
     yield _("Attempt"), _("%(attempt)d of %(most)d") % {"attempt": execution.attempt, "most": execution.max_attempts}
+    yield _("Peak memory"), rendering.memory(execution.peak_rss_bytes)
+    yield _("CPU time"), rendering.duration(rendering.milliseconds(execution.cpu_ms))
 
 
 def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
@@ -102,6 +105,7 @@ def _moments(execution: JobExecution) -> Iterator[tuple[str, SafeString, str]]:
         (_("Not before"), execution.run_after),
         (_("First started"), execution.first_started_at),
         (_("Last started"), execution.started_at),
+        (_("Timeout at"), execution.deadline_at),
         (_("Asked to stop"), execution.cancel_requested_at),
         (_("Finished"), execution.finished_at),
         (_("Claimed until"), execution.lease_expires_at),
@@ -128,8 +132,19 @@ def _attempt(row: ExecutionAttempt) -> Attempt:
         row=row,
         badge=status_badge(row.status),
         started=rendering.moment(row.started_at),
-        duration=rendering.duration(rendering.milliseconds(row.duration_ms)),
+        duration=rendering.lines(rendering.duration(rendering.milliseconds(row.duration_ms)), _used(row)),
     )
+
+
+def _used(row: ExecutionAttempt) -> str:
+    """Return what the attempt's process used; empty if it was not measured."""
+    if row.peak_rss_bytes is None or row.cpu_ms is None:
+        return ""
+    parts = {
+        "memory": rendering.memory(row.peak_rss_bytes),
+        "cpu": rendering.duration(rendering.milliseconds(row.cpu_ms)),
+    }
+    return rendering.quiet(_("%(memory)s, %(cpu)s of CPU time") % parts)
 
 
 def _lines(page: Page[ExecutionLog]) -> Iterator[Line]:

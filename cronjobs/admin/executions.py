@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import status_badge
+from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.execution_actions import ExecutionActionsAdmin
 from cronjobs.admin.execution_page import execution_page
 from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
@@ -56,8 +56,9 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     @admin.display(description=_("status"))
     def shown_status(self, execution: JobExecution) -> str:
-        progress = brief_progress(execution, now=timezone.now())
-        return rendering.lines(status_badge(execution.status), progress, self._explanation(execution))
+        now = timezone.now()
+        marks = (status_badge(execution.status), overrun_badge(execution, now=now), brief_progress(execution, now=now))
+        return rendering.lines(*marks, self._explanation(execution))
 
     @admin.display(description=_("scheduled for"))
     def shown_scheduled_for(self, execution: JobExecution) -> str:

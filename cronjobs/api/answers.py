@@ -49,6 +49,9 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "upstream": execution.upstream_id,
         "retryOf": execution.retry_of_id,
         "progress": _progress(execution),
+        "peakRssBytes": execution.peak_rss_bytes,
+        "cpuMs": execution.cpu_ms,
+        "overrunning": execution.is_overrunning(timezone.now()),
         "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -15,6 +16,9 @@ Done = Callable[[Claim, Ending], None]
 class Executor(ABC):
     """Runs attempts somewhere."""
 
+    def prepare(self) -> None:  # noqa: B027 - not every executor has something to prepare
+        """Begin to make ready what the first claims will need; does not wait for it."""
+
     @abstractmethod
     def free(self) -> int:
         """Return how many more claims can be taken now."""
@@ -26,3 +30,9 @@ class Executor(ABC):
     @abstractmethod
     def shutdown(self) -> None:
         """Take no more claims; what runs goes on."""
+
+    def abort(self, hurry: threading.Event) -> None:  # noqa: B027 - not every executor can
+        """End what runs and can be ended, without handing over endings; `hurry` leaves no grace."""
+
+    def close(self) -> None:  # noqa: B027 - not every executor has something to close
+        """Let go of everything; nothing runs any more, or nothing that could be ended."""

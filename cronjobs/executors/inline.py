@@ -1,4 +1,8 @@
-"""Performs an execution in the calling process and thread, for commands, tests and requests without a node."""
+"""Performs an execution on behalf of the caller, for commands, tests and requests without a node.
+
+In the calling thread; in a process of its own if the job asks for that or has limits. Inside
+a transaction, which no other process can see, it is the calling thread in any case.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.live import LiveOutput
+from cronjobs.executors.process import ForkServer, attempt_in_process, belongs_in_process
 from cronjobs.executors.refusals import is_outage, record_apart
 from cronjobs.logs import LogLine, output_captured
 from cronjobs.models import Job, JobExecution, Trigger
@@ -76,7 +81,7 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         live.start()
     try:
         with output_captured():
-            ending = attempt(claim, now=clock.now)
+            ending = _attempt(claim, clock)
         lost = _record(live.close(), ending)
     finally:
         live.close()
@@ -85,6 +90,24 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         announce(ending)
     # The job may have deleted its own row.
     return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
+
+
+def _attempt(claim: Claim, clock: SteadyClock) -> Ending:
+    resolved = belongs_in_process(claim)
+    if resolved is None or not _is_visible_elsewhere():
+        return attempt(claim, now=clock.now)
+    # For this one attempt: most processes that perform one never perform another.
+    with ForkServer() as server:
+        ending = attempt_in_process(claim, resolved, now=clock.now, server=server)
+    assert ending is not None  # noqa: S101 - nobody stops it but its job's limits
+    return ending
+
+
+def _is_visible_elsewhere() -> bool:
+    """Return whether another process sees the database as this one does: no open transaction, no database in memory."""
+    connection = connections[engine_alias(JobExecution)]
+    is_in_memory = getattr(connection, "is_in_memory_db", lambda: False)
+    return not connection.in_atomic_block and not is_in_memory()
 
 
 def _record(lines: list[LogLine], ending: Ending) -> set[int]:

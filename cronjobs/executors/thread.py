@@ -1,30 +1,47 @@
-"""The default executor: a fixed pool of threads in the node's process."""
+"""The executor of a node: a fixed pool of threads, which run attempts or watch the processes that do."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from django.db import close_old_connections, connections
 
+from cronjobs.conf import get_settings
 from cronjobs.executors.attempts import attempt, discard
 from cronjobs.executors.base import Done, Executor
+from cronjobs.executors.process import ForkServer, Stop, attempt_in_process, belongs_in_process, may_be_needed
+from cronjobs.models import ResolvedJob
+from cronjobs.models.moves import Ending
 from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
 
 
+# Beyond the grace: for what the kernel needs to end a process, and for the report of it.
+_KILL_PATIENCE = 15.0
+
+
 class ThreadExecutor(Executor):
-    """Runs each attempt in one of `size` threads. A thread cannot be killed, only waited for."""
+    """Gives each attempt one of `size` threads: to run in, or to watch its process from.
+
+    A thread cannot be killed, only waited for; a process can.
+    """
 
     def __init__(self, *, size: int, now: Callable[[], datetime], done: Done) -> None:
         self._size, self._now, self._done = size, now, done
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="cronjobs-worker")
         self._lock = threading.Lock()
-        self._busy = 0
+        self._busy = self._in_process = 0
+        self._server, self._stop = ForkServer(), Stop()
+
+    def prepare(self) -> None:
+        if may_be_needed():
+            self._server.start()
 
     def free(self) -> int:
         with self._lock:
@@ -38,14 +55,36 @@ class ThreadExecutor(Executor):
     def shutdown(self) -> None:
         self._pool.shutdown(wait=False)
 
+    def abort(self, hurry: threading.Event) -> None:
+        deadline = time.monotonic() + get_settings().kill_grace.total_seconds() + _KILL_PATIENCE
+        self._stop.is_wanted.set()
+        while self._in_process and time.monotonic() < deadline:
+            if hurry.is_set():
+                self._stop.is_urgent.set()
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        self._server.close()
+
     def _run(self, claim: Claim) -> None:
         # A connection that the server has dropped since the last attempt must not fail this one.
         _let_go_of_old_connections()
-        ending = attempt(claim, now=self._now)
+        resolved = belongs_in_process(claim)
+        ending = attempt(claim, now=self._now) if resolved is None else self._supervise(claim, resolved)
         _let_go_of_old_connections()
         with self._lock:
             self._busy -= 1
-        self._done(claim, ending)
+        if ending is not None:
+            self._done(claim, ending)
+
+    def _supervise(self, claim: Claim, resolved: ResolvedJob) -> Ending | None:
+        with self._lock:
+            self._in_process += 1
+        try:
+            return attempt_in_process(claim, resolved, now=self._now, server=self._server, stop=self._stop)
+        finally:
+            with self._lock:
+                self._in_process -= 1
 
 
 def _let_go_of_old_connections() -> None:

@@ -35,7 +35,8 @@ def status_document() -> dict[str, Any]:
     """Return the state of the whole app.
 
     Of a job, ``running`` means that it is enabled, not paused, and a node is alive;
-    ``scheduled`` that it has a next run; ``executing`` is how many executions run now.
+    ``scheduled`` that it has a next run; ``executing`` is how many executions run now, and
+    ``overrunning`` how many of these longer than their timeout.
     ``lastRun`` is when the newest execution that has started began its latest attempt, and
     ``lastStatus`` where that execution stands.
     """
@@ -52,7 +53,7 @@ def status_document() -> dict[str, Any]:
 def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
     jobs = list(_with_last_run(Job.objects.order_by("name").resolvable().defer(*_NOT_SHOWN)))
     last_runs = _last_runs(each.last_run_id for each in jobs)
-    executing = _count_running()
+    executing, overrunning = _count_running()
     is_paused = bool(why_everything_is_paused())
     next_runs = next_run_times()
     return {
@@ -62,6 +63,7 @@ def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
             ),
             **_describe_last_run(last_runs.get(each.last_run_id, _NEVER)),
             "executing": executing[each.pk],
+            "overrunning": overrunning[each.pk],
         }
         for each in jobs
     }
@@ -79,10 +81,14 @@ def _last_runs(ids: Iterable[int | None]) -> dict[int | None, _LastRun]:
     return {pk: _LastRun(started_at, status, duration_ms) for pk, started_at, status, duration_ms in columns}
 
 
-def _count_running() -> Counter[int | None]:
+def _count_running() -> tuple[Counter[int | None], Counter[int | None]]:
+    """Return how many executions of each job run now, and how many of these longer than their timeout."""
     # In this order, and not grouped by the database: SQLite, once it has seen ANALYZE, believes that
     # any status is as frequent as succeeded, and would read the whole history.
-    return Counter(JobExecution.objects.running().order_by("claim_at").values_list("job_id", flat=True))
+    running = list(JobExecution.objects.running().order_by("claim_at").values_list("job_id", "deadline_at"))
+    now = timezone.now()
+    late: Counter[int | None] = Counter(job_id for job_id, deadline in running if deadline and deadline < now)
+    return Counter(job_id for job_id, _ in running), late
 
 
 def _describe_job(

@@ -54,6 +54,10 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return those that a worker holds."""
         return self.filter(status=ExecutionStatus.RUNNING)
 
+    def overrunning(self, now: datetime) -> Self:
+        """Return the running ones that should have ended by now: their job's timeout has passed."""
+        return self.running().filter(deadline_at__lt=now)
+
     def asked_to_stop(self) -> Self:
         """Return the running ones that somebody wants to end."""
         return self.running().filter(cancel_requested_at__isnull=False)
@@ -260,6 +264,10 @@ class JobExecution(models.Model):
     def lateness(self) -> timedelta | None:
         """How long after its time the first attempt started."""
         return None if self.first_started_at is None else self.first_started_at - self.due_at
+
+    def is_overrunning(self, now: datetime) -> bool:
+        """Return whether it runs, and should have ended by now."""
+        return self.status == ExecutionStatus.RUNNING and self.deadline_at is not None and self.deadline_at < now
 
     @property
     def root_id(self) -> int:

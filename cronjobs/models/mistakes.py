@@ -47,11 +47,18 @@ def _limits(job: Job) -> Iterator[tuple[str, object]]:
     if job.queue and not is_valid_queue(job.queue):
         yield "queue", _("Use up to 50 characters, without commas and spaces around them, and not “*” alone.")
     yield "rate_limit", _complaint(parse_rate_limit, job.rate_limit)
-    if job.executor == ExecutorName.THREAD and (job.memory_limit or job.cpu_limit):
-        yield "executor", _("Only a process can be limited in memory and CPU time.")
+    yield "executor", _executor(job)
     for column in _MORE_THAN_NOTHING:
         if (value := getattr(job, column)) is not None and not value:
             yield column, _("Must be more than nothing.")
+
+
+def _executor(job: Job) -> object:
+    definition = registry.get(job.definition)
+    name = job.executor or (definition and definition.executor)
+    is_limited = any(each and (each.memory_limit or each.cpu_limit) for each in (job, definition))
+    is_mistake = name == ExecutorName.THREAD and is_limited
+    return _("Only a process can be limited in memory and CPU time.") if is_mistake else ""
 
 
 def _numbers(job: Job) -> Iterator[tuple[str, object]]:

@@ -108,6 +108,9 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
 def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
     """Return where the job's attempts run: where somebody said, else in a process if a limit needs one."""
     if name := job.executor or definition.executor:
+        needs_process = _first(job.memory_limit, job.cpu_limit, definition.memory_limit, definition.cpu_limit)
+        if name == ExecutorName.THREAD and needs_process is not None:
+            raise InvalidJob("Only a process can be limited in memory and CPU time, not a thread.")
         return ExecutorName(name)
     limits = (
         job.timeout,

@@ -25,6 +25,7 @@ from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
+from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
 from cronjobs.states import ExecutionStatus
@@ -44,8 +45,9 @@ class NodeProcess:
         self._claims: dict[int, Claim] = {}
         self._idle = threading.Condition(self._lock)
         self._failure: BaseException | None = None
+        self._overruns = Overruns(self._time.now)
         self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
-        self._recorder = Recorder(recorded=self._recorded, live=self._held_claims, on_death=self._fail)
+        self._recorder = Recorder(recorded=self._recorded, live=self._looked_after, on_death=self._fail)
         self._dispatcher = Dispatcher(
             node=self.name,
             time=self._time,
@@ -88,6 +90,7 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
     def run_once(self, *, enough: threading.Event | None = None) -> int:
@@ -119,9 +122,13 @@ class NodeProcess:
             self.clock.shutdown()
         self._dispatcher.close()
         self._executor.shutdown()
-        is_drained = self._drain(grace, hurry or threading.Event())
+        hurry = hurry or threading.Event()
+        is_drained = self._drain(grace, hurry)
         if not is_drained:
+            # First what runs, then its rows: what is queued again must not meet its older self.
+            self._executor.abort(hurry)
             self._abandon()
+        self._executor.close()
         self._recorder.close(timeout=5.0)
         self._keeper.close()
         self._upkeep.say_goodbye()
@@ -166,6 +173,7 @@ class NodeProcess:
             self._claims[claim.execution.pk] = claim
 
     def _attempt_done(self, claim: Claim, ending: Ending) -> None:
+        self._overruns.ended(claim)
         self._recorder.end(claim, ending)
         self._dispatcher.wake_if_waiting()
 
@@ -184,6 +192,12 @@ class NodeProcess:
     def _held_claims(self) -> list[Claim]:
         with self._lock:
             return list(self._claims.values())
+
+    def _looked_after(self) -> list[Claim]:
+        """Return the claims whose lines are to be written, after a look at how long they take."""
+        claims = self._held_claims()
+        self._overruns.report(claims)
+        return claims
 
     def _held(self) -> list[JobExecution]:
         return [claim.execution for claim in self._held_claims()]

@@ -195,3 +195,21 @@ def test_the_definitions_own_parameters_are_the_base(registry):
     assert work.clean({}) == {"days": 5}
     assert work.clean({"days": 6}) == {"days": 6}
     assert work.catch_up is CatchUp.ALL
+
+
+@pytest.mark.parametrize("limit", [{"memory_limit": "1G"}, {"cpu_limit": 60}])
+def test_a_thread_cannot_have_limits_that_only_a_process_can_be_held_to(registry, limit):
+    @job("heavy", executor="thread", **limit)
+    def heavy(context):
+        pass
+
+    assert "heavy" not in registry
+    assert "a thread cannot be limited in memory or CPU time" in registry.problems[0].message
+
+
+def test_a_thread_may_have_a_timeout(registry):
+    @job("slow", executor="thread", timeout=60)
+    def slow(context):
+        pass
+
+    assert registry["slow"].is_limited

@@ -58,12 +58,12 @@ exit codes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """A job, when it is due next, its newest execution that has ended, and since when one runs now."""
+    """A job, when it is due next, its newest execution that has ended, and the newest that runs now."""
 
     job: Job
     next_run: datetime | None
     last: JobExecution | None
-    running_since: datetime | None
+    running: JobExecution | None
     is_everything_paused: bool
 
     @property
@@ -152,22 +152,23 @@ def _job_states(*, is_everything_paused: bool) -> list[JobState]:
     ended = JobExecution.objects.filter(job=OuterRef("pk"), status__in=FINAL).order_by("-id").values("pk")[:1]
     newest = Job.objects.order_by().annotate(newest=Subquery(ended)).values("newest")
     last = {each.job_id: each for each in JobExecution.objects.filter(pk__in=newest).defer("params", "traceback")}
-    due, running = next_run_times(), _running_since()
+    due, running = next_run_times(), _running_by_job()
     return [
         JobState(
             job=job,
             next_run=due.get(job.pk),
             last=last.get(job.pk),
-            running_since=running.get(job.pk),
+            running=running.get(job.pk),
             is_everything_paused=is_everything_paused,
         )
         for job in Job.objects.resolvable()
     ]
 
 
-def _running_since() -> dict[int | None, datetime | None]:
-    """Return when the newest attempt of each job that runs now began."""
-    return dict(JobExecution.objects.running().order_by("claim_at", "id").values_list("job_id", "started_at"))
+def _running_by_job() -> dict[int | None, JobExecution]:
+    """Return the newest execution of each job that runs now."""
+    rows = JobExecution.objects.running().order_by("claim_at", "id")
+    return {each.job_id: each for each in rows.only("job_id", "status", "started_at", "deadline_at")}
 
 
 def _job_row(state: JobState, now: datetime) -> tuple[str, ...]:
@@ -183,9 +184,14 @@ def _due(state: JobState, now: datetime) -> str:
 
 
 def _latest(state: JobState, now: datetime) -> str:
-    if state.last is not None and state.last.finished_at is not None:
+    running = state.running
+    is_overrunning = running is not None and running.is_overrunning(now)
+    if not is_overrunning and state.last is not None and state.last.finished_at is not None:
         return _outcome(state.last, state.last.finished_at, now)
-    return "never" if state.running_since is None else f"running for {distance(now - state.running_since)}"
+    if running is None or running.started_at is None:
+        return "never"
+    overrunning = ", longer than its timeout" if is_overrunning else ""
+    return f"running for {distance(now - running.started_at)}{overrunning}"
 
 
 def _outcome(last: JobExecution, finished_at: datetime, now: datetime) -> str:

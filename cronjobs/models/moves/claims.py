@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import F
+from django.db.models import Case, DateTimeField, F, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
-from cronjobs.exceptions import AtLimit, ClaimLost
+from cronjobs.exceptions import AtLimit, ClaimLost, CronJobsError
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
 from cronjobs.models.execution import JobExecution
@@ -81,8 +82,9 @@ def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limit
 
     def work() -> list[JobExecution]:
         rows = list(lock_unlocked(with_limited_queue(waiting)))
-        started_at = _place_of(rows[0], alias) if rows and within_limits else None
-        return _stamp(rows, node, started_at or now, new_token())
+        jobs, _ = _jobs_of(rows, alias)
+        started_at = _place_of(rows[0], jobs, alias) if rows and within_limits else None
+        return _stamp(rows, jobs, node, started_at or now, new_token())
 
     claimed = in_transaction(alias, work)
     if not claimed:
@@ -90,11 +92,11 @@ def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limit
     return claimed[0]
 
 
-def _place_of(execution: JobExecution, alias: str) -> datetime | None:
+def _place_of(execution: JobExecution, jobs: dict[int, Job], alias: str) -> datetime | None:
     """Take a place for one execution; return when, if its starts are counted. Raises `AtLimit`."""
     if reason := why_held(execution):
         raise AtLimit(execution.pk, reason)
-    places = Places([execution], _jobs_of([execution], alias)[0], alias)
+    places = Places([execution], jobs, alias)
     if (refusal := places.take(execution)) is not None:
         raise AtLimit(execution.pk, refusal.reason)
     return places.counted_at
@@ -128,7 +130,7 @@ def _claim(candidates: Candidates, node: str, limit: int, token: str) -> Claimed
         foreign = {each.job_id for each in rows if each.job_id in broken or _is_foreign(jobs.get(each.job_id or 0))}
         candidates.full_jobs |= {pk for pk in foreign if pk is not None}
         chosen, now = _with_places([each for each in rows if each.job_id not in foreign], jobs, candidates)
-        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, node, now, token)]
+        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, jobs, node, now, token)]
         refused = len(chosen) < len(rows) == wanted
     return Claimed(claimed, is_more=candidates.is_any_full or len(claimed) >= limit)
 
@@ -173,13 +175,14 @@ def _is_foreign(job: Job | None) -> bool:
     return job is not None and job.definition not in registry
 
 
-def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> list[JobExecution]:
+def _stamp(rows: list[JobExecution], jobs: dict[int, Job], node: str, now: datetime, token: str) -> list[JobExecution]:
     """Turn rows that this transaction has locked into running ones, under one token."""
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
         each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token
         each.attempt, each.started_at = each.attempt + 1, now
         each.first_started_at, each.progress = each.first_started_at or now, None
+        each.deadline_at = _deadline(jobs.get(each.job_id or 0), now)
     if rows:
         JobExecution.objects.filter(pk__in=[each.pk for each in rows], status=ExecutionStatus.QUEUED).update(
             status=ExecutionStatus.RUNNING,
@@ -189,6 +192,26 @@ def _stamp(rows: list[JobExecution], node: str, now: datetime, token: str) -> li
             started_at=now,
             first_started_at=Coalesce("first_started_at", now),
             progress=None,
+            deadline_at=_deadlines(rows),
             lease_expires_at=database_now_plus(get_settings().lease),
         )
     return rows
+
+
+def _deadline(job: Job | None, now: datetime) -> datetime | None:
+    """Return when an attempt that starts now should have ended; None if its job has no timeout."""
+    try:
+        timeout = None if job is None else job.resolve().timeout
+        return None if timeout is None else now + timeout
+    except (CronJobsError, OverflowError):
+        return None
+
+
+def _deadlines(rows: list[JobExecution]) -> Combinable | None:
+    """Return each row's deadline as one expression, so that they take no statement of their own."""
+    timed: dict[datetime, list[int]] = {}
+    for each in rows:
+        if each.deadline_at is not None:
+            timed.setdefault(each.deadline_at, []).append(each.pk)
+    whens = [When(pk__in=ids, then=Value(deadline, DateTimeField())) for deadline, ids in timed.items()]
+    return Case(*whens, default=None, output_field=DateTimeField()) if whens else None

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job
 from tests.integration.admin.conftest import AT
@@ -93,6 +94,27 @@ def test_each_attempt_that_did_not_succeed_is_listed(viewer, make_execution):
     assert "1 Failed - 250 ms" in text
     assert "2 Lost" in text
     assert "reason 1" in text
+
+
+def test_what_attempts_used_is_shown_where_it_was_measured(viewer, make_execution):
+    execution = make_execution(status="failed", peak_rss_bytes=83_000_000, cpu_ms=1_500, attempt=2)
+    ExecutionAttempt.objects.create(
+        execution=execution, attempt=1, status="failed", peak_rss_bytes=91_000_000, cpu_ms=40
+    )
+
+    text = text_of(get(viewer, change_url(execution)))
+
+    assert "Peak memory 83 MB" in text
+    assert "CPU time 1.5 s" in text
+    assert "91 MB, 40 ms of CPU time" in text
+    assert "Peak memory" not in text_of(get(viewer, change_url(make_execution())))
+
+
+def test_an_execution_that_overruns_is_marked(viewer, make_execution):
+    execution = make_execution(status="running", deadline_at=timezone.now() - timedelta(seconds=1))
+
+    assert "Overrunning" in text_of(get(viewer, change_url(execution)))
+    assert "Timeout at" in text_of(get(viewer, change_url(execution)))
 
 
 def test_jitter_and_a_request_to_stop_are_shown(viewer, make_execution):

@@ -57,6 +57,15 @@ def test_a_running_execution_shows_how_long_it_has_been_running(viewer, make_exe
     assert "1 min 30 s …" in text_of(get(viewer, EXECUTIONS))
 
 
+@pytest.mark.parametrize(
+    ("status", "seconds", "shown"), [("running", -1, True), ("running", 60, False), ("failed", -1, False)]
+)
+def test_what_runs_longer_than_it_may_is_marked(viewer, make_execution, status, seconds, shown):
+    make_execution(status=status, deadline_at=timezone.now() + timedelta(seconds=seconds))
+
+    assert ("Overrunning" in text_of(get(viewer, EXECUTIONS))) is shown
+
+
 def test_text_of_users_is_escaped(viewer, make_execution):
     make_execution("<b>job</b>", error_message="<b>boom</b>", node="<b>node</b>")
 

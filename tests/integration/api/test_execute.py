@@ -59,6 +59,9 @@ def test_the_shape_of_a_success(operator):
         "upstream": None,
         "retryOf": None,
         "progress": None,
+        "peakRssBytes": None,
+        "cpuMs": None,
+        "overrunning": False,
         "result": {"success": True, "value": [1, "ü"]},
         "url": f"/cron/executions/{execution.pk}",
     }

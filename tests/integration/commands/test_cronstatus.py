@@ -100,6 +100,16 @@ def test_what_keeps_a_job_from_running_is_shown(only):
     assert "paused" not in ends[4]
 
 
+def test_a_job_that_runs_longer_than_it_may_is_shown_as_such(only):
+    only("overruns")
+    run_inline("overruns", params={"seconds": 0})
+    execution = JobExecution.objects.request("overruns")
+    claim_one(execution, node="a", now=read_clock("default") - timedelta(minutes=5))
+
+    assert "running for 5 min, longer than its timeout" in line_of(run_command("cronstatus").out, "overruns")
+    assert status_document()["cronJobs"]["overruns"]["overrunning"] == 1
+
+
 def test_a_job_that_was_mended_is_not_shown_as_broken(only):
     job = only("noop", schedule="61 * * * *")
     reconcile(read_clock("default"))
