@@ -7,6 +7,8 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
+
 from bench.witness import Call
 from cronjobs import RetryPolicy, job
 from cronjobs.logs import JobContext
@@ -43,7 +45,8 @@ def witnessed(context: JobContext, *, path: str, seconds: float = 0.0, failures:
 
 @job(TALKATIVE, overlap="allow", retry=RetryPolicy(max_attempts=1))
 def talkative(context: JobContext, *, fails: bool = False) -> dict[str, int]:
-    """Log by both ways, and fail or tell how many handlers the root logger has."""
+    """Use the database, log by both ways, and fail or tell how many handlers the root logger has."""
+    connection.ensure_connection()
     context.log.progress("Some text", data={"number": context.execution_id})
     logging.getLogger(__name__).warning("Some other text")
     if fails:
