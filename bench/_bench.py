@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from project.processes import Child
 
 ROOT = Path(__file__).resolve().parent.parent
 _VENV = ROOT / ".venv"
@@ -47,8 +50,10 @@ class Figure:
         return "" if self.goal is None else "ok" if self.value <= self.goal else "missed"
 
 
-def parse_arguments(description: str, **numbers: tuple[float, str]) -> Namespace:
-    """Return the command line's options: ``--database``, and a number for each of `numbers` (default, help)."""
+def parse_arguments(
+    description: str, add: Callable[[ArgumentParser], None] = lambda parser: None, **numbers: tuple[float, str]
+) -> Namespace:
+    """Return the command line's options: ``--database``, a number for each of `numbers` (default, help), and what `add` adds."""
     parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
     help_text = (
         "A server to measure on, such as postgres://me@127.0.0.1 or mysql://root@127.0.0.1. A scratch database is "
@@ -57,15 +62,22 @@ def parse_arguments(description: str, **numbers: tuple[float, str]) -> Namespace
     parser.add_argument("--database", type=_server, default=None, metavar="URL", help=help_text)
     for name, (default, meaning) in numbers.items():
         parser.add_argument(f"--{name}", type=_number, default=default, metavar="N", help=f"{meaning} ({default:g})")
+    add(parser)
     return parser.parse_args()
 
 
 @contextmanager
-def scratch(server: str | None, *, log_level: str = "INFO") -> Iterator[Path]:
-    """Set up Django on a new, migrated database, and remove it in the end; yield a directory for files."""
+def scratch(
+    server: str | None, *, log_level: str = "INFO", settings: Mapping[str, Any] | None = None
+) -> Iterator[Path]:
+    """Set up Django on a new, migrated database, and remove it in the end; yield a directory for files.
+
+    `settings` are keys of CRONJOBS, for this process and the nodes.
+    """
     with tempfile.TemporaryDirectory(prefix="cronjobs-bench-") as name:
         directory = Path(name)
         _set_environment(_scratch_url(server, directory), directory, log_level)
+        os.environ["BENCH_CRONJOBS"] = json.dumps(dict(settings or {}))
         import django
 
         django.setup()
@@ -115,13 +127,27 @@ def database_now() -> datetime:
     return read_clock("default")
 
 
+def forget_connections() -> None:
+    """Close this process's connections; the next statement opens another."""
+    from django.db import connections
+
+    connections.close_all()
+
+
+def start_node(log: Path, *arguments: str) -> Child:
+    """Start `manage.py runcron` with its output in `log`; return the process."""
+    from project.processes import start
+
+    command = [sys.executable, str(ROOT / "manage.py"), "runcron", *arguments]
+    return start("node", command, log=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
 @contextmanager
 def running_node(directory: Path, *arguments: str) -> Iterator[int]:
     """Run `manage.py runcron` with `arguments` meanwhile; yield its process id."""
-    from project.processes import start, stop
+    from project.processes import stop
 
-    command = [sys.executable, str(ROOT / "manage.py"), "runcron", *arguments]
-    child = start("node", command, log=directory / "node.log", env={**os.environ, "PYTHONPATH": str(ROOT)})
+    child = start_node(directory / "node.log", *arguments)
     try:
         yield child.process.pid
         child.check()
@@ -152,9 +178,17 @@ def milliseconds(span: timedelta) -> float:
     return round(span / timedelta(milliseconds=1), 2)
 
 
+def describe_database() -> str:
+    """Return the name and the version of the database that is used."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    return f"{connection.display_name} {'.'.join(str(part) for part in connection.get_database_version())}"
+
+
 def report(bench: str, figures: Sequence[Figure]) -> None:
     """Print the figures: a JSON object a line on standard output, and a table for people on standard error."""
-    database = _describe_database()
+    database = describe_database()
     for each in figures:
         line = {"bench": bench, "database": database, **asdict(each), "verdict": each.verdict or None}
         sys.stdout.write(json.dumps(line) + "\n")
@@ -236,10 +270,3 @@ def _prepare() -> None:
     call_command("migrate", verbosity=0)
     # Not deleted: a node would make them again.
     Job.objects.update(enabled=False)
-
-
-def _describe_database() -> str:
-    from django.db import connection
-
-    connection.ensure_connection()
-    return f"{connection.display_name} {'.'.join(str(part) for part in connection.get_database_version())}"

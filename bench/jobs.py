@@ -1,16 +1,25 @@
-"""The jobs that are measured: they do nothing but tell when they were called; and one that is in their way."""
+"""The jobs that are measured: most do nothing but tell when they were called."""
 
 from __future__ import annotations
 
+import logging
+import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from cronjobs import job
+from django.db import connection
+
+from bench.witness import Call
+from cronjobs import RetryPolicy, job
 from cronjobs.logs import JobContext
 
 NAME = "bench-noop"
 CHILD = "bench-child"
 BUSY = "bench-busy"
+WITNESSED = "bench-witnessed"
+TALKATIVE = "bench-talkative"
+
+_SOON = RetryPolicy(max_attempts=3, initial_delay=timedelta(seconds=0.5))
 
 
 @job(NAME)
@@ -31,3 +40,31 @@ def busy(context: JobContext, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         sum(range(1_000))
+
+
+@job(WITNESSED, overlap="allow", retry=_SOON)
+def witnessed(context: JobContext, *, path: str, seconds: float = 0.0, failures: int = 0) -> None:
+    """Append one line to a file outside the database, take some time, and fail on the first `failures` attempts."""
+    call = Call(
+        execution=context.execution_id,
+        attempt=context.attempt,
+        job=context.job_name,
+        due=context.scheduled_for,
+        pid=os.getpid(),
+        at=datetime.now(UTC),
+    )
+    call.append_to(path)
+    time.sleep(seconds)
+    if context.attempt <= failures:
+        raise RuntimeError(f"attempt {context.attempt}")
+
+
+@job(TALKATIVE, overlap="allow", retry=RetryPolicy(max_attempts=1))
+def talkative(context: JobContext, *, fails: bool = False) -> dict[str, int]:
+    """Use the database, log by both ways, and fail or tell how many handlers the root logger has."""
+    connection.ensure_connection()
+    context.log.progress("Some text", data={"number": context.execution_id})
+    logging.getLogger(__name__).warning("Some other text")
+    if fails:
+        raise RuntimeError("boom")
+    return {"handlers": len(logging.getLogger().handlers)}

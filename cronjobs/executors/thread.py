@@ -90,6 +90,9 @@ class ThreadExecutor(Executor):
 def _let_go_of_old_connections() -> None:
     try:
         close_old_connections()
+        # A site that keeps connections may have left Django's own check of them off, which is meant for requests.
+        for connection in connections.all(initialized_only=True):
+            connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs do not know it
     except Exception:
         logger.exception("A connection could not be closed; it is forgotten.")
         for connection in connections.all(initialized_only=True):

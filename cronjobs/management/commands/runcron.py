@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, OperationalError, connections
 
 from cronjobs.conf import get_settings
 from cronjobs.health import NOT_MIGRATED, explain_database_error
@@ -126,6 +126,8 @@ class Command(BaseCommand):
             with suppress(queue.Empty):
                 received.get(timeout=_PATIENCE)
                 return False
+        # This thread only listens for signals from here on.
+        connections.close_all()
         self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
         self._warn(node)
         return True
