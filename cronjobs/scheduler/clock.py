@@ -130,7 +130,7 @@ class Clock(BackgroundScheduler):
 
     def _follow_up(self, seen: Look) -> Look:
         """Record what depends on executions that have ended; return what there is to be seen then."""
-        if not seen.is_followup_due or get_settings().paused:
+        if not seen.is_followup_due or seen.is_everything_paused or get_settings().paused:
             return seen
         sweep = follow_up(seen.now)
         self._is_held_up = self._is_held_up or sweep.is_held_up

@@ -20,6 +20,7 @@ from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
+from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
@@ -148,7 +149,7 @@ class NodeProcess:
 
     def _follow_up(self) -> int:
         """Record what depends on executions that have ended; return how many of those there were."""
-        return 0 if get_settings().paused else follow_up(self._time.now()).decided
+        return 0 if why_everything_is_paused() else follow_up(self._time.now()).decided
 
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
         deadline = time.monotonic() + grace.total_seconds()

@@ -12,7 +12,8 @@ from django.db import connection, transaction
 
 from cronjobs.database import SteadyClock, read_clock
 from cronjobs.executors.inline import run_inline
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.clock_rows import own_rows
 from cronjobs.scheduler.node import NodeProcess
@@ -272,17 +273,28 @@ def test_once_works_through_what_depends_on_what_it_performs(transactional_db, m
     assert rows == {**dict.fromkeys(names, "succeeded"), "alarm": "skipped"}
 
 
-def test_while_all_jobs_are_paused_nothing_is_followed_up(settings, make_job):
+def pause_everything(settings, by, *, paused):
+    if by == "setting":
+        settings.CRONJOBS = {"PAUSED": paused}
+    else:
+        Queue.objects.update_or_create(name=EVERYTHING, defaults={"paused": paused})
+
+
+@pytest.mark.parametrize("by", ["setting", "row"])
+def test_while_all_jobs_are_paused_nothing_is_followed_up(settings, make_job, by):
     Job.objects.all().delete()
     make_job("noop", name="extract")
     make_job("noop", name="load", depends_on="extract")
     run_inline("extract")
-    settings.CRONJOBS = {"PAUSED": True}
+    pause_everything(settings, by, paused=True)
     clock = Clock(time=SteadyClock())
 
     clock.tick_once()
+    node = NodeProcess()
+    assert node.run_once() == 0
+    node.stop(grace=timedelta(0))
     assert not JobExecution.objects.filter(job_name="load").exists()
 
-    settings.CRONJOBS = {}
+    pause_everything(settings, by, paused=False)
     clock.tick_once()
     assert JobExecution.objects.filter(job_name="load", status="queued").exists()
