@@ -40,7 +40,7 @@ def look() -> Look:
         own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
         # In the order of an index: where much is waiting, reading the table from its beginning looks cheaper, and is not.
         queued.filter(run_after__lte=DatabaseNow()).order_by("run_after").values("status")[:1],
-        JobExecution.objects.using(alias).asked_to_stop().order_by().values("status")[:1],
+        JobExecution.objects.using(alias).asked_to_stop().order_by("claim_at").values("status")[:1],
         JobExecution.objects.using(alias).to_be_followed_up().order_by("followup_due").values("status")[:1],
         queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
         Queue.objects.using(alias).everything_paused().values("paused")[:1],
