@@ -179,3 +179,14 @@ def overruns(context: JobContext, *, seconds: float = 1.0) -> str:
     """Take longer than it may, where nobody can do anything about it."""
     time.sleep(seconds)
     return "late"
+
+
+@job("isolated-talkative", executor="process", overlap="allow", retry=RetryPolicy(max_attempts=1))
+def isolated_talkative(context: JobContext, *, seconds: float = 0.0) -> dict[str, Any]:
+    """Use everything that a job can say itself with, and tell what it runs after."""
+    print("Printed")
+    print("Wrong: password=hunter2", file=sys.stderr)
+    context.progress(1, 2, "half of it")
+    time.sleep(seconds)
+    context.progress(2, 2, "all of it")
+    return {name: each.result for name, each in context.upstream.items()}

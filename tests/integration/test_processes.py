@@ -376,3 +376,28 @@ def test_inline_honours_limits_in_a_process(settings):
 @pytest.mark.django_db
 def test_inline_stays_here_within_a_transaction_that_nobody_else_sees():
     assert run_inline("isolated").result["pid"] == os.getpid()
+
+
+def test_prints_and_progress_come_from_the_process(perform):
+    execution = perform("isolated-talkative")
+
+    assert lines_of(execution) == ["Printed", "Wrong: password=***"]
+    assert (execution.progress["done"], execution.progress["total"]) == (2, 2)
+    assert execution.progress["message"] == "all of it"
+
+
+def test_progress_can_be_seen_while_the_process_runs(running):
+    attempt = running("isolated-talkative", seconds=60)
+
+    progress = wait_for(attempt.claim.progress.newest, within=20)
+
+    assert (progress["done"], progress["total"], progress["message"]) == (1, 2, "half of it")
+
+
+def test_a_process_that_is_ended_keeps_its_last_progress(perform, settings):
+    settings.CRONJOBS = {**settings.CRONJOBS, "KILL_GRACE": 0.5}
+    limit("isolated-talkative", timeout=timedelta(seconds=1))
+
+    execution = perform("isolated-talkative", seconds=60)
+
+    assert (execution.status, execution.progress["message"]) == ("timed_out", "half of it")
