@@ -29,7 +29,7 @@ def start_node(transactional_db: None, tmp_path: Path) -> Iterator[StartNode]:
             "runcron", *arguments, log=log, TEST_CRONJOBS=json.dumps({"LEASE": 3, "SHUTDOWN_GRACE": 1, **settings})
         )
         started.append(child)
-        wait_for(lambda: Node.objects.count() > known, within=20)
+        wait_for(lambda: Node.objects.count() > known)
         return child
 
     yield start

@@ -40,7 +40,7 @@ def frozen_nodes(transactional_db) -> Iterator[list[subprocess.Popen[str]]]:
         for node in nodes:
             assert node.stdin is not None
             node.stdin.close()
-            assert node.wait(timeout=30) == 0
+            assert node.wait(timeout=90) == 0
 
 
 def answers(nodes, expected):

@@ -32,11 +32,8 @@ def statuses(root):
     return {name: each.status for name, each in members(root).items()}
 
 
-def wait_for_end(names, *, of, within=20.0):
-    wait_for(
-        lambda: statuses(of).keys() == names and not flow_rows(of).open().exists(),
-        within=within,
-    )
+def wait_for_end(names, *, of):
+    wait_for(lambda: statuses(of).keys() == names and not flow_rows(of).open().exists())
 
 
 def test_a_diamond_hands_results_down_and_a_failure_takes_its_branch(start_node, make):
@@ -76,7 +73,7 @@ def test_a_node_killed_in_between_leaves_the_rest_of_the_flow_to_others(start_no
     start_node()
 
     for root in roots:
-        wait_for_end({"a", "b", "c", "d"}, of=root, within=40)
+        wait_for_end({"a", "b", "c", "d"}, of=root)
         assert set(statuses(root).values()) == {"succeeded"}
     assert Counter(JobExecution.objects.values_list("job_name", flat=True)) == dict.fromkeys("abcd", len(roots))
 
@@ -91,7 +88,7 @@ def test_fifty_flows_on_three_nodes_run_each_dependent_once(start_node, marks, m
         start_node()
 
     roots = [JobExecution.objects.request("extract") for _ in range(flows)]
-    wait_for(lambda: JobExecution.objects.filter(job_name="join", status="succeeded").count() == flows, within=60)
+    wait_for(lambda: JobExecution.objects.filter(job_name="join", status="succeeded").count() == flows)
 
     assert [statuses(root) for root in roots] == [
         dict.fromkeys(("extract", "left", "right", "join"), "succeeded")

@@ -27,13 +27,13 @@ def test_a_job_longer_than_its_lease_never_overlaps_and_a_killed_owner_blocks_no
     first = wait_for(performed(job).first)
 
     # Eight seconds are more than two leases, which are of three.
-    wait_for(lambda: status_of(first) == "succeeded", within=30)
+    wait_for(lambda: status_of(first) == "succeeded")
     running = wait_for(performed(job).running().first)
     owner = int(running.node.split(":")[-2])
     nodes[owner].process.kill()
 
-    wait_for(lambda: status_of(running) == "lost", within=20)
-    wait_for(performed(job).filter(pk__gt=running.pk, status="running").exists, within=20)
+    wait_for(lambda: status_of(running) == "lost")
+    wait_for(performed(job).filter(pk__gt=running.pk, status="running").exists)
     Job.objects.filter(pk=job.pk).update(enabled=False)
     rows = list(performed(job))
     assert [row.attempt for row in rows] == [1] * len(rows)
@@ -51,10 +51,10 @@ def test_a_deployment_finishes_what_runs_and_the_next_node_does_the_rest(start_n
     waiting = [JobExecution.objects.request("marks") for _ in range(5)]
 
     old.process.send_signal(signal.SIGTERM)
-    assert old.process.wait(timeout=20) == 0
+    assert old.process.wait(timeout=90) == 0
     start_node()
 
-    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+    wait_for(lambda: not JobExecution.objects.open().exists())
     assert {(status_of(each), each.attempt) for each in (running, *waiting)} == {("succeeded", 1)}
     assert len(marks.lines()) == 6
 
@@ -67,15 +67,15 @@ def test_a_node_that_stood_still_learns_that_its_work_was_taken(start_node, mark
     os.kill(frozen.process.pid, signal.SIGSTOP)
     try:
         start_node()
-        wait_for(lambda: execution.attempts.filter(status="lost").exists(), within=20)
-        wait_for(lambda: status_of(execution) == "succeeded", within=20)
+        wait_for(lambda: execution.attempts.filter(status="lost").exists())
+        wait_for(lambda: status_of(execution) == "succeeded")
         execution.refresh_from_db()
         before = (execution.status, execution.attempt, execution.node, execution.finished_at, execution.result)
     finally:
         os.kill(frozen.process.pid, signal.SIGCONT)
 
     # It goes on with what it thinks is its own, and says that this counts for nothing.
-    wait_for(lambda: "its claim was lost" in frozen.log.read_text(), within=20)
+    wait_for(lambda: "its claim was lost" in frozen.log.read_text())
     execution.refresh_from_db()
     assert (execution.status, execution.attempt, execution.node, execution.finished_at, execution.result) == before
     assert execution.attempt == 2

@@ -29,7 +29,7 @@ def test_three_nodes_find_each_second_exactly_once(start_node, marks):
     first = wait_for(lambda: JobExecution.objects.filter(job=job).order_by("scheduled_for").first()).scheduled_for
     last = first + timedelta(seconds=20)
 
-    wait_for(lambda: read_clock("default") > last + timedelta(seconds=1), within=40)
+    wait_for(lambda: read_clock("default") > last + timedelta(seconds=1))
     Job.objects.filter(pk=job.pk).update(enabled=False)
     wait_for(lambda: not JobExecution.objects.open().exists())
 
@@ -51,7 +51,7 @@ def test_a_terminated_node_finishes_what_runs_and_starts_nothing_new(start_node,
 
     node.process.send_signal(signal.SIGTERM)
 
-    assert node.process.wait(timeout=20) == 0
+    assert node.process.wait(timeout=90) == 0
     assert status_of(running) == "succeeded"
     assert [status_of(each) for each in waiting] == ["queued"] * 3
     assert len(marks.lines()) == 1
@@ -70,7 +70,7 @@ def test_a_second_signal_ends_at_once_and_closes_the_rows_honestly(start_node, m
     wait_for(lambda: "Scheduler has been shut down" in node.log.read_text())
     node.process.send_signal(signal.SIGINT)
 
-    assert node.process.wait(timeout=20) == 1
+    assert node.process.wait(timeout=90) == 1
     assert (status_of(lost), status_of(again)) == ("lost", "queued")
     assert "stopped before it ended" in lost.reason
     assert list(lost.attempts.values_list("status", flat=True)) == ["lost"]
@@ -85,7 +85,7 @@ def test_the_grace_ends_the_waiting_too(start_node, marks):
 
     node.process.send_signal(signal.SIGTERM)
 
-    assert node.process.wait(timeout=20) == 1
+    assert node.process.wait(timeout=90) == 1
     assert status_of(execution) == "lost"
 
 
@@ -100,8 +100,8 @@ def test_what_a_killed_node_held_is_lost_and_the_rest_goes_on(start_node, marks)
 
     doomed.process.kill()
 
-    wait_for(lambda: status_of(lost) == "lost", within=20)
-    wait_for(lambda: again.attempts.exists() and status_of(again) == "running", within=20)
+    wait_for(lambda: status_of(lost) == "lost")
+    wait_for(lambda: again.attempts.exists() and status_of(again) == "running")
     assert again.attempt == 2
     # The row runs before the function has been called.
     wait_for(lambda: len([line for line in marks.lines() if int(line[0]) == again.pk]) == 2)
@@ -114,7 +114,7 @@ def test_a_lease_shorter_than_the_job_is_renewed(start_node, marks):
     marks.job(seconds=8)
     execution = JobExecution.objects.request("marks")
 
-    wait_for(lambda: status_of(execution) == "succeeded", within=30)
+    wait_for(lambda: status_of(execution) == "succeeded")
 
     assert execution.attempt == 1
     assert len(marks.lines()) == 1
@@ -127,7 +127,7 @@ def test_once_performs_what_is_due_and_exits(start_node, marks):
 
     node = start_node("--once")
 
-    assert node.process.wait(timeout=30) == 0
+    assert node.process.wait(timeout=90) == 0
     assert "20 executions performed." in node.log.read_text()
     assert {status_of(each) for each in due} == {"succeeded"}
     assert status_of(later) == "queued"
@@ -140,14 +140,14 @@ def test_a_live_node_follows_every_kind_of_edit(start_node, marks):
     job = marks.job("followed", schedule="0 0 1 1 *")
 
     Job.objects.filter(pk=job.pk).update(schedule="* * * * * *")
-    wait_for(lambda: len(marks.lines()) >= 2, within=5)
+    wait_for(lambda: len(marks.lines()) >= 2)
 
     Job.objects.filter(pk=job.pk).update(schedule="61 * * * *")
-    wait_for(lambda: "minute" in Job.objects.get(pk=job.pk).broken_reason, within=5)
+    wait_for(lambda: "minute" in Job.objects.get(pk=job.pk).broken_reason)
     count = len(marks.lines())
 
     Job.objects.filter(pk=job.pk).update(schedule="* * * * * *")
-    wait_for(lambda: len(marks.lines()) > count, within=5)
+    wait_for(lambda: len(marks.lines()) > count)
     assert Job.objects.get(pk=job.pk).broken_reason == ""
 
 
@@ -166,7 +166,7 @@ def test_log_lines_can_be_read_while_the_job_runs(start_node, marks):
     start_node()
     execution = JobExecution.objects.request("talks", params={"seconds": 30})
 
-    wait_for(lambda: execution.log_lines.filter(message="Beginning").exists(), within=5)
+    wait_for(lambda: execution.log_lines.filter(message="Beginning").exists())
 
     assert status_of(execution) == "running"
 
@@ -187,7 +187,7 @@ def test_a_job_that_replaces_its_older_execution_waits_for_its_end(start_node, m
     start_node()
     Job.objects.filter(name="patient").update(schedule="*/2 * * * * *", overlap="replace")
 
-    wait_for(lambda: JobExecution.objects.filter(job_name="patient", status="cancelled").count() >= 2, within=20)
+    wait_for(lambda: JobExecution.objects.filter(job_name="patient", status="cancelled").count() >= 2)
 
     running = JobExecution.objects.filter(job_name="patient").running()
     assert running.count() <= 1
@@ -203,5 +203,5 @@ def test_once_can_be_told_that_it_is_enough(start_node, marks):
 
     node.process.send_signal(signal.SIGTERM)
 
-    assert node.process.wait(timeout=20) == 0
+    assert node.process.wait(timeout=90) == 0
     assert (status_of(first), status_of(second)) == ("succeeded", "queued")

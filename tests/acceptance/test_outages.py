@@ -65,7 +65,7 @@ def test_endings_wait_for_a_locked_file_and_nothing_is_lost(start_node, marks, s
 
     with locked_by_another_process(seconds):
         pass
-    wait_for(lambda: {status_of(each) for each in executions} == {"succeeded"}, within=30)
+    wait_for(lambda: {status_of(each) for each in executions} == {"succeeded"})
 
     assert [each.attempt for each in executions] == [1] * 4
     assert len(marks.lines()) == 4

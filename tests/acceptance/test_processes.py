@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 def request_helpers(path, **params):
     """Start a job with helpers that try to escape; return its execution and all of the processes."""
     execution = JobExecution.objects.request("limited", params={"path": str(path), **params})
-    pids = wait_for(lambda: path.exists() and [int(each) for each in path.read_text().split()], within=20)
+    pids = wait_for(lambda: path.exists() and [int(each) for each in path.read_text().split()])
     # The node, its fork server, a guardian: whatever is above the job's own process.
     return execution, [*pids, *(each.pid for each in psutil.Process(pids[0]).parents() if is_ours(each))]
 
@@ -59,7 +59,7 @@ def test_a_hung_job_is_ended_and_the_next_due_time_runs(start_node):
     start_node()
 
     ended = JobExecution.objects.filter(job_name="limited", status="timed_out").order_by("id")
-    wait_for(lambda: ended.count() >= 2, within=30)
+    wait_for(lambda: ended.count() >= 2)
 
     first, second = ended[:2]
     assert first.duration_ms < 10_000
@@ -73,7 +73,7 @@ def test_a_timeout_is_tried_again_by_the_policy(start_node):
     start_node()
     execution = JobExecution.objects.request("slow-twice")
 
-    wait_for(lambda: status_of(execution) == "succeeded", within=20)
+    wait_for(lambda: status_of(execution) == "succeeded")
 
     assert (execution.attempt, execution.result) == (3, "in time")
     assert (
@@ -97,10 +97,10 @@ def test_a_stopping_node_ends_its_children_before_their_rows_are_given_up(start_
     execution, pids = request_helpers(tmp_path / "helpers", stubborn=True)
 
     node.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: status_of(execution) == "queued", within=20)
+    wait_for(lambda: status_of(execution) == "queued")
 
     assert all(map(is_gone, pids[:4]))
-    assert node.process.wait(timeout=20) == 1
+    assert node.process.wait(timeout=90) == 1
     wait_for(lambda: all(map(is_gone, pids)))
 
 

@@ -36,7 +36,7 @@ def sides(make_job):
 def elsewhere():
     """Run functions on another connection, one after another."""
     with ThreadPoolExecutor(1) as pool:
-        yield lambda work, *arguments: pool.submit(work, *arguments).result(timeout=30)
+        yield lambda work, *arguments: pool.submit(work, *arguments).result(timeout=90)
         pool.submit(lambda: connection.close()).result()  # noqa: PLW0108 - the pool thread's, not this one's
 
 

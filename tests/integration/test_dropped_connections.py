@@ -63,7 +63,7 @@ def count_connections():
 def perform(name, **params):
     """Let the node perform a job, and return the execution when it has ended."""
     execution = JobExecution.objects.request(name, params=params)
-    wait_for(lambda: JobExecution.objects.filter(pk=execution.pk, finished_at__isnull=False).exists(), within=20)
+    wait_for(lambda: JobExecution.objects.filter(pk=execution.pk, finished_at__isnull=False).exists())
     execution.refresh_from_db()
     return execution
 

@@ -41,21 +41,21 @@ class Possessions(NamedTuple):
 
 
 def wait_until_not_grown_since(earlier):
-    wait_for(lambda: not Possessions.now().is_grown_since(earlier), within=30)
+    wait_for(lambda: not Possessions.now().is_grown_since(earlier))
 
 
 def perform(count):
     for number in range(count):
         JobExecution.objects.request(("counts", "logs", "fails")[number % 3])
-    wait_for(lambda: not JobExecution.objects.open().exists(), within=60)
+    wait_for(lambda: not JobExecution.objects.open().exists())
 
 
 def keep_every_worker_busy():
     """A pool starts a thread only when it has none that is idle."""
     patient = [JobExecution.objects.request("patient") for _ in range(WORKERS)]
-    wait_for(lambda: JobExecution.objects.running().count() == WORKERS, within=30)
+    wait_for(lambda: JobExecution.objects.running().count() == WORKERS)
     cancel(JobExecution.objects.filter(pk__in=[each.pk for each in patient]), reason="All of them are there.")
-    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+    wait_for(lambda: not JobExecution.objects.open().exists())
 
 
 def let_a_node_come_and_go():
@@ -82,7 +82,7 @@ def test_executions_leave_no_threads_files_or_handlers(at_rest):
         perform(60)
         keep_every_worker_busy()
         # Every thread has had its turn, and has a connection.
-        wait_for(lambda: Node.objects.filter(name=node.name, last_tick_at__isnull=False).exists(), within=30)
+        wait_for(lambda: Node.objects.filter(name=node.name, last_tick_at__isnull=False).exists())
         early = Possessions.now()
         perform(200)
         wait_until_not_grown_since(early)

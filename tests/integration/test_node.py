@@ -60,7 +60,7 @@ def test_jobs_that_must_wait_for_a_worker_are_not_missed(start_node, make_job):
     wait_for(lambda: JobExecution.objects.values("job").distinct().count() == 8)
     Job.objects.update(schedule="")
 
-    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+    wait_for(lambda: not JobExecution.objects.open().exists())
 
     assert statuses() <= {"succeeded", "skipped"}
     assert node.failure is None
@@ -232,13 +232,13 @@ def test_a_result_outlives_a_database_that_takes_no_writes_for_a_while(start_nod
 
     make_read_only("on")
     try:
-        wait_for(lambda: node._recorder._backoff._failures >= 5, within=30)
+        wait_for(lambda: node._recorder._backoff._failures >= 5)
         execution.refresh_from_db()
         assert execution.status == "running"
     finally:
         make_read_only("off")
 
-    wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+    wait_for(lambda: not JobExecution.objects.open().exists())
     execution.refresh_from_db()
     assert (execution.status, execution.reason, execution.attempt) == ("succeeded", "", 1)
     assert node.failure is None

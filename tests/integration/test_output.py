@@ -36,7 +36,7 @@ def test_four_jobs_at_once_never_mix_with_each_other_or_with_the_process(capsys)
         wait_for(lambda: JobExecution.objects.filter(first_started_at__isnull=False).count() == 4)
         for number in range(1_000):
             print(f"main {number}")
-        wait_for(lambda: not JobExecution.objects.open().exists(), within=30)
+        wait_for(lambda: not JobExecution.objects.open().exists())
     finally:
         node.stop(grace=timedelta(seconds=10))
 

@@ -93,7 +93,7 @@ def limit(name="limited", **columns):
 
 def helpers_of(path):
     """Return the process ids that a job has noted: its own, and those of its helpers."""
-    return wait_for(lambda: path.exists() and [int(each) for each in path.read_text().split()], within=20)
+    return wait_for(lambda: path.exists() and [int(each) for each in path.read_text().split()])
 
 
 def is_gone(pid):
@@ -389,7 +389,7 @@ def test_prints_and_progress_come_from_the_process(perform):
 def test_progress_can_be_seen_while_the_process_runs(running):
     attempt = running("isolated-talkative", seconds=60)
 
-    progress = wait_for(attempt.claim.progress.newest, within=20)
+    progress = wait_for(attempt.claim.progress.newest)
 
     assert (progress["done"], progress["total"], progress["message"]) == (1, 2, "half of it")
 

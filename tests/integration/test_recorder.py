@@ -73,7 +73,7 @@ def start_recording(*, log=()):
 
 
 def record_all(*, log=()):
-    assert start_recording(log=log).close(timeout=30)
+    assert start_recording(log=log).close(timeout=90)
 
 
 def request_values(make_job, *values):
@@ -127,7 +127,7 @@ def test_what_the_database_refuses_altogether_waits_and_is_stored_whole(make_job
         recorder = start_recording()
         # Three attempts, then each version once.
         wait_for(lambda: recorder._backoff._failures >= 5)
-    assert recorder.close(timeout=30)
+    assert recorder.close(timeout=90)
 
     execution.refresh_from_db()
     assert (execution.status, execution.result, execution.reason) == ("succeeded", {"value": 1}, "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
 
@@ -273,4 +271,3 @@ def test_a_job_that_listens_is_stopped_by_whoever_may(operator, node, make_job):
     execution.refresh_from_db()
     assert (execution.result, execution.reason) == ({"tidied": True}, "Enough.")
     assert execution.cancel_requested_by == "olive"
-    assert execution.finished_at - execution.started_at < timedelta(seconds=30)
