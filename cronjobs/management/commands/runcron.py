@@ -126,10 +126,10 @@ class Command(BaseCommand):
             with suppress(queue.Empty):
                 received.get(timeout=_PATIENCE)
                 return False
-        # This thread only listens for signals from here on.
-        connections.close_all()
         self.stderr.write(f"Node {node.name} is running. Ctrl-C stops it.")
         self._warn(node)
+        # This thread only listens for signals from here on.
+        connections.close_all()
         return True
 
     def _warn(self, node: NodeProcess) -> None:
