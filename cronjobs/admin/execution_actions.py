@@ -138,7 +138,7 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
     def _cancel(self, request: HttpRequest, ids: list[int], reason: str) -> None:
         rows = JobExecution.objects.filter(pk__in=ids)
         done = cancel(rows, reason=reason, by=request.user.get_username())
-        because = f" {reason}" if reason else ""
+        because = f" {storable_text(reason, mask=words_to_mask())}" if reason else ""
         self._log(request, rows.filter(pk__in=done.cancelled), _("Cancelled.") + because)
         self._log(request, rows.filter(pk__in=done.asked), _("Asked to stop.") + because)
         self._say(request, explain_cancellation(done, of=len(ids)))

@@ -15,9 +15,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
 
+from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CronJobsError
 from cronjobs.jobs._mongodb import mongodb_configured
 from cronjobs.jobs._values import as_instant, as_minutes
+from cronjobs.storable import storable_text
 
 
 class ExamplesFormatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
@@ -71,6 +73,11 @@ def expected_errors() -> Iterator[None]:
 def one_line(error: object) -> str:
     """Return what an error says, on one line, without the reply of the server that MongoDB's driver appends."""
     return " ".join(str(error).partition(", full error: ")[0].split())
+
+
+def said(error: object) -> str:
+    """Return what an error says, with the secrets in it masked: it may quote what a person gave."""
+    return storable_text(error, mask=words_to_mask())
 
 
 @contextmanager

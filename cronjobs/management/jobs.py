@@ -8,10 +8,9 @@ from difflib import get_close_matches
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest, JobNotFound
+from cronjobs.management.arguments import said
 from cronjobs.models import Job, Node
-from cronjobs.storable import storable_text
 
 
 @contextmanager
@@ -25,19 +24,15 @@ def refusals_explained(name: str, *, broken: int = 1) -> Iterator[None]:
     except JobNotFound as error:
         raise CommandError(f"{error}{_advice(error)}", returncode=2) from error
     except (InvalidParameters, InvalidRequest) as error:
-        raise CommandError(_said(error), returncode=2) from error
+        raise CommandError(said(error), returncode=2) from error
     except CronJobsError as error:
-        raise CommandError(f"Job {name} cannot run: {_said(error)}", returncode=broken) from error
+        raise CommandError(f"Job {name} cannot run: {said(error)}", returncode=broken) from error
 
 
 def warn_without_nodes(command: BaseCommand) -> None:
     """Say it where what was recorded must wait, since no node is alive."""
     if not Node.objects.alive().exists():
         command.stderr.write(command.style.WARNING("No node is alive: it waits until runcron is started."))
-
-
-def _said(error: CronJobsError) -> str:
-    return storable_text(error, mask=words_to_mask())
 
 
 def _advice(error: JobNotFound) -> str:

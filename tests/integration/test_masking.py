@@ -98,6 +98,17 @@ def test_a_job_run_by_hand_prints_nothing_of_it(execution, options):
     assert SECRET not in outcome.out + outcome.err
 
 
+class BluntForm(forms.Form):
+    """Says in a sentence of its own what it does not take any more."""
+
+    days = forms.IntegerField(required=False)
+    refuses = False
+
+    def clean(self):
+        if self.refuses:
+            raise forms.ValidationError(f"refused with token={SECRET}")
+
+
 class ChoosyForm(forms.Form):
     """Quotes what it does not take."""
 
@@ -131,6 +142,29 @@ def test_what_a_form_says_of_a_secret_does_not_quote_it(choosy, browser):
     }
     assert SECRET not in found["error"]
     assert "days: Enter a whole number." in found["error"]
+
+
+@pytest.fixture
+def blunt(db):
+    @job("blunt", params_form=BluntForm)
+    def blunt(context, *, days=None):
+        """Do nothing."""
+
+    Job.objects.ensure([registry["blunt"]])
+    yield
+    registry.remove("blunt")
+
+
+def test_what_keeps_an_execution_from_running_again_does_not_quote_it(blunt, monkeypatch):
+    execution = run_inline("blunt")
+    monkeypatch.setattr(BluntForm, "refuses", True)
+
+    for arguments in ([], ["--json"]):
+        out, err, code = run_command("cronretry", str(execution.pk), *arguments)
+
+        assert code == 1
+        assert "token=***" in err
+        assert SECRET not in out + err
 
 
 def test_what_breaks_a_job_does_not_quote_it(caplog):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
-from cronjobs.management.arguments import add_examples, as_json, who
+from cronjobs.management.arguments import add_examples, as_json, said, who
 from cronjobs.management.executions import number, numbered
 from cronjobs.management.jobs import warn_without_nodes
 from cronjobs.management.output import database_errors_explained
@@ -45,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *, numbers: list[int], json: bool, **_: Any) -> None:
         with database_errors_explained():
             answers = [(each, _retry(each)) for each in numbered(numbers)]
-            refused = [str(answer) for _, answer in answers if isinstance(answer, Exception)]
+            refused = [said(answer) for _, answer in answers if isinstance(answer, Exception)]
             if json:
                 self.stdout.write(as_json([_document(*each) for each in answers]))
             else:
@@ -78,5 +78,5 @@ def _document(execution: JobExecution, answer: Rerun | Exception) -> dict[str, A
         "jobName": execution.job_name,
         "retryId": rerun.execution.pk if rerun else None,
         "isNew": rerun is not None and rerun.is_new,
-        "error": None if rerun else str(answer),
+        "error": None if rerun else said(answer),
     }

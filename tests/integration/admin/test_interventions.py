@@ -189,6 +189,18 @@ def test_the_page_for_what_waits_takes_a_reason_as_well(canceller, make):
     assert (execution.status, execution.reason) == ("cancelled", "Not yet.")
 
 
+def test_a_secret_in_a_reason_is_in_no_trace_of_it(canceller, make):
+    waits, runs = make(), make("running")
+
+    for execution in (waits, runs):
+        press(canceller, "cancel", execution, reason="Wrong --token s3cr3t given")
+
+    assert [message for *_, message in entries()] == [
+        "Cancelled. Wrong --token *** given",
+        "Asked to stop. Wrong --token *** given",
+    ]
+
+
 @pytest.mark.parametrize("reason", ["x" * 201, "a\x00b"])
 def test_a_reason_that_cannot_be_kept_is_refused(canceller, make, reason):
     execution = make("running")
