@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -45,6 +46,12 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "durationMs": execution.duration_ms,
+        "trigger": execution.trigger,
+        "requestedBy": execution.requested_by or None,
+        "scheduledFor": rfc3339(execution.scheduled_for),
+        "cancelRequestedAt": _time(execution.cancel_requested_at),
+        "cancelRequestedBy": execution.cancel_requested_by or None,
+        "cancelReason": execution.cancel_reason or None,
         "flow": execution.flow,
         "upstream": execution.upstream_id,
         "retryOf": execution.retry_of_id,
@@ -62,6 +69,10 @@ def located_document(request: Request, execution: JobExecution) -> dict[str, Any
     match = request.resolver_match
     url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
     return {**execution_document(execution), "url": url}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
 
 
 def _progress(execution: JobExecution) -> dict[str, Any] | None:

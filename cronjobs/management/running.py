@@ -24,7 +24,7 @@ def running_document(executions: Iterable[JobExecution], now: datetime) -> list[
     """Return the same as JSON data."""
     return [
         {
-            "id": each.pk,
+            "executionId": each.pk,
             "jobName": each.job_name,
             "node": each.node,
             "attempt": each.attempt,

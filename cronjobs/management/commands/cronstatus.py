@@ -222,7 +222,7 @@ def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> 
 
 def _execution_document(execution: JobExecution) -> dict[str, Any]:
     return {
-        "id": execution.pk,
+        "executionId": execution.pk,
         "status": str(execution.status),
         "trigger": str(execution.trigger),
         "scheduledFor": _time(execution.scheduled_for),

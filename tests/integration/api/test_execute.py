@@ -47,6 +47,7 @@ def test_the_shape_of_a_success(operator):
     execution = the_execution()
     assert TIME.fullmatch(found.pop("timestamp"))
     assert TIME.fullmatch(found["result"].pop("timestamp"))
+    assert TIME.fullmatch(found.pop("scheduledFor"))
     assert found == {
         "success": True,
         "jobName": "succeeds",
@@ -55,6 +56,11 @@ def test_the_shape_of_a_success(operator):
         "attempt": 1,
         "maxAttempts": 3,
         "durationMs": execution.duration_ms,
+        "trigger": "api",
+        "requestedBy": "olive",
+        "cancelRequestedAt": None,
+        "cancelRequestedBy": None,
+        "cancelReason": None,
         "flow": None,
         "upstream": None,
         "retryOf": None,

@@ -113,6 +113,9 @@ def test_what_runs_is_asked_to_stop_and_asking_twice_is_no_error(operator, make)
         assert (answer.status_code, answer["Location"], found["url"]) == (202, url, url)
         assert (found["success"], found["status"]) == (True, "running")
         assert said in found["note"]
+        # Whoever asks later sees who has asked first, and why.
+        assert found["cancelRequestedAt"]
+        assert (found["cancelRequestedBy"], found["cancelReason"]) == ("olive", "First.")
     execution.refresh_from_db()
     assert execution.cancel_reason == "First."
 
@@ -188,6 +191,7 @@ def test_what_failed_runs_again_as_a_new_execution(operator, make):
     assert (answer.status_code, answer["Location"], found["url"]) == (201, url, url)
     assert (found["executionId"], found["retryOf"], found["status"]) == (rerun.pk, original.pk, "queued")
     assert (found["success"], "note" in found) == (True, False)
+    assert (found["trigger"], found["requestedBy"]) == ("retry", "olive")
     assert (rerun.retry_of_id, rerun.requested_by, rerun.trigger) == (original.pk, "olive", "retry")
 
 

@@ -177,7 +177,7 @@ def test_everything_as_json(only, node):
     status = json.loads(run_command("cronstatus", "--json").out)
 
     ended = status["cronJobs"]["fails"].pop("lastEnded")
-    assert ended.items() >= {"id": execution.pk, "status": "failed", "error": "boom"}.items()
+    assert ended.items() >= {"executionId": execution.pk, "status": "failed", "error": "boom"}.items()
     assert [each.pop("rssBytes") for each in status["nodes"]] == [70_000_000]
     assert status.pop("queue").items() >= {"waiting": 0, "running": 0}.items()
     assert status.pop("runningExecutions") == []

@@ -65,4 +65,4 @@ def test_programs_read_the_same(make_running):
 
     assert found.pop("startedAt")
     assert found.pop("progress").pop("etaSeconds") in range(1805, 1815)
-    assert found == {"id": execution.pk, "jobName": "succeeds", "node": "", "attempt": 0}
+    assert found == {"executionId": execution.pk, "jobName": "succeeds", "node": "", "attempt": 0}
