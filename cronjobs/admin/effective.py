@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -37,7 +36,7 @@ _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "rate_limit": lambda job: job.rate_limit,
     "executor": lambda job: ExecutorName(job.executor).label,
     "timeout": lambda job: job.timeout,
-    "memory_limit": lambda job: None if job.memory_limit is None else filesizeformat(job.memory_limit),
+    "memory_limit": lambda job: None if job.memory_limit is None else rendering.memory(job.memory_limit),
     "cpu_limit": lambda job: job.cpu_limit,
     "depends_on": lambda job: dependencies_text(job.depends_on) or None,
 }

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.effective import inherited_values
+from cronjobs.exceptions import InvalidLimit
+from cronjobs.limits import parse_bytes
 from cronjobs.masking import MASKED
 from cronjobs.models import Job
 from cronjobs.registry import is_valid_name, registry
@@ -36,6 +38,22 @@ class ParametersField(forms.JSONField):
         return value if isinstance(value, InvalidJSONInput) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
+class SizeField(forms.CharField):
+    """A number of bytes, as code says it too: 512M."""
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_bytes(value)
+        except InvalidLimit as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def prepare_value(self, value: Any) -> Any:
+        is_whole = isinstance(value, int) and value > 0 and value % 2**20 == 0
+        return f"{value // 2**20}M" if is_whole else value
+
+
 class JobForm(JobModelForm):
     """A job's columns; NULL where a field is left empty."""
 
@@ -46,6 +64,11 @@ class JobForm(JobModelForm):
         label=_("On demand only"),
         required=False,
         help_text=_("Never by itself, even if the definition or the settings have a schedule."),
+    )
+    memory_limit = SizeField(
+        label=_("Memory limit"),
+        required=False,
+        help_text=_("What the process and its children may take together, such as 512M or 2G."),
     )
     params = ParametersField(label=_("Parameters"), required=False, help_text=_("A JSON object."))
 
@@ -103,10 +126,7 @@ class JobForm(JobModelForm):
             "rerun_lost": _("Queue an execution again whose worker vanished. Only for jobs that may run twice."),
             "rate_limit": _("Starts per period, over all nodes, such as 10/m, 1/90s or 100/2h. What is beyond waits."),
             "executor": _("A process can be limited and killed; a thread can only be asked to stop."),
-            "timeout": _(
-                "A process that runs longer is ended. A thread is asked to stop, and reported as overrunning."
-            ),
-            "memory_limit": _("Bytes that the process and its children may take together."),
+            "timeout": _("A process that runs longer is ended. A thread cannot be; it is reported as overrunning."),
             "cpu_limit": _("CPU time that the process and its children may take together."),
             "depends_on": _(
                 "Jobs after which it runs: extract, load:failure, report:always. A name alone: on success."

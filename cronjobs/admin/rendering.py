@@ -102,8 +102,8 @@ def running_time(execution: JobExecution, *, now: datetime) -> str:
 
 
 def memory(size: int | None) -> str:
-    """Return a number of bytes in MB."""
-    return NOTHING if size is None else _("%(megabytes).0f MB") % {"megabytes": size / 1_000_000}
+    """Return a number of bytes in the unit that limits are set in: 512M is 512 MiB."""
+    return NOTHING if size is None else _("%(mebibytes).0f MiB") % {"mebibytes": size / 2**20}
 
 
 def last_line(text: str) -> str:

@@ -20,7 +20,7 @@ from cronjobs.schedules import parse_time_zone
 def check_memory() -> Probe:
     """Say how much memory this process occupies; how much is too much, only the operator knows."""
     occupied = resident_bytes()
-    return fine(f"This process occupies {occupied / 1_000_000:.0f} MB.", rssBytes=occupied)
+    return fine(f"This process occupies {occupied / 2**20:.0f} MiB.", rssBytes=occupied)
 
 
 @probe("zones")

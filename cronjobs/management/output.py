@@ -66,9 +66,9 @@ def in_seconds(milliseconds: int) -> str:
     return distance(timedelta(milliseconds=milliseconds))
 
 
-def megabytes(size: int | None) -> str:
-    """Return a number of bytes in megabytes."""
-    return "" if size is None else f"{size / 1_000_000:.0f} MB"
+def mebibytes(size: int | None) -> str:
+    """Return a number of bytes in the unit that limits are set in."""
+    return "" if size is None else f"{size / 2**20:.0f} MiB"
 
 
 def _shrink(widths: list[int], available: int) -> None:

@@ -19,7 +19,7 @@ from cronjobs.management.output import (
     distance,
     from_now,
     in_seconds,
-    megabytes,
+    mebibytes,
     table,
     terminal_width,
 )
@@ -203,7 +203,7 @@ def _outcome(last: JobExecution, finished_at: datetime, now: datetime) -> str:
 def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
     tick = "none yet" if node.last_tick_at is None else from_now(node.last_tick_at, now)
     busy = f"{node.running}/{node.workers}"
-    return node.name, busy, tick, megabytes(node.rss_bytes), distance(now - node.started_at)
+    return node.name, busy, tick, mebibytes(node.rss_bytes), distance(now - node.started_at)
 
 
 def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:

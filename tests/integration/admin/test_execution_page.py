@@ -104,9 +104,9 @@ def test_what_attempts_used_is_shown_where_it_was_measured(viewer, make_executio
 
     text = text_of(get(viewer, change_url(execution)))
 
-    assert "Peak memory 83 MB" in text
+    assert "Peak memory 79 MiB" in text
     assert "CPU time 1.5 s" in text
-    assert "91 MB, 40 ms of CPU time" in text
+    assert "87 MiB, 40 ms of CPU time" in text
     assert "Peak memory" not in text_of(get(viewer, change_url(make_execution())))
 
 

@@ -89,6 +89,27 @@ def test_the_form_says_what_an_empty_field_inherits(operator, make_job, settings
     assert '<option value="unknown" selected>Inherited: no.</option>' in source
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored", "shown"),
+    [("512M", 512 * 2**20, "512M"), ("2 GiB", 2**31, "2048M"), ("1000", 1000, 1000), ("", None, None)],
+)
+def test_a_memory_limit_is_typed_as_in_code_and_shown_so(operator, make_job, typed, stored, shown):
+    job = make_job("noop", memory_limit=5)
+
+    save(operator, job, memory_limit=typed)
+
+    job.refresh_from_db()
+    assert job.memory_limit == stored
+    assert fields_of(operator, job).get("memory_limit") == shown
+    before = Job.objects.filter(pk=job.pk).values().get()
+    save(operator, job)
+    assert Job.objects.filter(pk=job.pk).values().get() == before
+
+
+def test_the_form_promises_nothing_of_a_thread_that_overruns(operator, make_job):
+    assert "A thread cannot be; it is reported as overrunning." in text_of(get(operator, change_url(make_job("noop"))))
+
+
 def test_a_form_of_a_broken_job_opens(operator, make_job):
     job = make_job("noop")
     Job.objects.filter(pk=job.pk).update(definition="gone", schedule="61 * * * *", params=[1])
@@ -117,6 +138,9 @@ def test_a_form_of_a_broken_job_opens(operator, make_job):
         ("params", "{"),
         ("params", '{"unknown": 1}'),
         ("catch_up", "sometimes"),
+        ("memory_limit", "much"),
+        ("memory_limit", "0"),
+        ("memory_limit", "999999999999999T"),
     ],
 )
 def test_a_mistake_is_reported_on_its_field_and_nothing_is_saved(operator, plain, field, value):

@@ -26,7 +26,7 @@ def test_a_node_is_alive_dead_or_stopped(viewer, make_node, silent_for, columns,
         assert {word for word in ("Alive", "Dead", "Stopped") if f" {word} " in text.replace("Stopped -", "")} >= {
             state
         }
-        for part in ("web-1:4711", "web-1", "4711", "1.0", "82 MB", "ago"):
+        for part in ("web-1:4711", "web-1", "4711", "1.0", "78 MiB", "ago"):
             assert part in text
 
 

@@ -141,7 +141,7 @@ def test_a_job_that_runs_for_the_first_time_is_not_said_to_have_never_run(only):
 def test_nodes_and_queue_are_shown(only, node):
     out = run_command("cronstatus").out
 
-    assert line_of(out, "node-1").split() == ["node-1", "2/8", "now", "70", "MB", "0", "s"]
+    assert line_of(out, "node-1").split() == ["node-1", "2/8", "now", "67", "MiB", "0", "s"]
     assert "Queue: 0 executions waiting, 0 running." in out
 
 
