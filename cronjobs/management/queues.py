@@ -26,18 +26,6 @@ def sentence(queue: Any) -> str:
     return f"Queue {queue.name}: {state(queue)}; {queue.waiting} waiting, {queue.running} running."
 
 
-def queue_document(queue: Any) -> dict[str, Any]:
-    """Return a queue, which has its counts, as JSON data."""
-    return {
-        "name": queue.name,
-        "limit": queue.limit,
-        "paused": queue.paused,
-        "waiting": queue.waiting,
-        "running": queue.running,
-        "description": queue.description,
-    }
-
-
 def unknown_queues(names: Iterable[str]) -> list[str]:
     """Return those of `names` that no job uses and about which nothing has been decided."""
     return sorted(set(names) - queues_in_use(engine_alias(Queue)) - set(Queue.objects.values_list("name", flat=True)))

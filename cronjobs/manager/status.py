@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.schedules import Schedule
 from cronjobs.storable import rfc3339
@@ -37,24 +38,27 @@ def status_document() -> dict[str, Any]:
     Of a job, ``running`` means that it is enabled, not paused, and a node is alive;
     ``scheduled`` that it has a next run; ``executing`` is how many executions run now, and
     ``overrunning`` how many of these longer than their timeout.
+    ``paused`` says that everything is, and ``queues`` has those that are paused or limited.
     ``lastRun`` is when the newest execution that has started began its latest attempt, and
     ``lastStatus`` where that execution stands.
     """
-    nodes = list(Node.objects.alive())
+    nodes, is_paused = list(Node.objects.alive()), bool(why_everything_is_paused())
+    queues = Queue.objects.restricted().exclude(name=EVERYTHING).order_by("name").with_counts()
     return {
         "success": True,
-        "cronJobs": _describe_jobs(is_running=bool(nodes)),
+        "cronJobs": _describe_jobs(is_running=bool(nodes), is_paused=is_paused),
         "isRunning": bool(nodes),
+        "paused": is_paused,
         "nodes": [_describe_node(each) for each in nodes],
+        "queues": [queue_document(each) for each in queues],
         "timestamp": rfc3339(timezone.now()),
     }
 
 
-def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
+def _describe_jobs(*, is_running: bool, is_paused: bool) -> dict[str, dict[str, Any]]:
     jobs = list(_with_last_run(Job.objects.order_by("name").resolvable().defer(*_NOT_SHOWN)))
     last_runs = _last_runs(each.last_run_id for each in jobs)
     executing, overrunning = _count_running()
-    is_paused = bool(why_everything_is_paused())
     next_runs = next_run_times()
     return {
         each.name: {
@@ -66,6 +70,18 @@ def _describe_jobs(*, is_running: bool) -> dict[str, dict[str, Any]]:
             "overrunning": overrunning[each.pk],
         }
         for each in jobs
+    }
+
+
+def queue_document(queue: Any) -> dict[str, Any]:
+    """Return a queue, which has its counts, as JSON data."""
+    return {
+        "name": queue.name,
+        "limit": queue.limit,
+        "paused": queue.paused,
+        "waiting": queue.waiting,
+        "running": queue.running,
+        "description": queue.description,
     }
 
 

@@ -12,7 +12,8 @@ from cronjobs.database import engine_alias
 from cronjobs.exceptions import QueueNotFound
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained, table, terminal_width
-from cronjobs.management.queues import queue_document, sentence, state
+from cronjobs.management.queues import sentence, state
+from cronjobs.manager.status import queue_document
 from cronjobs.models import Queue
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.models.queue import EVERYTHING, queues_in_use

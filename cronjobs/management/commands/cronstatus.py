@@ -23,13 +23,12 @@ from cronjobs.management.output import (
     table,
     terminal_width,
 )
-from cronjobs.management.queues import limits, queue_document
+from cronjobs.management.queues import limits
 from cronjobs.management.running import running_document, running_row
 from cronjobs.manager.status import status_document
-from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.pausing import why_everything_is_paused
-from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL
 from cronjobs.storable import rfc3339
@@ -47,7 +46,7 @@ examples:
 
 Times are distances from the database's present; --json has them in full. It has all that the
 API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node), queue,
-queues (those that are paused or limited), and runningExecutions (the newest hundred).
+and runningExecutions (the newest hundred).
 
 exit codes:
   0  shown
@@ -216,8 +215,7 @@ def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> 
         shown["lastEnded"] = None if last is None else _execution_document(last)
     for shown in document["nodes"]:
         shown["rssBytes"] = memory.get(shown["name"])
-    queues = [queue_document(each) for each in Queue.objects.restricted().exclude(name=EVERYTHING).with_counts()]
-    return {**document, "queue": queue.details, "queues": queues}
+    return {**document, "queue": queue.details}
 
 
 def _execution_document(execution: JobExecution) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from cronjobs.database import DatabaseNow, database_now_plus
 from cronjobs.executors.inline import run_inline
 from cronjobs.manager import cron_manager
-from cronjobs.models import Calendar, Job, JobExecution, Node, Trigger
+from cronjobs.models import Calendar, Job, JobExecution, Node, Queue, Trigger
 from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.storable import rfc3339
@@ -61,7 +61,7 @@ def test_status_answers_with_and_without_a_slash(viewer, path):
     found = document(answer)
     assert answer.status_code == 200
     assert answer["Cache-Control"] == "no-store"
-    assert found.keys() == {"success", "cronJobs", "isRunning", "nodes", "timestamp"}
+    assert found.keys() == {"success", "cronJobs", "isRunning", "paused", "nodes", "queues", "timestamp"}
     assert (found["success"], found["isRunning"], found["nodes"]) == (True, False, [])
     assert TIME.fullmatch(found["timestamp"])
 
@@ -255,6 +255,21 @@ def test_a_calendar_costs_one_query_for_all_jobs():
     assert queries(jobs=2) == queries(jobs=20)
 
 
+def test_what_holds_executions_back_is_shown(viewer):
+    Queue.objects.create(name="open")
+    Queue.objects.create(name="heavy", limit=2, paused=True, description="Being moved.")
+    JobExecution.objects.request("noop")
+    JobExecution.objects.update(queue="heavy")
+
+    heavy = {"name": "heavy", "limit": 2, "paused": True, "waiting": 1, "running": 0, "description": "Being moved."}
+    found = document(viewer.get("/cron/status"))
+    assert (found["paused"], found["queues"]) == (False, [heavy])
+
+    cron_manager.pause_all()
+    found = document(viewer.get("/cron/status"))
+    assert (found["paused"], found["queues"]) == (True, [heavy])
+
+
 def test_the_number_of_queries_does_not_grow(viewer):
     viewer.get("/cron/status")
     counts = []
@@ -271,7 +286,7 @@ def test_the_number_of_queries_does_not_grow(viewer):
         counts.append((len(queries), len(own)))
 
     # Beside them: one for the token, two for the user's permissions.
-    assert counts == [(9, 6)] * 3
+    assert counts == [(10, 7)] * 3
 
 
 @pytest.mark.sqlite_only

@@ -181,7 +181,7 @@ def test_everything_as_json(only, node):
     assert [each.pop("rssBytes") for each in status["nodes"]] == [70_000_000]
     assert status.pop("queue").items() >= {"waiting": 0, "running": 0}.items()
     assert status.pop("runningExecutions") == []
-    assert status.pop("queues") == []
+    assert status["queues"] == []
     assert {**status, "timestamp": ""} == {**status_document(), "timestamp": ""}
 
 
