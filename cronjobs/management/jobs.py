@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.management.arguments import said
 from cronjobs.models import Job, Node
+from cronjobs.models.pausing import why_everything_is_paused
 
 
 @contextmanager
@@ -29,10 +30,12 @@ def refusals_explained(name: str, *, broken: int = 1) -> Iterator[None]:
         raise CommandError(f"Job {name} cannot run: {said(error)}", returncode=broken) from error
 
 
-def warn_without_nodes(command: BaseCommand) -> None:
-    """Say it where what was recorded must wait, since no node is alive."""
+def warn_if_it_waits(command: BaseCommand) -> None:
+    """Say it where what was recorded must wait, since no node is alive or everything is paused."""
     if not Node.objects.alive().exists():
         command.stderr.write(command.style.WARNING("No node is alive: it waits until runcron is started."))
+    if paused := why_everything_is_paused():
+        command.stderr.write(command.style.WARNING(paused))
 
 
 def _advice(error: JobNotFound) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.management.arguments import add_examples, as_json, instant, who
-from cronjobs.management.jobs import refusals_explained, warn_without_nodes
+from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
 from cronjobs.models import Job
 from cronjobs.scheduler.backfills import Backfill, Tally
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             if dry_run and wanted.objection:
                 self.stderr.write(self.style.WARNING(f"{wanted.objection} It will need --force."))
             if not dry_run and tally.created + tally.revived:
-                warn_without_nodes(self)
+                warn_if_it_waits(self)
 
 
 def _sentence(wanted: Backfill, tally: Tally, *, dry_run: bool) -> str:

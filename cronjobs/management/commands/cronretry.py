@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.management.arguments import add_examples, as_json, said, who
 from cronjobs.management.executions import number, numbered
-from cronjobs.management.jobs import warn_without_nodes
+from cronjobs.management.jobs import warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
 from cronjobs.models import JobExecution
 from cronjobs.models.reruns import Rerun, retry
@@ -53,7 +53,7 @@ class Command(BaseCommand):
                     if isinstance(answer, Rerun):
                         self.stdout.write(_sentence(execution, answer))
             if len(refused) < len(answers):
-                warn_without_nodes(self)
+                warn_if_it_waits(self)
         if refused:
             raise CommandError("\n".join(refused))
 

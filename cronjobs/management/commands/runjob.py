@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from cronjobs.executors.inline import run_inline
 from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
 from cronjobs.management.echo import job_log_echoed
-from cronjobs.management.jobs import refusals_explained, warn_without_nodes
+from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained, in_seconds
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.scheduler.requests import in_utc, run_once_at
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 execution = self._record(name, params, at) if is_recorded else self._perform(name, params, verbosity)
             self.stdout.write(as_json(_document(execution, at)) if json else _sentence(execution, at))
             if is_recorded:
-                warn_without_nodes(self)
+                warn_if_it_waits(self)
             elif execution.status not in _GOOD:
                 raise CommandError(_failure(execution))
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from cronjobs.management.arguments import who
+from cronjobs.manager import cron_manager
 from cronjobs.models import JobExecution
 from tests.commands import run_command
 
@@ -35,6 +36,16 @@ def test_the_new_execution_is_named(make):
     assert (out, code) == (f"noop #{failed} runs again as #{rerun.pk}; a node performs it.\n", 0)
     assert err == "No node is alive: it waits until runcron is started.\n"
     assert (rerun.retry_of_id, rerun.requested_by, rerun.trigger) == (failed, who(), "retry")
+
+
+def test_what_has_to_wait_for_a_resume_is_said(make):
+    failed = make()
+    cron_manager.pause_all()
+
+    _, err, code = run_command("cronretry", str(failed))
+
+    assert code == 0
+    assert "Everything is paused, until somebody resumes it: manage.py cronqueue --resume-all." in err
 
 
 def test_asking_again_adds_nothing_and_says_so(make):
