@@ -98,6 +98,30 @@ def test_a_policy_that_cannot_be_meant_is_refused(wrong):
         RetryPolicy(**wrong)
 
 
+def test_delays_may_be_said_in_seconds():
+    policy = RetryPolicy(initial_delay=2, max_delay=2.5, jitter=0)
+
+    assert policy == RetryPolicy(initial_delay=timedelta(seconds=2), max_delay=timedelta(seconds=2.5), jitter=0)
+    assert [seconds(policy, attempt) for attempt in (1, 2)] == [2, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"initial_delay": "2"}, "initial_delay must be a timedelta or a number of seconds, not '2'."),
+        ({"max_delay": True}, "max_delay must be a timedelta or a number of seconds, not True."),
+        ({"max_delay": float("nan")}, "max_delay is not a usable number of seconds: nan."),
+        ({"initial_delay": None}, "initial_delay must be a timedelta or a number of seconds, not None."),
+    ],
+    ids=lambda each: repr(each)[:30],
+)
+def test_what_is_no_delay_is_refused_in_words(wrong, sentence):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        RetryPolicy(**wrong)
+
+    assert str(caught.value) == sentence
+
+
 class Flaky:
     def __init__(self, failures, error=ERROR):
         self.calls, self.failures, self.error = 0, failures, error
