@@ -30,6 +30,7 @@ from cronjobs.executors.process.mirror import reissue
 from cronjobs.executors.process.plain import ending_of
 from cronjobs.executors.process.wire import Inlet, Outlet
 from cronjobs.executors.process.worker import Request
+from cronjobs.logs import process_log
 from cronjobs.models import ExecutorName, ResolvedJob
 from cronjobs.models.moves import Ending
 from cronjobs.runner import Claim, announce_start, called_off, imposed_ending, internal_failure
@@ -110,8 +111,7 @@ class _Watch:
             worker.settimeout(_START_PATIENCE)
             with suppress(OSError):
                 guardian.sendall(json.dumps(self._bounds()).encode() + b"\n")
-                request = Request(self.claim.execution, self.claim.job, self.claim.log.logged, now(), time.monotonic())
-                worker.sendall(request.encode().encode() + b"\n")
+                worker.sendall(self._request(now).encode().encode() + b"\n")
             while self.report is None and guardian_inlet.is_open:
                 self._listen(selector, _INTERVAL)
                 self._pass_on_stop(Outlet(guardian), worker)
@@ -130,6 +130,10 @@ class _Watch:
             return False
         timeout = self.resolved.timeout
         return timeout is None or timedelta(milliseconds=self.ending.duration_ms) < timeout
+
+    def _request(self, now: Callable[[], datetime]) -> Request:
+        execution, job, log = self.claim.execution, self.claim.job, self.claim.log
+        return Request(execution, job, log.logged, now(), time.monotonic(), process_log.getEffectiveLevel())
 
     def _bounds(self) -> dict[str, float | int | None]:
         resolved = self.resolved

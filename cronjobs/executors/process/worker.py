@@ -23,7 +23,7 @@ from cronjobs.executors.attempts import attempt_silently
 from cronjobs.executors.process.mirror import forward_process_log
 from cronjobs.executors.process.plain import plain_ending, plain_line
 from cronjobs.executors.process.wire import Outlet
-from cronjobs.logs import LogCollector, LogLine, output_captured
+from cronjobs.logs import LogCollector, LogLine, output_captured, process_log
 from cronjobs.models import Job, JobExecution
 from cronjobs.runner import Claim, cancel_coroutines
 
@@ -35,7 +35,8 @@ _PROGRESS_INTERVAL = 0.25
 class Request:
     """What a worker is to do, and what time it is: the database's clock read at a monotonic time.
 
-    `logged` is how many bytes earlier attempts have in the log.
+    `logged` is how many bytes earlier attempts have in the log; `level` is that of the node's process log,
+    which a command may have set without the project's `LOGGING`.
     """
 
     execution: JobExecution
@@ -43,6 +44,7 @@ class Request:
     logged: int
     now: datetime
     at: float
+    level: int
 
     def encode(self) -> str:
         """Return it as text. Pickled: it comes from the node, and only ever goes to the node's own child."""
@@ -82,6 +84,7 @@ def work(channel: socket.socket) -> None:
     threading.Thread(target=_listen, args=(reader, claim), name="cronjobs-listener", daemon=True).start()
     threading.Thread(target=_forward_progress, args=(claim, outlet), name="cronjobs-progress", daemon=True).start()
     forward_process_log(outlet)
+    process_log.setLevel(request.level)
     terminator = _Terminator()
     signal.signal(signal.SIGTERM, terminator)
     with output_captured():
