@@ -12,6 +12,7 @@ from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest
 from cronjobs.management.arguments import said
 from cronjobs.models import Job, Node
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.registry import registry
 
 
 @contextmanager
@@ -39,5 +40,8 @@ def warn_if_it_waits(command: BaseCommand) -> None:
 
 
 def _advice(error: JobNotFound) -> str:
+    definition = registry.get(error.name)
+    if definition is not None and registry.is_available(definition):
+        return " The code defines it: run manage.py migrate (or start a node), and it is made."
     close = get_close_matches(error.name, Job.objects.values_list("name", flat=True), n=1)
     return f" Did you mean {close[0]!r}?" if close else " cronstatus lists them."

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cronjobs.database import DatabaseNow
-from cronjobs.models import JobExecution, Node
+from cronjobs.models import Job, JobExecution, Node
 from tests.commands import run_command, run_command_process
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +218,24 @@ def test_with_a_node_there_is_nothing_to_add():
     Node.objects.create(name="node-1", pid=1, workers=8, started_at=now, heartbeat_at=now)
 
     assert run_command("runjob", "noop", "--queue").err == ""
+
+
+def test_a_job_that_the_code_defines_but_migrate_has_not_made_is_no_unknown_one():
+    Job.objects.filter(name="succeeds").delete()
+
+    sentence = "The code defines it: run manage.py migrate (or start a node), and it is made."
+    assert run_command("runjob", "succeeds") == ("", f"CommandError: There is no job named 'succeeds'. {sentence}\n", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_log_of_a_job_in_a_process_is_shown_as_well(make_job):
+    make_job("isolated")
+
+    _, err, code = run_command_process("runjob", "isolated")
+
+    assert code == 0
+    assert err.count("Beginning") == err.count("From elsewhere") == 1
 
 
 @pytest.mark.slow
