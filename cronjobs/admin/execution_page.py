@@ -19,7 +19,7 @@ from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.flows import flow_section
 from cronjobs.admin.progress import progress_figures, progress_of
 from cronjobs.admin.relations import relations, stop_request
-from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
+from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution, Trigger
 from cronjobs.states import ExecutionStatus
 
 LINES_PER_PAGE = 500
@@ -96,11 +96,17 @@ def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
     yield _("Priority"), execution.get_priority_display()
 
 
+def _is_jittered(execution: JobExecution) -> bool:
+    # What repeats another execution, or runs after it, is due later than the time that it stands for, without any jitter.
+    is_planned = execution.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP)
+    return is_planned and execution.due_at != execution.scheduled_for
+
+
 def _moments(execution: JobExecution) -> Iterator[tuple[str, SafeString, str]]:
     """Yield label, local time and UTC of what has happened, in the order of a life."""
     rows: Iterable[tuple[str, datetime | None]] = (
         (_("Scheduled for"), execution.scheduled_for),
-        (_("With jitter"), execution.due_at if execution.due_at != execution.scheduled_for else None),
+        (_("With jitter"), execution.due_at if _is_jittered(execution) else None),
         (_("Recorded"), execution.queued_at),
         (_("Not before"), execution.run_after),
         (_("First started"), execution.first_started_at),

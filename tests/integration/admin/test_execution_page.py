@@ -127,6 +127,13 @@ def test_jitter_and_a_request_to_stop_are_shown(viewer, make_execution):
     assert "Asked to stop Because: replaced" in text
 
 
+@pytest.mark.parametrize("trigger", ["dependency", "retry", "backfill"])
+def test_what_stands_for_an_earlier_time_is_not_said_to_have_jitter(viewer, make_execution, trigger):
+    execution = make_execution(trigger=trigger, due_at=AT + timedelta(minutes=5))
+
+    assert "With jitter" not in text_of(get(viewer, change_url(execution)))
+
+
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
 def test_a_line_is_coloured_by_its_level(viewer, make_execution, level):
     execution = make_execution()
