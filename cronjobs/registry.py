@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -244,13 +245,23 @@ class Registry:
         except Exception as error:
             # One line for people who run commands; the frames for whoever looks for the fault.
             reason = storable_text(error, max_bytes=500).partition("\n")[0]
-            message = f"{name} cannot be imported: {type(error).__name__}: {reason}"
+            line = _line_of(error, name)
+            where = "" if line is None else f" (line {line})"
+            message = f"{name} cannot be imported{where}: {type(error).__name__}: {reason}"
             logger.error("%s", message, extra={"module_name": name})  # noqa: TRY400 - as said above
             logger.debug("How %s failed:", name, exc_info=error)
-            self.problems.append(Problem(where=name, message=message, hint="Its jobs are not available until it can."))
+            jobs = "Its jobs" if line is None else "The jobs that it defines below that line"
+            hint = f"{jobs} are not available until it can."
+            self.problems.append(Problem(where=name, message=message, hint=hint))
             return
         for each in pkgutil.iter_modules(getattr(module, "__path__", [])):
             self._import(f"{name}.{each.name}")
+
+
+def _line_of(error: BaseException, module: str) -> int | None:
+    """Return the line of `module` that failed; None if none of it ran (a SyntaxError says its line itself)."""
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_globals.get("__name__") == module]
+    return lines[-1] if lines else None
 
 
 registry = Registry()

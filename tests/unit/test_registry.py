@@ -70,6 +70,34 @@ def test_why_a_definition_is_missing_is_said_where_it_is_missed(registry):
 
 
 @pytest.mark.parametrize(
+    ("source", "message", "hint"),
+    [
+        pytest.param(
+            "import json\n\njson.loads(None)\n",
+            "brokenjobs cannot be imported (line 3): TypeError: the JSON object must be str, bytes or bytearray, not NoneType",
+            "The jobs that it defines below that line are not available until it can.",
+            id="line",
+        ),
+        pytest.param(
+            "import re\ndef\n",
+            "brokenjobs cannot be imported: SyntaxError: invalid syntax (brokenjobs.py, line 2)",
+            "Its jobs are not available until it can.",
+            id="syntax",
+        ),
+    ],
+)
+def test_where_a_module_cannot_be_imported_is_said(tmp_path, monkeypatch, source, message, hint):
+    (tmp_path / "brokenjobs.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+
+    registry._import("brokenjobs")
+
+    (problem,) = registry.problems
+    assert (problem.message, problem.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
         pytest.param("Send Digest", {}, "a name is up to 100 lower-case letters", id="name"),
