@@ -62,7 +62,7 @@ def _notes(job: Job, resolved: ResolvedJob, after: datetime) -> Iterator[str]:
         yield f"paused: it resumes at {in_utc(resolved.paused_until)}"
     if resolved.schedule is None:
         upstreams = ", ".join(resolved.depends_on)
-        yield f"after {upstreams}: it has no due times" if upstreams else "on demand: it has no schedule"
+        yield f"after {upstreams}: it has no due times of its own" if upstreams else "on demand: it has no schedule"
     yield from _limits(job, resolved)
 
 

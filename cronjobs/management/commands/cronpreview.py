@@ -38,7 +38,7 @@ pause and what was skipped ahead are taken account of. --json has the due times 
 "fires", and all lines in "details".
 
 exit codes:
-  0  shown; "never" if nothing is due
+  0  shown; "never" if nothing is due, and what it runs after if the job has no times of its own
   1  the SQL database cannot be used
   2  the arguments are wrong, there is no such job, or the job is broken
 """
@@ -185,7 +185,8 @@ def _table(shown: Shown) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def _remarks(shown: Shown, span: Span) -> Iterator[str]:
-    if not shown.preview.times:
+    # What runs after other jobs does run, at times that nobody knows yet: the note says so.
+    if not shown.preview.times and (shown.schedule is not None or not shown.after):
         yield f"never: nothing runs {span}"
     if shown.preview.is_cut and span.count == PREVIEW_LIMIT:
         yield f"note: only the first {PREVIEW_LIMIT:,} are shown"

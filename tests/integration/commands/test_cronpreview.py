@@ -312,7 +312,8 @@ def test_a_job_that_runs_after_others_says_so(make_job):
     make_job("noop", name="report", depends_on="load:failure", schedule="@hourly")
 
     assert shown("--job", "load", *AFTER)[0] == "load: After extract, check (however it ends)"
-    assert previewed("--job", "load")["notes"] == ["after extract, check: it has no due times"]
+    assert previewed("--job", "load")["notes"] == ["after extract, check: it has no due times of its own"]
+    assert "never" not in "".join(shown("--job", "load", *AFTER))
     assert (
         previewed("--job", "report")["description"] == "At the start of every hour (UTC), and after load (on failure)"
     )
