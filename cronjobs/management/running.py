@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from cronjobs.management.output import distance
+from cronjobs.management.output import distance, from_now
 from cronjobs.models import JobExecution
 from cronjobs.progress import Progress, read_progress
 from cronjobs.storable import rfc3339
@@ -16,6 +16,8 @@ def running_row(execution: JobExecution, now: datetime) -> tuple[str, str, str, 
     """Return the cells of a table: which, for how long, how far, and how long it will take yet."""
     started, progress = execution.started_at, _progress(execution, now)
     since = "" if started is None else distance(now - started)
+    if execution.cancel_requested_at is not None:
+        since = ", ".join(filter(None, [since, f"asked to stop {from_now(execution.cancel_requested_at, now)}"]))
     left = "" if progress is None or progress.eta is None else distance(progress.eta)
     return str(execution), since, "" if progress is None else _said(progress), left
 

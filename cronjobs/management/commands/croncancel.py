@@ -23,8 +23,10 @@ examples:
 
 What waits is cancelled at once, also between two attempts. What runs is asked to stop: the job
 sees context.cancelled, a process of its own is ended, and the execution is cancelled when its
-code has ended; cronstatus shows it. What has ended stays as it is, and is named. Your name is
-kept with the reason. Due times to come are not touched: pause the job for that.
+code has ended; cronstatus shows it until then. Nobody can end a thread: a job in one that never
+looks at context.cancelled goes on until its node is restarted. What has ended stays as it is,
+and is named. Your name is kept with the reason. Due times to come are not touched: pause the
+job for that, in the admin.
 
 exit codes:
   0  nothing of what was named is left that nobody has asked to stop
@@ -39,6 +41,11 @@ _SENTENCES = {
     "asked_before": "{} runs, and had been asked to stop before.",
     "had_ended": "{} has ended already: it is {}.",
 }
+_ASKED = ("asked_to_stop", "asked_before")
+_HOW_IT_ENDS = (
+    "cronstatus shows what still runs. A job in a thread that never looks at context.cancelled "
+    "goes on until its node (runcron) is restarted."
+)
 
 
 class Command(BaseCommand):
@@ -64,6 +71,8 @@ class Command(BaseCommand):
             return
         for execution, outcome in outcomes:
             self.stdout.write(_SENTENCES[outcome].format(execution, execution.status))
+        if any(outcome in _ASKED for _, outcome in outcomes):
+            self.stdout.write(_HOW_IT_ENDS)
         if not outcomes:
             self.stdout.write(f"No execution of {job} is open.")
 

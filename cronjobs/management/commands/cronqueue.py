@@ -14,7 +14,7 @@ from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained, table, terminal_width
 from cronjobs.management.queues import sentence, state
 from cronjobs.manager.status import queue_document
-from cronjobs.models import Queue
+from cronjobs.models import JobExecution, Queue
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.models.queue import EVERYTHING, queues_in_use
 
@@ -65,6 +65,7 @@ class Command(BaseCommand):
                 raise CommandError(str(error), returncode=2) from error
             paused = why_everything_is_paused()
             queues: list[Any] = list(Queue.objects.exclude(name=EVERYTHING).with_counts())
+            running = JobExecution.objects.running().count()
         if json:
             self.stdout.write(as_json({"paused": bool(paused), "queues": [queue_document(each) for each in queues]}))
         elif names is None:
@@ -74,7 +75,12 @@ class Command(BaseCommand):
                 if each.name in names:
                     self.stdout.write(sentence(each))
             if paused or EVERYTHING in names:
-                self.stdout.write(paused or "Nodes schedule and start what is due.")
+                self._tell_of_everything(paused, running)
+
+    def _tell_of_everything(self, paused: str, running: int) -> None:
+        self.stdout.write(paused or "Nodes schedule and start what is due.")
+        if paused and running:
+            self.stdout.write(f"What runs goes on ({running:,} now): cronstatus shows it.")
 
     def _show(self, queues: list[Any], paused: str) -> None:
         rows = [(each.name, state(each), str(each.waiting), str(each.running)) for each in queues]

@@ -44,9 +44,10 @@ examples:
   manage.py cronstatus --fail-if-unhealthy   for a monitor: exit code 1 if nothing is scheduling
   watch manage.py cronstatus
 
-Times are distances from the database's present; --json has them in full. It has all that the
-API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a node), queue,
-and runningExecutions (the newest hundred).
+The number of an execution (#4711) is what croncancel and cronretry take; its log and traceback
+are in the admin. Times are distances from the database's present; --json has them in full. It
+has all that the API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a
+node), queue, and runningExecutions (the newest hundred).
 
 exit codes:
   0  shown
@@ -196,7 +197,7 @@ def _latest(state: JobState, now: datetime) -> str:
 def _outcome(last: JobExecution, finished_at: datetime, now: datetime) -> str:
     took = "" if last.duration_ms is None else f", took {in_seconds(last.duration_ms)}"
     why = last.error_message or last.reason
-    return f"{last.status} {from_now(finished_at, now)}{took}{': ' if why else ''}{why}"
+    return f"#{last.pk} {last.status} {from_now(finished_at, now)}{took}{': ' if why else ''}{why}"
 
 
 def _node_row(node: Node, now: datetime) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from cronjobs.database import read_clock
 from cronjobs.management.arguments import who
+from cronjobs.management.commands import croncancel
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import claim
 from tests.commands import run_command
@@ -36,6 +37,7 @@ def test_each_is_told_apart(four):
         f"noop #{four['asked']} runs, and had been asked to stop before.",
         f"noop #{four['waits']} is cancelled.",
         f"noop #{four['ended']} has ended already: it is failed.",
+        croncancel._HOW_IT_ENDS,
     ]
     rows = JobExecution.objects.order_by("pk")
     assert list(rows.values_list("status", "cancel_requested_by", "cancel_reason")) == [

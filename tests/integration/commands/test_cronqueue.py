@@ -47,6 +47,13 @@ def test_pausing_resuming_and_limiting():
     assert (run_command("cronqueue", "--limit", "heavy", "none").code, found()) == (0, (False, None))
 
 
+def test_what_still_runs_when_everything_is_paused_is_counted():
+    execution = JobExecution.objects.request("heavy-job")
+    JobExecution.objects.filter(pk=execution.pk).update(status="running")
+
+    assert run_command("cronqueue", "--pause-all").out.endswith("\nWhat runs goes on (1 now): cronstatus shows it.\n")
+
+
 def test_pausing_and_resuming_everything():
     said = run_command("cronqueue", "--pause-all")
 

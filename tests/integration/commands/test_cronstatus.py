@@ -68,11 +68,11 @@ def test_a_job_is_shown_with_schedule_next_run_and_last_outcome(only, node):
 
 def test_the_reason_of_a_failure_is_shown(only):
     only("fails")
-    run_inline("fails")
+    execution = run_inline("fails")
 
     line = line_of(run_command("cronstatus").out, "fails")
 
-    assert "on demand" in line
+    assert f"on demand  -         #{execution.pk} failed now" in line
     assert line.endswith("ms: boom")
 
 

@@ -44,6 +44,14 @@ def test_each_running_execution_has_a_line(make_running):
     assert "10 min  25 %, 1,000 of 4,000, rows  30 min" in running_part(outcome.out)[2]
 
 
+def test_who_has_been_asked_to_stop_is_shown(make_running):
+    asked = make_running(cancel_requested_at=read_clock("default") - timedelta(minutes=2, seconds=2))
+
+    (line,) = running_part(run_command("cronstatus").out)
+
+    assert line.startswith(f"{asked}  10 min, asked to stop 2 min ago")
+
+
 def test_without_any_there_is_no_table(make_job):
     assert "RUNNING" not in run_command("cronstatus").out
 
