@@ -30,7 +30,7 @@ from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.scheduler.agenda import next_run_times
-from cronjobs.states import FINAL
+from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import rfc3339
 
 _MOST_RUNNING = 100
@@ -196,8 +196,15 @@ def _latest(state: JobState, now: datetime) -> str:
 
 def _outcome(last: JobExecution, finished_at: datetime, now: datetime) -> str:
     took = "" if last.duration_ms is None else f", took {in_seconds(last.duration_ms)}"
-    why = last.error_message or last.reason
+    why = _who_cancelled(last) or last.error_message or last.reason
     return f"#{last.pk} {last.status} {from_now(finished_at, now)}{took}{': ' if why else ''}{why}"
+
+
+def _who_cancelled(last: JobExecution) -> str:
+    """Return who wanted it to end, and why: it explains more than the signal that ended the process."""
+    if last.status != ExecutionStatus.CANCELLED or not last.cancel_requested_by:
+        return ""
+    return f"by {last.cancel_requested_by}{', because: ' if last.cancel_reason else ''}{last.cancel_reason}"
 
 
 def _node_row(node: Node, now: datetime) -> tuple[str, ...]:

@@ -76,6 +76,16 @@ def test_the_reason_of_a_failure_is_shown(only):
     assert line.endswith("ms: boom")
 
 
+@pytest.mark.parametrize(("reason", "said"), [("Wrong month.", "by ann, because: Wrong month."), ("", "by ann")])
+def test_who_cancelled_what_was_ended_is_said_rather_than_how(only, reason, said):
+    only("fails")
+    execution = run_inline("fails")
+    wish = {"cancel_requested_by": "ann", "cancel_reason": reason}
+    JobExecution.objects.filter(pk=execution.pk).update(status="cancelled", **wish)
+
+    assert line_of(run_command("cronstatus").out, "fails").endswith(f"ms: {said}")
+
+
 def test_a_job_that_runs_after_others_is_not_on_demand(only):
     only("noop", name="load", depends_on="extract, check:failure")
 
