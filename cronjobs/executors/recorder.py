@@ -96,11 +96,14 @@ class Recorder(threading.Thread):
             self._show_progress(live)
         if not lines and not batch:
             return
-        lost = self._persist(lines, [ending for _, ending in batch])
+        unrecorded = self._persist(lines, [ending for _, ending in batch])
         for claim, ending in batch:
             self._recorded(claim, ending)
-            if ending.execution.pk in lost:
-                logger.warning("%s ended here after its claim was lost; nothing was recorded.", ending.execution)
+            if ending.execution.pk in unrecorded:
+                message = (
+                    "%s ended here, and nothing was recorded: its claim was lost, or the database did not take it."
+                )
+                logger.warning(message, ending.execution)
             else:
                 announce(ending)
 
@@ -112,7 +115,7 @@ class Recorder(threading.Thread):
             self._backoff.failed(error)
 
     def _persist(self, lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
-        """Write until it is written; return the ids whose claim was lost."""
+        """Write until it is written, or there is no more time; return the ids of what the database does not have."""
         failures = 0
         while True:
             try:
@@ -128,7 +131,7 @@ class Recorder(threading.Thread):
                 self._backoff.succeeded()
                 return lost
             if self._gave_up.wait(wait):
-                return set()
+                return _ids(endings)
 
     def _is_refused(self, error: Exception) -> bool:
         """Return whether the database is there, and nobody is in the way: then it is the batch that it does not take.
@@ -163,7 +166,7 @@ class Recorder(threading.Thread):
                 wait = self._backoff.failed(error) if is_outage(error) else 0.0
                 if not is_outage(error) and version is candidates[-1]:
                     logger.exception("%s cannot be stored at all.", what)
-                    return {each.execution.pk for each in endings}
+                    return _ids(endings)
             else:
                 self._backoff.succeeded()
                 if version is not candidates[0]:
@@ -171,4 +174,8 @@ class Recorder(threading.Thread):
                 return lost
             if self._gave_up.wait(wait):
                 break
-        return set()
+        return _ids(endings)
+
+
+def _ids(endings: Sequence[Ending]) -> set[int]:
+    return {each.execution.pk for each in endings}

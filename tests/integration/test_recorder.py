@@ -14,6 +14,7 @@ from cronjobs.models import ExecutionLog, JobExecution
 from cronjobs.models.moves import claim
 from cronjobs.registry import registry
 from cronjobs.runner import Claim, perform
+from tests.integration.listening import listening
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,6 +143,21 @@ def test_an_ending_that_cannot_be_stored_at_all_is_given_up_and_said(make_job, c
     execution.refresh_from_db()
     assert execution.status == "running"
     assert f"The ending of {execution} cannot be stored at all" in caplog.text
+
+
+def test_what_is_not_recorded_before_the_node_has_to_stop_is_not_announced(make_job, caplog):
+    (execution,) = request_values(make_job, 1)
+
+    with listening() as heard, refused(JobExecution, "status", text="succeeded"):
+        recorder = start_recording()
+        wait_for(lambda: recorder._backoff._failures >= 1)
+        assert not recorder.close(timeout=0)
+        recorder.join(30)
+
+    execution.refresh_from_db()
+    assert (execution.status, recorder.is_alive()) == ("running", False)
+    assert heard == [("execution_started", execution.pk, "running")]
+    assert f"{execution} ended here, and nothing was recorded" in caplog.text
 
 
 @pytest.fixture
