@@ -6,6 +6,7 @@ a transaction, which no other process can see, it is the calling thread in any c
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -21,10 +22,13 @@ from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.live import LiveOutput
 from cronjobs.executors.process import ForkServer, attempt_in_process, belongs_in_process
 from cronjobs.executors.refusals import is_outage, record_apart
+from cronjobs.executors.stops import pass_on_losses
 from cronjobs.logs import LogLine, output_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
 from cronjobs.runner import Claim, announce
+
+logger = logging.getLogger(__name__)
 
 
 def run_inline(
@@ -74,7 +78,8 @@ def _worker() -> str:
 
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
-    keeper, live = LeaseKeeper(held=lambda: [claimed]), LiveOutput(claim)
+    keeper = LeaseKeeper(held=lambda: [claimed], lost=lambda ids: pass_on_losses([claim], ids))
+    live = LiveOutput(claim)
     # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
     if not connections[engine_alias(JobExecution)].in_atomic_block:
         keeper.start()
@@ -86,7 +91,9 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     finally:
         live.close()
         keeper.close()
-    if not lost:
+    if lost:
+        logger.warning("%s ended here after its claim was lost; nothing was recorded.", claimed)
+    else:
         announce(ending)
     # The job may have deleted its own row.
     return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()

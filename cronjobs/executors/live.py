@@ -1,4 +1,4 @@
-"""Shows what an attempt says while it runs."""
+"""Shows what an attempt says while it runs, and tells it what others want of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.executors.refusals import is_outage, said
+from cronjobs.executors.stops import pass_on_stops
 from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import record, record_progress
@@ -50,7 +51,10 @@ def _show(taken: Sequence[tuple[Claim, dict[str, Any]]]) -> None:
 
 
 class LiveOutput(threading.Thread):
-    """Writes the lines and the progress of one claim twice a second, until it is closed."""
+    """Writes the lines and the progress of one claim twice a second, until it is closed.
+
+    As often it looks whether somebody wants the job to stop: beside a node no clock does that.
+    """
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(name="cronjobs-live", daemon=True)
@@ -84,6 +88,7 @@ class LiveOutput(threading.Thread):
                 record(self._lines, [])
                 self._lines = []
             show_progress([self._claim])
+            pass_on_stops([self._claim])
         except Exception as error:  # noqa: BLE001 - it is all written with the ending as well
             return self._backoff.failed(error)
         self._backoff.succeeded()

@@ -16,6 +16,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import SteadyClock, engine_alias, read_clock
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
+from cronjobs.executors.stops import pass_on_losses, pass_on_stops
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
@@ -61,7 +62,7 @@ class NodeProcess:
             time=self._time,
             on_look=self._dispatcher.heed,
             on_work=self._dispatcher.wake,
-            on_stop=self._pass_on_stops,
+            on_stop=lambda: pass_on_stops(self._held_claims()),
             on_death=self._fail,
         )
         state = NodeState(
@@ -69,7 +70,10 @@ class NodeProcess:
         )
         self._upkeep = Upkeep(state)
         self._keeper = LeaseKeeper(
-            held=self._held, lost=self._pass_on_losses, beat=self._upkeep.beat, failed=self._upkeep.distrust
+            held=self._held,
+            lost=lambda ids: pass_on_losses(self._held_claims(), ids),
+            beat=self._upkeep.beat,
+            failed=self._upkeep.distrust,
         )
         self._resources = ExitStack()
 
@@ -202,23 +206,6 @@ class NodeProcess:
 
     def _held(self) -> list[JobExecution]:
         return [claim.execution for claim in self._held_claims()]
-
-    def _pass_on_stops(self) -> None:
-        """Tell the jobs that run here and that somebody wants to end."""
-        held = {claim.execution.pk: claim for claim in self._held_claims() if not claim.stop_requested.is_set()}
-        facts = ("cancel_reason", "cancel_requested_by", "cancel_requested_at")
-        for row in JobExecution.objects.asked_to_stop().filter(pk__in=held).values("pk", *facts):
-            claim = held[row["pk"]]
-            for fact in facts:
-                setattr(claim.execution, fact, row[fact])
-            claim.stop_requested.set()
-
-    def _pass_on_losses(self, ids: set[int]) -> None:
-        """Ask jobs to stop whose execution is somebody else's now: what they still do counts for nothing."""
-        for claim in self._held_claims():
-            if claim.execution.pk in ids:
-                claim.execution.cancel_reason = "Its claim was lost."
-                claim.stop_requested.set()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error

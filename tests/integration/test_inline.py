@@ -16,6 +16,8 @@ from cronjobs import JobFailed, RetryPolicy, events, job
 from cronjobs.exceptions import ClaimLost
 from cronjobs.executors.inline import perform_inline, run_inline
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import cancel
+from tests.integration.listening import listening
 
 pytestmark = pytest.mark.django_db
 
@@ -311,3 +313,28 @@ def test_how_many_lines_were_not_kept_is_the_last_line(define, settings):
 
     kept = execution.log_lines.filter(message__startswith="line").count()
     assert execution.log_lines.last().message == f"The log was full: {100 - kept} lines were not kept."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_outside_of_a_node_is_asked_to_stop_as_well(define):
+    def waits(context):
+        cancel(JobExecution.objects.filter(pk=context.execution_id), reason="Enough.", by="ann")
+        return context.stop_requested.wait(30)
+
+    execution = run_inline(define(waits))
+
+    assert (execution.status, execution.reason, execution.result) == ("cancelled", "Enough.", True)
+    assert execution.cancel_requested_by == "ann"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_outside_of_a_node_is_asked_to_stop_when_its_claim_is_lost(define, caplog):
+    def waits(context):
+        JobExecution.objects.filter(pk=context.execution_id).update(claim_token="somebody-elses")
+        return context.stop_requested.wait(30)
+
+    with listening("execution_finished") as heard:
+        execution = run_inline(define(waits))
+
+    assert (execution.status, execution.claim_token, heard) == ("running", "somebody-elses", [])
+    assert f"{execution} ended here after its claim was lost; nothing was recorded." in caplog.text

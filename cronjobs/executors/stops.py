@@ -1,0 +1,28 @@
+"""Tells jobs that run in this process that they are to stop, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from cronjobs.models import JobExecution
+from cronjobs.runner import Claim
+
+_FACTS = ("cancel_reason", "cancel_requested_by", "cancel_requested_at")
+
+
+def pass_on_stops(claims: Iterable[Claim]) -> None:
+    """Tell those jobs of `claims` that somebody wants to end; one that has been told is not told again."""
+    held = {claim.execution.pk: claim for claim in claims if not claim.stop_requested.is_set()}
+    for row in JobExecution.objects.asked_to_stop().filter(pk__in=held).values("pk", *_FACTS):
+        claim = held[row["pk"]]
+        for fact in _FACTS:
+            setattr(claim.execution, fact, row[fact])
+        claim.stop_requested.set()
+
+
+def pass_on_losses(claims: Iterable[Claim], ids: Collection[int]) -> None:
+    """Tell jobs to stop whose execution, one of `ids`, is somebody else's now: what they still do counts for nothing."""
+    for claim in claims:
+        if claim.execution.pk in ids:
+            claim.execution.cancel_reason = "Its claim was lost."
+            claim.stop_requested.set()
