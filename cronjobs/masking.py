@@ -33,7 +33,6 @@ _END_OF_WORD = re.compile(rf"(?=\s|{_NEXT_NAME}|{_CLOSING}|\Z)")
 _END_OF_WORDS = re.compile(rf"(?=[\r\n]|{_NEXT_NAME}|[ \t][\w.-]{{1,64}}[=:]|{_CLOSING}|\Z)")
 # "Cookie: a=x; b=y" and 'Authorization: Digest a="x", b=y' are one secret up to the end.
 _END_OF_HEADER = re.compile(r"""(?:[^"'\r\n=]|=(?:"[^"\r\n]*+")?|["'](?![\s,;:)\]}]|\Z))*+""")
-_HEADER = re.compile(rf"[\r\n]|{_CLOSING}|\Z")
 _HEADER = re.compile("(?:authorization|cookie)s?", re.IGNORECASE)
 _TRAILING = " \t,;.)]}>\"'\\"
 _NO_SECRET = re.compile(r"""\\*["']?\*{3}(?!\w)|(?:None|null|True|False|true|false)\b""")
