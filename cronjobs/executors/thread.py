@@ -70,21 +70,28 @@ class ThreadExecutor(Executor):
         # A connection that the server has dropped since the last attempt must not fail this one.
         _let_go_of_old_connections()
         resolved = belongs_in_process(claim)
-        ending = attempt(claim, now=self._now) if resolved is None else self._supervise(claim, resolved)
+        if resolved is None:
+            self._hand_over(claim, attempt(claim, now=self._now))
+        else:
+            self._supervise(claim, resolved)
+
+    def _supervise(self, claim: Claim, resolved: ResolvedJob) -> None:
+        with self._lock:
+            self._in_process += 1
+        try:
+            ending = attempt_in_process(claim, resolved, now=self._now, server=self._server, stop=self._stop)
+            self._hand_over(claim, ending)
+        finally:
+            # Not before: who waits in `abort` goes on to give up whatever has no ending.
+            with self._lock:
+                self._in_process -= 1
+
+    def _hand_over(self, claim: Claim, ending: Ending | None) -> None:
         _let_go_of_old_connections()
         with self._lock:
             self._busy -= 1
         if ending is not None:
             self._done(claim, ending)
-
-    def _supervise(self, claim: Claim, resolved: ResolvedJob) -> Ending | None:
-        with self._lock:
-            self._in_process += 1
-        try:
-            return attempt_in_process(claim, resolved, now=self._now, server=self._server, stop=self._stop)
-        finally:
-            with self._lock:
-                self._in_process -= 1
 
 
 def _let_go_of_old_connections() -> None:

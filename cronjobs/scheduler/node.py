@@ -132,9 +132,11 @@ class NodeProcess:
         if not is_drained:
             # First what runs, then its rows: what is queued again must not meet its older self.
             self._executor.abort(hurry)
+        # What has ended is written before the rest is given up: a job may have come to an end when it was told to.
+        self._recorder.close(timeout=5.0)
+        if not is_drained:
             self._abandon()
         self._executor.close()
-        self._recorder.close(timeout=5.0)
         self._keeper.close()
         self._upkeep.say_goodbye()
         self._resources.close()

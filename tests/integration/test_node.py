@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
+from cronjobs import events
 from cronjobs.database import SteadyClock, read_clock
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution, Node, Queue
@@ -174,6 +175,37 @@ def test_a_node_whose_row_was_deleted_comes_back(start_node, settings):
     Node.objects.all().delete()
 
     wait_for(lambda: Node.objects.alive().filter(name=node.name).exists())
+
+
+def test_what_has_ended_is_recorded_before_the_rest_is_given_up(define, monkeypatch):
+    told, gate, end = [], threading.Event(), threading.Event()
+
+    def delay(execution, **_):
+        told.append(execution.pk)
+        gate.wait(30)
+
+    def outlasts_its_node(context):
+        end.wait(60)
+
+    rest = JobExecution.objects.request(define(outlasts_its_node))
+    node = NodeProcess(workers=2)
+    events.execution_finished.connect(delay)
+    try:
+        node.start()
+        JobExecution.objects.request("noop")
+        wait_for(lambda: told)
+        ended = JobExecution.objects.request("noop")
+        wait_for(lambda: node.running == 2 and node._executor.free() == 1)
+        close = node._recorder.close
+        monkeypatch.setattr(node._recorder, "close", lambda *, timeout: [gate.set(), close(timeout=timeout)])
+        assert not node.stop(grace=timedelta(0))
+    finally:
+        gate.set()
+        end.set()
+        events.execution_finished.disconnect(delay)
+
+    assert JobExecution.objects.get(pk=ended.pk).status == "succeeded"
+    assert JobExecution.objects.get(pk=rest.pk).status == "lost"
 
 
 def test_once_ends_although_an_attempt_is_to_be_repeated(transactional_db):
