@@ -63,22 +63,17 @@ class Claim:
         return [cls.of(execution, job, logged=logged.get(execution.pk, 0)) for execution, job in claimed]
 
 
+def announce_start(claim: Claim) -> None:
+    """Tell observers that the job's function is about to be called."""
+    events.tell(events.execution_started, claim.execution)
+
+
 def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     """Call the job's function and return how the attempt ended; never raises what the job raised.
 
-    `now` is the engine's clock; the duration is measured on the monotonic one.
+    `now` is the engine's clock; the duration is measured on the monotonic one. Observers are told
+    by `announce_start`, in the process that has any.
     """
-    announce_start(claim)
-    return perform_silently(claim, now=now)
-
-
-def announce_start(claim: Claim) -> None:
-    """Tell observers that the job's function is about to be called."""
-    events.execution_started.send_robust(sender=JobExecution, execution=claim.execution)
-
-
-def perform_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
-    """Do what `perform` does, in a process whose observers are not to be told."""
     started = time.monotonic()
     verdict = _verdict(claim)
     ending = _ending(claim, verdict, now(), int((time.monotonic() - started) * 1000))

@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.models.moves import Ending
-from cronjobs.runner import Claim, announce_start, internal_failure, perform_silently
+from cronjobs.runner import Claim, announce_start, internal_failure, perform
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def attempt_silently(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     """Do what `attempt` does, in a process whose observers are not to be told that it starts."""
     process, before = os.getpid(), _transactions()
     try:
-        ending = perform_silently(claim, now=now)
+        ending = perform(claim, now=now)
     except BaseException as error:  # noqa: BLE001 - a claim that never ends would be renewed for ever
         ending = internal_failure(claim, error, now())
     if os.getpid() != process:
