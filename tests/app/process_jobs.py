@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -86,11 +88,65 @@ def _recurse() -> int:
 
 def _write_garbage() -> str:
     """Say what nobody understands on every socket there is."""
+    _write_to_sockets(b'{"kind": 1\n\xff\nnull\n{"kind": "nobody", "payload": 1}\n')
+    return "done"
+
+
+def _write_forgeries() -> str:
+    """Say what is nearly right: lines and endings that no log and no row can hold."""
+    line = {"level": 20, "message": "forged", "data": None, "logged_at": "2026-01-15T12:00:00+00:00"}
+    ending = {
+        **dict.fromkeys(("finished_at", "run_after", "claim_at"), line["logged_at"]),
+        **dict.fromkeys(("outcome", "status"), "succeeded"),
+        **dict.fromkeys(("error_type", "error_message", "traceback", "reason"), ""),
+        "duration_ms": 1,
+    }
+    faults: list[dict[str, Any]] = [
+        {"level": "high"},
+        {"level": True},
+        {"message": None},
+        {"message": "\0 \ud800"},
+        {"data": {"\ud800": math.nan}},
+        {"logged_at": "2026-01-15T12:00:00"},
+        {"logged_at": "0001-01-01T00:00:00+14:00"},
+    ]
+    messages = [{"kind": "line", "payload": {**line, **each}} for each in faults]
+    faults = [{"duration_ms": "1"}, {"error_message": None}, {"run_after": "2026-01-15T12:00:00"}]
+    messages += [
+        {"kind": "ending", "payload": {"is_terminated": False, "ending": {**ending, **each}}} for each in faults
+    ]
+    _write_to_sockets("".join(f"{json.dumps(each)}\n" for each in messages).encode())
+    return "done"
+
+
+def _write_without_end() -> str:
+    """Say more than anybody would listen to."""
+    for _ in range(70):
+        _write_to_sockets(bytes(2**20))
+    return "done"
+
+
+@job("isolated-hydra", executor="process", retry=RetryPolicy(max_attempts=1))
+def isolated_hydra(context: JobContext, *, path: str) -> None:
+    """Leave processes behind that end at once, each in favour of another one."""
+    for _ in range(4):
+        if os.fork() == 0:
+            os.setsid()
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and os.fork() == 0:
+                with Path(path).open("a", encoding="ascii") as file:
+                    file.write(".")
+            os._exit(0)
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+def _write_to_sockets(data: bytes) -> None:
     for descriptor in os.listdir("/proc/self/fd"):  # noqa: PTH208 - of which one is closed meanwhile
         with suppress(OSError):
             if "socket" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
-                os.write(int(descriptor), b'{"kind": 1\n\xff\nnull\n{"kind": "nobody", "payload": 1}\n')
-    return "done"
+                with open(int(descriptor), "wb", closefd=False) as sock:
+                    sock.write(data)
 
 
 HOSTILE: dict[str, Callable[[], Any]] = {
@@ -106,6 +162,8 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "unspeakable": lambda: _raise(Unspeakable()),
     "unpicklable": lambda: {"lock": threading.Lock(), "lambda": lambda: None},
     "garbage": _write_garbage,
+    "forgeries": _write_forgeries,
+    "endless": _write_without_end,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -219,6 +220,25 @@ def test_nonsense_on_the_sockets_harms_nobody(perform):
     assert (execution.status, execution.result) == ("succeeded", "done")
 
 
+def test_forged_messages_are_storable_or_left_out_and_told_of_once(perform, caplog):
+    execution = perform("isolated-hostile", how="forgeries")
+
+    assert (execution.status, execution.result) == ("succeeded", "done")
+    assert lines_of(execution) == [
+        "The last words",
+        "None",
+        "\N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}",
+        "forged",
+    ]
+    assert len([each for each in caplog.records if "cannot be understood" in each.getMessage()]) == 1
+
+
+def test_a_job_that_floods_the_socket_ends_and_holds_up_nobody(perform):
+    execution = perform("isolated-hostile", how="endless")
+
+    assert (execution.status, execution.error_type) == ("failed", "cronjobs.exceptions.ProcessDied")
+
+
 def test_a_timeout_ends_everything_and_says_where_the_job_was(perform, tmp_path):
     path = tmp_path / "helpers"
     limit(timeout=timedelta(seconds=2))
@@ -280,6 +300,20 @@ def test_a_job_that_ends_takes_with_it_what_it_started(perform, tmp_path):
     assert execution.status == "succeeded"
     assert all(map(is_gone, helpers_of(path)))
     assert lines_of(execution)[-1] == "Processes that the job left behind were killed: 3."
+
+
+def test_processes_that_replace_each_other_do_not_survive_either(tmp_path, capfd):
+    path = tmp_path / "heads"
+    with ForkServer() as server:
+        execution = Running(server, "isolated-hydra", {"path": str(path)}).outcome()
+        seen = path.stat().st_size
+        time.sleep(0.2)
+
+    assert path.stat().st_size == seen
+    assert execution.status == "succeeded"
+    assert lines_of(execution)[-1].startswith("Processes that the job left behind were killed: ")
+    # Every death interrupts the one who kills, which is nobody else's business.
+    assert capfd.readouterr().err == ""
 
 
 def test_what_a_killed_guardian_watched_does_not_survive_it(running, tmp_path):

@@ -27,7 +27,7 @@ from cronjobs.exceptions import (
 )
 from cronjobs.executors.process.forkserver import ForkServer
 from cronjobs.executors.process.mirror import reissue
-from cronjobs.executors.process.plain import ending_of
+from cronjobs.executors.process.plain import ending_of, line_of
 from cronjobs.executors.process.wire import Inlet, Outlet
 from cronjobs.executors.process.worker import Request
 from cronjobs.logs import process_log
@@ -95,6 +95,7 @@ class _Watch:
     started: float | None = None
     _guardian: Inlet | None = None
     _terminate_at: float | None = None
+    _has_heard_nonsense: bool = False
     _orders: list[str] = field(default_factory=list)
 
     def run(self, server: ForkServer, now: Callable[[], datetime]) -> None:
@@ -159,8 +160,10 @@ class _Watch:
             else:
                 self._hear_worker(kind, payload)
         except Exception:
-            # A job can reach the socket, too; it harms itself alone.
-            logger.exception("%s sent a message that cannot be understood.", self.claim.execution)
+            # A job can reach the socket, too; it harms itself alone, and is told of once.
+            if not self._has_heard_nonsense:
+                logger.exception("%s sent a message that cannot be understood.", self.claim.execution)
+            self._has_heard_nonsense = True
 
     def _hear_guardian(self, kind: str, payload: Any) -> None:
         if kind == "started":
@@ -174,7 +177,7 @@ class _Watch:
                 self.ending = ending_of(self.claim.execution, payload["ending"])
                 self.is_terminated = bool(payload["is_terminated"])
             case "line":
-                self.claim.log.take_over(**{**payload, "logged_at": datetime.fromisoformat(payload["logged_at"])})
+                self.claim.log.take_over(**line_of(payload))
             case "record":
                 reissue(payload)
             case "progress":

@@ -43,6 +43,14 @@ class Inlet:
         if not data:
             return
         self._buffer += data
+        if len(self._buffer) > _LONGEST:
+            # Its sender must not wait for somebody who does not listen any more.
+            self.is_open = False
+            self._buffer.clear()
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RD)
+        if b"\n" not in data:
+            return
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = rest
         for line in lines:
@@ -50,7 +58,6 @@ class Inlet:
             with suppress(ValueError, TypeError, KeyError):
                 message = json.loads(line)
                 yield str(message["kind"]), message["payload"]
-        self.is_open = self.is_open and len(self._buffer) <= _LONGEST
 
     def _read(self) -> bytes:
         try:
