@@ -120,6 +120,8 @@ class _Guardian:
     reason: str | None = None
     kill_at: float | None = None
     is_alone: bool = False
+    # Kept open: while its other side is written to, at every death, somebody must hold it.
+    wakeup: socket.socket | None = None
 
     def watch(self) -> None:
         """Return when the worker and everything below it have ended, and the node has been told."""
@@ -143,14 +145,14 @@ class _Guardian:
             ready.send("ended", self._report(left_behind))
 
     def _selector(self) -> selectors.BaseSelector:
-        wakeup, waker = socket.socketpair()
-        for each in (wakeup, waker):
+        self.wakeup, waker = socket.socketpair()
+        for each in (self.wakeup, waker):
             os.set_blocking(each.fileno(), False)
         # The handler must be Python's, or nothing is written to the descriptor.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker.detach(), warn_on_full_buffer=False)
         selector = selectors.DefaultSelector()
-        for watched in (self.control, wakeup, self.node):
+        for watched in (self.control, self.wakeup, self.node):
             if watched is not None:
                 selector.register(watched, selectors.EVENT_READ)
         # It may have ended before anybody listened.
@@ -199,19 +201,23 @@ class _Guardian:
         self.reason, self.kill_at = reason, time.monotonic() + self.bounds.grace
         _signal([each.pid for each in below(os.getpid())], signal.SIGTERM)
 
-    def _reap(self) -> None:
-        with suppress(ChildProcessError):
+    def _reap(self) -> bool:
+        """Take note of who has ended; return whether nobody is left: whoever loses its parent becomes our child."""
+        try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self.worker:
                     self.status = ended[1]
+        except ChildProcessError:
+            return True
+        return False
 
     def _kill_all(self) -> int:
         """Kill all that is left, until nothing is; return how many there were beside the worker."""
         deadline, killed = time.monotonic() + _KILL_PATIENCE, set[int]()
         while time.monotonic() < deadline:
             left = [each.pid for each in below(os.getpid()) if not each.is_zombie]
-            self._reap()
-            if not left and self.status is not None:
+            # That none were seen does not mean that there are none: one may have forked and ended during the look.
+            if self._reap():
                 break
             _signal(left, signal.SIGKILL)
             killed.update(left)

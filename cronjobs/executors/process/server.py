@@ -82,6 +82,7 @@ class _Server:
         while self._guardians and time.monotonic() < deadline:
             time.sleep(0.02)
             self._reap()
+        signal.set_wakeup_fd(-1)
 
     def _accept(self) -> bool:
         """Fork for one request; return False if there will be no more."""
@@ -102,6 +103,7 @@ class _Server:
     def _become_guardian(self, descriptors: list[int]) -> None:
         """Never returns: whatever happens, there must not be a second server."""
         try:
+            signal.set_wakeup_fd(-1)
             for each in (self._control, self._wakeup, self._waker):
                 each.close()
             control, channel = (socket.socket(fileno=each) for each in descriptors)
