@@ -20,7 +20,10 @@ _TAIL = re.compile(r"[\w-]*+")
 _ASSIGNMENT = re.compile(r"""[\\"'\])]{0,4}[ \t]*+(?P<sign>=>|:=|==?|:)(?P<gap>[ \t]*+)""")
 # --password hunter2, and the same as a list of arguments: '--password', 'hunter2'.
 _ARGUMENT = re.compile(r"""["']?(?:,[ \t]*+|[ \t]++)(?!["']?-)""")
-_QUOTED = re.compile(r"""[bBrRuUfF]{0,2}(?P<quote>"{3}|'{3}|["'])(?P<value>(?:\\[^\n]|(?!(?P=quote))[^\\\n])*+)""")
+# A quote within may be doubled, as SQL has it.
+_QUOTED = re.compile(
+    r"""[bBrRuUfF]{0,2}(?P<quote>"{3}|'{3}|["'])(?P<value>(?:\\[^\n]|(?!(?P=quote))[^\\\n]|(?P=quote){2}(?=[^\s,;:)\]}]))*+)"""
+)
 # The same in text that is itself quoted: \"x\".
 _ESCAPED = re.compile(r"""(?P<quote>\\+["'])(?P<value>(?:(?!(?<!\\)(?P=quote))[^\n])*+)""")
 _BRACKETS = frozenset("[{(")

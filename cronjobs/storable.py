@@ -124,7 +124,8 @@ class _Converter:
 
     def _entry(self, key: object, value: Any) -> tuple[str, Any]:
         text = storable_text(key)
-        return text, MASKED if is_secret(text, self._mask) else self.convert(value)
+        shown = storable_text(text, mask=self._mask)
+        return shown, MASKED if is_secret(text, self._mask) else self.convert(value)
 
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}

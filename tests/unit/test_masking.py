@@ -34,6 +34,7 @@ def masked(text):
         ("{'cookies': {'a': ['b', '}'], 'c': 1}, 'n': 1}", "{'cookies': ***, 'n': 1}"),
         ("headers['Authorization'] = 'Bearer abc'", "headers['Authorization'] = '***'"),
         ("token: 'x y'", "token: '***'"),
+        ("SET password='it''s hunter2', n=''", "SET password='***', n=''"),
         ("password: correct horse battery", "password: ***"),
         ("(password: hunter2)", "(password: ***)"),
         ("password: hunter2, user: ann", "password: ***, user: ann"),

@@ -184,3 +184,7 @@ def test_long_text_is_cut_at_a_whole_character():
     assert len(cut.encode()) <= 101
     assert cut.endswith("ü… [cut]")
     assert storable_text("short", max_bytes=101) == "short"
+
+
+def test_a_secret_in_the_text_of_a_key_is_masked():
+    assert storable_json({"GET /?token=abc": 2, "n": 1}, mask=["token"]) == {"GET /?token=***": "***", "n": 1}
