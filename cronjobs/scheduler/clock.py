@@ -35,8 +35,9 @@ _RESTORE_INTERVAL = 60.0
 class Clock(BackgroundScheduler):
     """Looks at the database at least once a poll interval, exactly when something is due, or when woken.
 
-    `on_look` is told what each tick has seen in the end. `on_work` is called whenever an execution can be claimed now, `on_stop` whenever a running
-    one is asked to stop, `on_death` if the thread ends other than by `shutdown`.
+    `on_look` is told what each tick has seen in the end. `on_work` is called whenever an execution
+    can be claimed now, `on_stop` whenever a running one is asked to stop, `on_death` if the thread
+    ends other than by `shutdown`.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class Clock(BackgroundScheduler):
 
     def _follow_up(self, seen: Look) -> Look:
         """Record what depends on executions that have ended; return what there is to be seen then."""
-        if not seen.is_followup_due or seen.is_everything_paused or get_settings().paused:
+        if not seen.is_followup_due or seen.is_everything_paused:
             return seen
         sweep = follow_up(seen.now)
         self._is_held_up = self._is_held_up or sweep.is_held_up

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import connections
 
+from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.scheduler.clock_rows import EARLIEST, LATEST, own_rows
@@ -61,7 +62,7 @@ def look() -> Look:
         is_stopping=stopping is not None,
         is_followup_due=followup is not None,
         next_claim=None if later is None else as_utc(later),
-        is_everything_paused=everything is not None,
+        is_everything_paused=everything is not None or get_settings().paused,
         is_any_queue_paused=queue is not None,
     )
 

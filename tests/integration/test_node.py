@@ -313,6 +313,21 @@ def pause_everything(settings, by, *, paused):
 
 
 @pytest.mark.parametrize("by", ["setting", "row"])
+def test_while_all_jobs_are_paused_nobody_is_woken_to_claim(settings, by):
+    JobExecution.objects.request("noop")
+    woken = threading.Event()
+    clock = Clock(time=SteadyClock(), on_work=woken.set)
+
+    pause_everything(settings, by, paused=True)
+    clock._wait_until_next(clock.tick_once())
+    assert not woken.is_set()
+
+    pause_everything(settings, by, paused=False)
+    clock._wait_until_next(clock.tick_once())
+    assert woken.is_set()
+
+
+@pytest.mark.parametrize("by", ["setting", "row"])
 def test_while_all_jobs_are_paused_nothing_is_followed_up(settings, make_job, by):
     Job.objects.all().delete()
     make_job("noop", name="extract")
