@@ -20,6 +20,7 @@ from cronjobs.admin.flows import flow_section
 from cronjobs.admin.progress import progress_figures, progress_of
 from cronjobs.admin.relations import relations, stop_request
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution, Trigger
+from cronjobs.models.waiting import why_waiting
 from cronjobs.states import ExecutionStatus
 
 LINES_PER_PAGE = 500
@@ -63,7 +64,7 @@ def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
             if value != rendering.NOTHING
         ],
         "progress_message": progress.message if progress else "",
-        "facts": [(label, value) for label, value in _facts(execution) if value],
+        "facts": [(label, value) for label, value in _facts(execution, now) if value],
         "moments": list(_moments(execution)),
         "missed": _missed(execution),
         **flow_section(execution, now=now),
@@ -86,8 +87,9 @@ def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]
     yield _("CPU time"), rendering.duration(rendering.milliseconds(execution.cpu_ms))
 
 
-def _facts(execution: JobExecution) -> Iterator[tuple[str, str]]:
+def _facts(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]]:
     yield _("Trigger"), execution.get_trigger_display()
+    yield _("Waits because"), why_waiting(execution, now=now)
     yield _("Requested by"), execution.requested_by
     yield _("Asked to stop"), stop_request(execution)
     yield from relations(execution)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +16,7 @@ from cronjobs.exceptions import ExecutionNotFound, NotOpen
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import cancel
 from cronjobs.models.reruns import retry
+from cronjobs.models.waiting import why_waiting
 
 ASKED = "It runs, and has been asked to stop: it is cancelled when its code has ended."
 ASKED_BEFORE = "It runs, and had been asked to stop before: it is cancelled when its code has ended."
@@ -22,12 +24,14 @@ RETRIED_BEFORE = "It is being run again already: this is that execution."
 
 
 class ExecutionView(CronView):
-    """``GET executions/<number>``: where an execution stands, and its result."""
+    """``GET executions/<number>``: where an execution stands, why it waits if it does, and its result."""
 
     permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(located_document(request, _find(pk)))
+        execution = _find(pk)
+        waits_because = why_waiting(execution, now=timezone.now()) or None
+        return Response({**located_document(request, execution), "waitsBecause": waits_because})
 
 
 class CancelView(CronView):

@@ -174,6 +174,8 @@ class NodeProcess:
             return
         for each in given_up:
             logger.warning("%s was given up: it is %s now.", each, each.status)
+        # Threads cannot be ended; they can still learn that what they do counts for nothing from now on.
+        pass_on_losses(self._held_claims(), {each.pk for each in given_up})
 
     def _take(self, claim: Claim) -> None:
         with self._lock:

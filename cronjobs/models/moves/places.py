@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,9 @@ from cronjobs.limits import RateLimit
 from cronjobs.models.execution import SERIAL, ExecutionAttempt, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.queue import Queue
+
+# From rows to the same rows, locked, without those that somebody else has locked.
+_Lock = Callable[[QuerySet[Any]], QuerySet[Any]]
 
 _IN_USE = "Somebody else is claiming from it in this moment."
 
@@ -42,15 +45,19 @@ class Places:
 
     Locks jobs, then queues, each in ascending order. A row that is locked is passed over, not
     waited for, and so are the executions that it limits: two claims can never wait for each
-    other. Where nothing is limited there is no lock, and no statement.
+    other. Where nothing is limited there is no lock, and no statement. `is_looking` takes no
+    locks: for whoever only wants to tell what would happen.
     """
 
-    def __init__(self, candidates: Sequence[JobExecution], jobs: Mapping[int, Job], alias: str) -> None:
+    def __init__(
+        self, candidates: Sequence[JobExecution], jobs: Mapping[int, Job], alias: str, *, is_looking: bool = False
+    ) -> None:
+        lock: _Lock = _leave_unlocked if is_looking else lock_unlocked
         serial = {each.job_id for each in candidates if each.trigger in SERIAL}
         limits = {pk: limit_of(job) for pk, job in jobs.items()}
         limits = {pk: limit for pk, limit in limits.items() if limit != JobLimit() or pk in serial}
         queues = {pk for each in candidates if (pk := each.limited_queue) is not None}  # type: ignore[attr-defined]  # annotated
-        self._jobs, self._queues = _JobPlaces(limits, alias), _QueuePlaces(queues, alias)
+        self._jobs, self._queues = _JobPlaces(limits, alias, lock), _QueuePlaces(queues, alias, lock)
 
     @property
     def counted_at(self) -> datetime | None:
@@ -66,6 +73,10 @@ class Places:
         return refusal
 
 
+def _leave_unlocked(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows
+
+
 def limit_of(job: Job) -> JobLimit:
     """Return what limits the job; of a broken one, that one execution after another fails with the reason."""
     try:
@@ -77,7 +88,7 @@ def limit_of(job: Job) -> JobLimit:
 
 
 class _JobPlaces:
-    def __init__(self, limits: Mapping[int, JobLimit], alias: str) -> None:
+    def __init__(self, limits: Mapping[int, JobLimit], alias: str, lock: _Lock) -> None:
         self._limits = limits
         self._locked: set[int] = set()
         # What is worked off one by one is counted apart.
@@ -85,7 +96,7 @@ class _JobPlaces:
         self._started: Counter[int] = Counter()
         self.counted_at: datetime | None = None
         if limits:
-            rows = lock_unlocked(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
+            rows = lock(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
             self._locked = set(rows.values_list("pk", flat=True))
             self._count_running(alias)
             self._count_starts(alias)
@@ -136,14 +147,14 @@ class _JobPlaces:
 
 
 class _QueuePlaces:
-    def __init__(self, ids: set[int], alias: str) -> None:
+    def __init__(self, ids: set[int], alias: str, lock: _Lock) -> None:
         self._left: dict[int, float] = {}
         if not ids:
             return
         queues = Queue.objects.using(alias).filter(pk__in=ids)
         locked = {
             queue.pk: math.inf if queue.limit is None else queue.limit
-            for queue in lock_unlocked(queues.order_by("pk"))
+            for queue in lock(queues.order_by("pk"))
             if not queue.paused
         }
         # Counted after the lock, by a statement of its own: one that began before it could not see the latest claim.
