@@ -20,6 +20,8 @@ _DEEPEST = 32
 # In all: a container may have no end, or hold another one many times, which holds a third many times, and so on.
 _MOST_PARTS = 1_000_000
 _CUT = "… [cut]"
+# In characters. What begins before a cut is read so far beyond it; what stands at the very end may be half of something.
+_LONGEST_SECRET, _UNSURE = 65_536, 2_048
 # PostgreSQL refuses NUL in text; no database encodes half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -31,15 +33,24 @@ def storable_text(value: object, *, max_bytes: int | None = None, mask: Iterable
     one would not be known for what it is. An object whose ``__str__`` raises is described instead.
     """
     text = value if type(value) is str else _to_text(value)
-    text = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    # Of hundreds of megabytes only the beginning is read, and beyond the cut what may have begun before it.
+    enough = None if max_bytes is None else max_bytes + _LONGEST_SECRET
+    is_long = enough is not None and len(text) > enough
+    text = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text[:enough])
     if mask:
         text = mask_text(text, mask)
-    if max_bytes is None or len(text) * 4 <= max_bytes:
+    if max_bytes is None:
         return text
-    encoded = text.encode()
-    if len(encoded) <= max_bytes:
-        return text
-    return encoded[: max(0, max_bytes - len(_CUT.encode()))].decode(errors="ignore") + _CUT
+    return _cut(text[:-_UNSURE], max_bytes) if is_long else _bounded(text, max_bytes)
+
+
+def _bounded(text: str, max_bytes: int) -> str:
+    is_short = len(text) * 4 <= max_bytes or len(text.encode()) <= max_bytes
+    return text if is_short else _cut(text, max_bytes)
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[: max(0, max_bytes - len(_CUT.encode()))].decode(errors="ignore") + _CUT
 
 
 def rfc3339(moment: datetime) -> str:
@@ -56,7 +67,7 @@ def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
     and so does what follows a million parts. What raises when it is read is described instead.
     Values under keys that contain a word of `mask` become ``"***"``, and so do secrets in text.
     """
-    return _Converter(tuple(mask)).convert(value)
+    return _Converter(tuple(mask), longest=None).convert(value)
 
 
 def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> tuple[Any, int]:
@@ -64,7 +75,8 @@ def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> 
 
     Then it is ``{"truncated": true, "text": …}``, with as much of the JSON text as there is room for.
     """
-    stored = storable_json(value, mask=mask)
+    # A text that is too long by itself need not be read to its end.
+    stored = _Converter(tuple(mask), longest=max_bytes).convert(value)
     text = json.dumps(stored, ensure_ascii=False)
     size = len(text.encode())
     if size <= max_bytes:
@@ -73,8 +85,8 @@ def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> 
 
 
 class _Converter:
-    def __init__(self, mask: tuple[str, ...]) -> None:
-        self._mask = mask
+    def __init__(self, mask: tuple[str, ...], *, longest: int | None) -> None:
+        self._mask, self._longest = mask, longest
         self._above: list[int] = []
         self._left = _MOST_PARTS
 
@@ -88,7 +100,7 @@ class _Converter:
         if type(value) is float:
             return value if math.isfinite(value) else _NOT_FINITE[str(value)]
         try:
-            return self._container(value) if _is_container(value) else _scalar(value, self._mask)
+            return self._container(value) if _is_container(value) else _scalar(value, self._mask, self._longest)
         except (MemoryError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a job's own classes may raise anything
@@ -112,7 +124,7 @@ class _Converter:
             return sorted((self.convert(each) for each in self._parts(value, end="…")), key=repr)
         if isinstance(value, list | tuple):
             return [self.convert(each) for each in self._parts(value, end="…")]
-        return self.convert(value.value) if isinstance(value, Enum) else storable_text(value, mask=self._mask)
+        return self.convert(value.value) if isinstance(value, Enum) else self._text(value)
 
     def _parts(self, parts: Iterable[Any], *, end: Any) -> list[Any]:
         """Return what there is room for, and `end` if that is not all."""
@@ -122,9 +134,12 @@ class _Converter:
         self._left = max(0, self._left - len(taken))
         return taken
 
+    def _text(self, value: object) -> str:
+        return storable_text(value, max_bytes=self._longest, mask=self._mask)
+
     def _entry(self, key: object, value: Any) -> tuple[str, Any]:
         text = storable_text(key)
-        shown = storable_text(text, mask=self._mask)
+        shown = self._text(text)
         return shown, MASKED if is_secret(text, self._mask) else self.convert(value)
 
 
@@ -146,11 +161,11 @@ _SCALARS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
 )
 
 
-def _scalar(value: Any, mask: tuple[str, ...]) -> Any:
+def _scalar(value: Any, mask: tuple[str, ...], longest: int | None) -> Any:
     for kinds, convert in _SCALARS:
         if isinstance(value, kinds):
             return convert(value)
-    return storable_text(value, mask=mask)
+    return storable_text(value, max_bytes=longest, mask=mask)
 
 
 def _to_text(value: object) -> str:

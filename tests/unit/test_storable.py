@@ -15,7 +15,7 @@ import pytest
 from bson import ObjectId
 
 from cronjobs import storable
-from cronjobs.storable import storable_json, storable_text
+from cronjobs.storable import bounded_json, storable_json, storable_text
 
 
 class Colour(Enum):
@@ -188,3 +188,32 @@ def test_long_text_is_cut_at_a_whole_character():
 
 def test_a_secret_in_the_text_of_a_key_is_masked():
     assert storable_json({"GET /?token=abc": 2, "n": 1}, mask=["token"]) == {"GET /?token=***": "***", "n": 1}
+
+
+def test_of_a_huge_text_only_the_beginning_is_read_and_no_secret_shows_at_the_cut():
+    # The value begins before the cut, and ends far beyond what is read.
+    text = "x" * 90 + " password=" + "s" * 1_000_000
+
+    assert storable_text(text, max_bytes=120, mask=("password",)) == "… [cut]"
+    address = "y" * 80 + " https://user:" + "s" * 200 + "@host/ " + "z" * 1_000_000
+    cut = storable_text(address, max_bytes=1_000, mask=("password",))
+    assert cut.startswith("y" * 80 + " https://***@host/ z")
+    assert cut.endswith("z… [cut]")
+    assert len(cut.encode()) <= 1_000
+
+
+def test_a_text_whose_secrets_were_long_is_still_said_to_be_cut():
+    text = "\n".join(["password=" + "s" * 1_000] * 100 + ["end"] * 10_000)
+
+    cut = storable_text(text, max_bytes=50_000, mask=("password",))
+
+    assert cut.startswith("password=***\npassword=***\n")
+    assert cut.endswith("… [cut]")
+    assert "sss" not in cut
+
+
+def test_huge_parts_of_a_result_are_cut_before_they_are_masked():
+    stored, size = bounded_json({"text": "a" * 10_000_000, "token": "t"}, max_bytes=1_000, mask=("token",))
+
+    assert stored["truncated"] is True
+    assert len(stored["text"].encode()) <= size == 1_000
