@@ -248,3 +248,11 @@ def isolated_talkative(context: JobContext, *, seconds: float = 0.0) -> dict[str
     time.sleep(seconds)
     context.progress(2, 2, "all of it")
     return {name: each.result for name, each in context.upstream.items()}
+
+
+@job("stops-its-guardian", executor="process", timeout=0.5, retry=RetryPolicy(max_attempts=1))
+def stops_its_guardian(context: JobContext, *, path: str) -> None:
+    """Silence whoever watches, and stay."""
+    Path(path).write_text(f"{os.getpid()} {os.getppid()}", encoding="ascii")
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(60)

@@ -435,3 +435,15 @@ def test_a_process_that_is_ended_keeps_its_last_progress(perform, settings):
     execution = perform("isolated-talkative", seconds=60)
 
     assert (execution.status, execution.progress["message"]) == ("timed_out", "half of it")
+
+
+def test_a_guardian_that_was_stopped_is_killed_with_all_it_guards(perform, settings, tmp_path, monkeypatch):
+    settings.CRONJOBS = {**settings.CRONJOBS, "KILL_GRACE": 0.2}
+    # As long as it is in truth, nobody wants to wait.
+    monkeypatch.setattr("cronjobs.executors.process.attempts._GUARDIAN_PATIENCE", 0.5)
+
+    execution = perform("stops-its-guardian", path=str(tmp_path / "pids"))
+
+    assert (execution.status, execution.error_type) == ("failed", "cronjobs.exceptions.ProcessDied")
+    for pid in helpers_of(tmp_path / "pids"):
+        wait_for(lambda pid=pid: is_gone(pid))

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -42,6 +43,8 @@ logger = logging.getLogger(__name__)
 _INTERVAL = 0.1
 # Longer than that no project takes to be imported.
 _START_PATIENCE = 60.0
+# A guardian is late by so much only if somebody has stopped it: then the node does its work.
+_GUARDIAN_PATIENCE = 15.0
 # What a dead worker has sent is there already.
 _DRAIN_PATIENCE = 2.0
 
@@ -94,7 +97,9 @@ class _Watch:
     is_node_stopping: bool = False
     started: float | None = None
     _guardian: Inlet | None = None
+    _guardian_pid: int | None = None
     _terminate_at: float | None = None
+    _ordered_at: float | None = None
     _has_heard_nonsense: bool = False
     _orders: list[str] = field(default_factory=list)
 
@@ -118,6 +123,7 @@ class _Watch:
                 self._pass_on_stop(Outlet(guardian), worker)
                 if self.started is None and time.monotonic() > give_up_at:
                     raise ProcessUnavailable(f"nothing happened for {_START_PATIENCE:g} s")
+                self._kill_a_guardian_that_was_stopped()
             self._drain(selector, worker_inlet)
         if self.started is None and self.report is None:
             raise ProcessUnavailable(server.failure() or "its fork server ended")
@@ -131,6 +137,18 @@ class _Watch:
             return False
         timeout = self.resolved.timeout
         return timeout is None or timedelta(milliseconds=self.ending.duration_ms) < timeout
+
+    def _kill_a_guardian_that_was_stopped(self) -> None:
+        """End a guardian that should have ended its worker long ago; the kernel and the fork server end what is below."""
+        timeout, grace = self.resolved.timeout, get_settings().kill_grace.total_seconds()
+        since = [] if self._ordered_at is None else [self._ordered_at]
+        if timeout is not None and self.started is not None:
+            since.append(self.started + timeout.total_seconds())
+        if self._guardian_pid is not None and since and time.monotonic() > min(since) + grace + _GUARDIAN_PATIENCE:
+            logger.error("The process that guards %s does not answer, and is killed.", self.claim.execution)
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self._guardian_pid, signal.SIGKILL)
+            self._guardian_pid = None
 
     def _request(self, now: Callable[[], datetime]) -> Request:
         execution, job, log = self.claim.execution, self.claim.job, self.claim.log
@@ -167,7 +185,7 @@ class _Watch:
 
     def _hear_guardian(self, kind: str, payload: Any) -> None:
         if kind == "started":
-            self.started = time.monotonic()
+            self.started, self._guardian_pid = time.monotonic(), int(payload["guardian"])
         elif kind == "ended":
             self.report = payload
 
@@ -200,6 +218,7 @@ class _Watch:
     def _order(self, kind: str, guardian: Outlet) -> None:
         if kind not in self._orders:
             self._orders.append(kind)
+            self._ordered_at = self._ordered_at or time.monotonic()
             guardian.send(kind)
 
     def _drain(self, selector: selectors.BaseSelector, worker: Inlet) -> None:

@@ -128,7 +128,7 @@ class _Guardian:
         deadline = None if self.bounds.timeout is None else time.monotonic() + self.bounds.timeout
         inlet, look_at, ready = Inlet(self.control), time.monotonic(), Outlet(self.control)
         with self._selector() as selector, suppress(OSError):
-            ready.send("started", {"pid": self.worker})
+            ready.send("started", {"guardian": os.getpid()})
             while self.status is None and not self.is_alone:
                 self._wait(selector, inlet, [look_at, deadline, self.kill_at])
                 self._reap()
