@@ -106,6 +106,8 @@ class Command(BaseCommand):
                 outcome.put(node.run_once(enough=enough))
             except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
                 outcome.put(error)
+            finally:
+                connections.close_all()
 
         _join(threading.Thread(target=work, name="cronjobs-once"), received, enough)
         performed = outcome.get()
@@ -184,9 +186,14 @@ def _stop(node: NodeProcess, received: queue.SimpleQueue[int], grace: timedelta)
     """Stop the node on another thread, while this one waits for the second signal."""
     hurry = threading.Event()
     outcome: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    stopper = threading.Thread(
-        target=lambda: outcome.put(node.stop(grace=grace, hurry=hurry)), name="cronjobs-stop", daemon=True
-    )
+
+    def work() -> None:
+        try:
+            outcome.put(node.stop(grace=grace, hurry=hurry))
+        finally:
+            connections.close_all()
+
+    stopper = threading.Thread(target=work, name="cronjobs-stop", daemon=True)
     _join(stopper, received, hurry, patience=_LAST_PATIENCE)
     return not outcome.empty() and outcome.get()
 

@@ -49,7 +49,8 @@ def test_who_has_been_asked_to_stop_is_shown(make_running):
 
     (line,) = running_part(run_command("cronstatus").out)
 
-    assert line.startswith(f"{asked}  10 min, asked to stop 2 min ago")
+    # Cut to the width of the terminal, from where the number of the execution is long.
+    assert line.startswith(f"{asked}  10 min, asked to stop 2 min")
 
 
 def test_without_any_there_is_no_table(make_job):
