@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.conf import get_settings
 from cronjobs.executors.attempts import attempt, discard
@@ -38,6 +39,8 @@ class ThreadExecutor(Executor):
         self._lock = threading.Lock()
         self._busy = self._in_process = 0
         self._server, self._stop = ForkServer(), Stop()
+        # What idle threads keep (CONN_MAX_AGE): a thread that ends closes nothing, so its executor does.
+        self._kept: set[BaseDatabaseWrapper] = set()
 
     def prepare(self) -> None:
         if may_be_needed():
@@ -65,10 +68,16 @@ class ThreadExecutor(Executor):
 
     def close(self) -> None:
         self._server.close()
+        with self._lock:
+            for connection in self._kept:
+                discard(connection)
+            self._kept.clear()
 
     def _run(self, claim: Claim) -> None:
         # A connection that the server has dropped since the last attempt must not fail this one.
         _let_go_of_old_connections()
+        with self._lock:
+            self._kept.difference_update(connections.all(initialized_only=True))
         resolved = belongs_in_process(claim)
         if resolved is None:
             self._hand_over(claim, attempt(claim, now=self._now))
@@ -90,6 +99,7 @@ class ThreadExecutor(Executor):
         _let_go_of_old_connections()
         with self._lock:
             self._busy -= 1
+            self._kept.update(connections.all(initialized_only=True))
         if ending is not None:
             self._done(claim, ending)
 
