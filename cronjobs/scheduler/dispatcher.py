@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
@@ -43,7 +44,8 @@ class Dispatcher(threading.Thread):
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
         self._is_stopped_by_skew = self._is_retrying = False
-        self._unanswered: str | None = None
+        # Claims that ended in an error, by token, with the monotonic time of each.
+        self._unanswered: dict[str, float] = {}
         self._is_apart = False
         # Whether a worker that becomes free, or an ending, may let something start that waits now.
         self._is_more = True
@@ -83,26 +85,40 @@ class Dispatcher(threading.Thread):
 
     def claim_once(self) -> int:
         """Claim as many due executions as there are free workers, start them, and return how many."""
+        if adopted := self._adopt():
+            return self._start(adopted)
         free = self._executor.free()
         if free <= 0 or get_settings().paused or self._is_out_of_time():
             return 0
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.
         self._is_more = True
-        # An error may have hidden that the last claim was committed: then that is what there is to do.
-        if self._unanswered is not None and (executions := adopt(self._unanswered)):
-            self._unanswered = None
-            return self._start(executions)
-        self._unanswered = new_token()
+        token = new_token()
+        self._unanswered[token] = time.monotonic()
         claimed = claim(
             node=self._node,
             limit=free,
             now=self._time.now(),
             queues=self._queues,
-            token=self._unanswered,
+            token=token,
             is_apart=self._is_apart,
         )
-        self._unanswered, self._is_more = None, claimed.is_more
+        del self._unanswered[token]
+        self._is_more = claimed.is_more
         return self._start(claimed.executions)
+
+    def _adopt(self) -> list[tuple[JobExecution, Job | None]]:
+        """Return what earlier claims have got although an error hid it: then that is what there is to do.
+
+        A claim may be committed a while after its connection is gone; so it is looked for until
+        its lease would have run out.
+        """
+        oldest = time.monotonic() - get_settings().lease.total_seconds()
+        self._unanswered = {token: since for token, since in self._unanswered.items() if since > oldest}
+        for token in list(self._unanswered):
+            if adopted := adopt(token):
+                del self._unanswered[token]
+                return adopted
+        return []
 
     def _start(self, executions: Sequence[tuple[JobExecution, Job | None]]) -> int:
         for one in Claim.of_each(executions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -63,10 +64,14 @@ def test_a_claim_whose_reply_was_lost_is_adopted_and_runs():
     steady.set(read_clock("default"))
     executor = ThreadExecutor(size=1, now=steady.now, done=lambda claim, ending: done.append(ending))
     dispatcher = Dispatcher(node="a", time=steady, executor=executor, hold=lambda claim: None)
-    # The COMMIT arrived, its reply did not: the rows are claimed, and nobody has been told.
-    dispatcher._unanswered = "a token of the dispatcher's"
+    # The COMMIT arrives after its connection is gone: the rows are claimed, and nobody has been told.
+    token = "a token of the dispatcher's"
+    dispatcher._unanswered = {token: time.monotonic()}
+    JobExecution.objects.filter(pk=first.pk).update(run_after=read_clock("default") + timedelta(hours=1))
+    assert dispatcher.claim_once() == 0
+    JobExecution.objects.filter(pk=first.pk).update(run_after=read_clock("default"))
     with transaction.atomic():
-        claim(node="a", limit=1, now=read_clock("default"), token=dispatcher._unanswered)
+        claim(node="a", limit=1, now=read_clock("default"), token=token)
 
     assert dispatcher.claim_once() == 1
 
