@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
+from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
 from cronjobs.api.trees import TreeView
@@ -16,6 +17,7 @@ urlpatterns = [
     # Anything may stand where the name does: what is no name is answered like every unknown job.
     re_path(r"^execute/(?P<name>(?s:.*?))/?\Z", ExecuteView.as_view(), name="execute"),
     re_path(r"^execute\Z", ExecuteView.as_view(), {"name": ""}),
+    re_path(r"^executions/?\Z", ExecutionsView.as_view(), name="executions"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/cancel/?\Z", CancelView.as_view(), name="cancel"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/retry/?\Z", RetryView.as_view(), name="retry"),
