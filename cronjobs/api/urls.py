@@ -6,6 +6,7 @@ from django.urls import re_path
 
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.histories import ExecutionsView
+from cronjobs.api.logs import AttemptsView, LogsView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
 from cronjobs.api.trees import TreeView
@@ -19,6 +20,8 @@ urlpatterns = [
     re_path(r"^execute\Z", ExecuteView.as_view(), {"name": ""}),
     re_path(r"^executions/?\Z", ExecutionsView.as_view(), name="executions"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/attempts/?\Z", AttemptsView.as_view(), name="attempts"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/logs/?\Z", LogsView.as_view(), name="logs"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/cancel/?\Z", CancelView.as_view(), name="cancel"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/retry/?\Z", RetryView.as_view(), name="retry"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/tree/?\Z", TreeView.as_view(), name="tree"),

@@ -11,18 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from cronjobs.api import histories
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import JobExecution, recorded
-from tests.integration.api.callers import Caller, assert_error, document, grant
+from tests.integration.api.callers import assert_error, document
 from tests.integration.conftest import NOON
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def reader(django_user_model):
-    """Somebody who may look at executions."""
-    user = django_user_model.objects.create_user("rita")
-    grant(user, "view_jobexecution")
-    return Caller(user)
 
 
 @pytest.fixture
