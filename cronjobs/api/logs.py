@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -12,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.answers import time
 from cronjobs.api.queries import Query, next_address, one_of, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import ExecutionNotFound
+from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, ExecutionLog, JobExecution
-from cronjobs.models.log_lines import Place, level_name, line_text, place_of, read_lines
+from cronjobs.models.log_lines import Place, line_text, place_of, read_lines
 from cronjobs.storable import rfc3339
 
 MOST_LINES = 1_000
@@ -81,29 +80,12 @@ class LogsView(CronView):
             "success": True,
             "executionId": execution.pk,
             "status": execution.status,
-            "lines": [_line_document(each) for each in lines],
+            "lines": [line_document(each) for each in lines],
             "next": following,
             "isFinal": is_final,
             "timestamp": rfc3339(timezone.now()),
         }
         return Response(document)
-
-
-def attempt_document(row: ExecutionAttempt) -> dict[str, Any]:
-    """Return an attempt that did not succeed as JSON data."""
-    return {
-        "attempt": row.attempt,
-        "status": row.status,
-        "node": row.node or None,
-        "startedAt": time(row.started_at),
-        "finishedAt": time(row.finished_at),
-        "durationMs": row.duration_ms,
-        "errorType": row.error_type or None,
-        "error": row.error_message or None,
-        "traceback": row.traceback or None,
-        "peakRssBytes": row.peak_rss_bytes,
-        "cpuMs": row.cpu_ms,
-    }
 
 
 def _find(pk: int) -> JobExecution:
@@ -119,17 +101,6 @@ def _place(text: str) -> Place:
         return Place(whole_number(_HIGHEST_ATTEMPT, least=0)(attempt), whole_number(_HIGHEST_NUMBER, least=0)(number))
     except ValueError:
         raise ValueError("Must be the attempt and the number of a line, such as 1.20.") from None
-
-
-def _line_document(line: ExecutionLog) -> dict[str, Any]:
-    return {
-        "attempt": line.attempt,
-        "number": line.number,
-        "level": level_name(line),
-        "message": line.message,
-        "data": line.data,
-        "loggedAt": rfc3339(line.logged_at),
-    }
 
 
 def _text(lines: Iterable[ExecutionLog], *, following: str, is_final: bool) -> HttpResponse:
