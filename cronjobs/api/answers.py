@@ -30,12 +30,16 @@ _ERROR_MAX_LENGTH = 500
 
 
 def execution_document(execution: JobExecution) -> dict[str, Any]:
-    """Return an execution as JSON data.
-
-    ``success`` is false only for one that has ended otherwise than by succeeding; ``result``
-    is null until it has ended.
-    """
+    """Return an execution as JSON data; ``result`` is null until it has ended."""
     is_final = execution.status in FINAL
+    return {**summary_document(execution), "result": _result(execution) if is_final else None}
+
+
+def summary_document(execution: JobExecution) -> dict[str, Any]:
+    """Return an execution without its result, parameters and traceback, which are not read.
+
+    ``success`` is false only for one that has ended otherwise than by succeeding.
+    """
     code = CODES.get(execution.status)
     return {
         "success": code is None,
@@ -45,11 +49,15 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "status": execution.status,
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
+        "queuedAt": rfc3339(execution.queued_at),
+        "startedAt": time(execution.started_at),
+        "finishedAt": time(execution.finished_at),
         "durationMs": execution.duration_ms,
+        "node": execution.node or None,
         "trigger": execution.trigger,
         "requestedBy": execution.requested_by or None,
         "scheduledFor": rfc3339(execution.scheduled_for),
-        "cancelRequestedAt": _time(execution.cancel_requested_at),
+        "cancelRequestedAt": time(execution.cancel_requested_at),
         "cancelRequestedBy": execution.cancel_requested_by or None,
         "cancelReason": execution.cancel_reason or None,
         "flow": execution.flow,
@@ -59,19 +67,23 @@ def execution_document(execution: JobExecution) -> dict[str, Any]:
         "peakRssBytes": execution.peak_rss_bytes,
         "cpuMs": execution.cpu_ms,
         "overrunning": execution.is_overrunning(timezone.now()),
-        "result": _result(execution) if is_final else None,
         "timestamp": rfc3339(timezone.now()),
     }
 
 
 def located_document(request: Request, execution: JobExecution) -> dict[str, Any]:
     """Return the same, with the ``url`` under which this mount of the API tells it again."""
+    return {**execution_document(execution), "url": execution_address(request, execution)}
+
+
+def execution_address(request: Request, execution: JobExecution) -> str:
+    """Return the path under which this mount of the API tells of an execution."""
     match = request.resolver_match
-    url = reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
-    return {**execution_document(execution), "url": url}
+    return reverse("cronjobs:execution", args=[execution.pk], current_app=match.namespace if match else None)
 
 
-def _time(moment: datetime | None) -> str | None:
+def time(moment: datetime | None) -> str | None:
+    """Return a time as every answer has it."""
     return None if moment is None else rfc3339(moment)
 
 

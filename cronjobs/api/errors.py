@@ -43,7 +43,7 @@ class ErrorCode(StrEnum):
 
     # 400: the body is not JSON, not an object, or holds a key that is not known.
     INVALID_BODY = "invalid_body"
-    # 400: the job does not take these parameters; `errors` says why, by parameter.
+    # 400: the job, or the address in its query, does not take these parameters; `errors` says why, by parameter.
     INVALID_PARAMETERS = "invalid_parameters"
     # 400: the text is no schedule, or the name no time zone; `errors` says why, by field.
     INVALID_SCHEDULE = "invalid_schedule"
@@ -126,6 +126,14 @@ class InvalidBody(CronJobsError, ValueError):
         super().__init__(message)
 
 
+class InvalidQuery(CronJobsError, ValueError):
+    """The query of an address holds what it does not take; ``errors`` maps a parameter's name to its messages."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        self.errors = dict(errors)
+        super().__init__("The query holds what is not understood.")
+
+
 class JobBroken(CronJobsError):
     """The job cannot run as it stands."""
 
@@ -169,6 +177,7 @@ def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] 
 # First match wins. What has no sentence here says it itself.
 _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (InvalidBody, ErrorCode.INVALID_BODY, ""),
+    (InvalidQuery, ErrorCode.INVALID_PARAMETERS, ""),
     (InvalidParameters, ErrorCode.INVALID_PARAMETERS, ""),
     (InvalidSchedule, ErrorCode.INVALID_SCHEDULE, ""),
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),

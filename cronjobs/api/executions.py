@@ -24,14 +24,20 @@ RETRIED_BEFORE = "It is being run again already: this is that execution."
 
 
 class ExecutionView(CronView):
-    """``GET executions/<number>``: where an execution stands, why it waits if it does, and its result."""
+    """``GET executions/<number>``: where an execution stands, why it waits if it does, and its result.
+
+    Its ``traceback`` is for those who may view executions: it shows more than the result of what one may run.
+    """
 
     permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
 
     def get(self, request: Request, pk: int) -> Response:
         execution = _find(pk)
         waits_because = why_waiting(execution, now=timezone.now()) or None
-        return Response({**located_document(request, execution), "waitsBecause": waits_because})
+        document = {**located_document(request, execution), "waitsBecause": waits_because}
+        if request.user.has_perm(permissions.VIEW_EXECUTIONS):
+            document["traceback"] = execution.traceback or None
+        return Response(document)
 
 
 class CancelView(CronView):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from django.urls import re_path
 
+from cronjobs.api.definitions import DefinitionsView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
+from cronjobs.api.histories import ExecutionsView
+from cronjobs.api.logs import AttemptsView, LogsView
+from cronjobs.api.nodes import NodesView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
 from cronjobs.api.trees import TreeView
@@ -16,10 +20,15 @@ urlpatterns = [
     # Anything may stand where the name does: what is no name is answered like every unknown job.
     re_path(r"^execute/(?P<name>(?s:.*?))/?\Z", ExecuteView.as_view(), name="execute"),
     re_path(r"^execute\Z", ExecuteView.as_view(), {"name": ""}),
+    re_path(r"^executions/?\Z", ExecutionsView.as_view(), name="executions"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/attempts/?\Z", AttemptsView.as_view(), name="attempts"),
+    re_path(r"^executions/(?P<pk>[0-9]{1,18})/logs/?\Z", LogsView.as_view(), name="logs"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/cancel/?\Z", CancelView.as_view(), name="cancel"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/retry/?\Z", RetryView.as_view(), name="retry"),
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/tree/?\Z", TreeView.as_view(), name="tree"),
+    re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
+    re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),

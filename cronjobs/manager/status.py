@@ -49,7 +49,7 @@ def status_document() -> dict[str, Any]:
         "cronJobs": _describe_jobs(is_running=bool(nodes), is_paused=is_paused),
         "isRunning": bool(nodes),
         "paused": is_paused,
-        "nodes": [_describe_node(each) for each in nodes],
+        "nodes": [node_document(each) for each in nodes],
         "queues": [queue_document(each) for each in queues],
         "timestamp": rfc3339(timezone.now()),
     }
@@ -136,7 +136,8 @@ def _describe_last_run(run: _LastRun) -> dict[str, Any]:
     return {"lastRun": _time(run.started_at), "lastStatus": run.status, "lastDurationMs": run.duration_ms}
 
 
-def _describe_node(node: Node) -> dict[str, Any]:
+def node_document(node: Node) -> dict[str, Any]:
+    """Return a node as JSON data."""
     return {
         "name": node.name,
         "host": node.hostname,

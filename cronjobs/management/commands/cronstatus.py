@@ -44,8 +44,8 @@ examples:
   manage.py cronstatus --fail-if-unhealthy   for a monitor: exit code 1 if nothing is scheduling
   watch manage.py cronstatus
 
-The number of an execution (#4711) is what croncancel and cronretry take; its log and traceback
-are in the admin. Times are distances from the database's present; --json has them in full. It
+The number of an execution (#4711) is what cronlog, croncancel and cronretry take; cronlog shows
+its log and traceback. Times are distances from the database's present; --json has them in full. It
 has all that the API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a
 node), queue, and runningExecutions (the newest hundred).
 

@@ -34,6 +34,14 @@ def operator(django_user_model: Any) -> Caller:
 
 
 @pytest.fixture
+def reader(django_user_model: Any) -> Caller:
+    """Somebody who may look at executions."""
+    user = django_user_model.objects.create_user("rita")
+    grant(user, "view_jobexecution")
+    return Caller(user)
+
+
+@pytest.fixture
 def define(db: None) -> Iterator[Callable[..., str]]:
     """Make a job of a function for one test, and return its name."""
 

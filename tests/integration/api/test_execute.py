@@ -47,7 +47,8 @@ def test_the_shape_of_a_success(operator):
     execution = the_execution()
     assert TIME.fullmatch(found.pop("timestamp"))
     assert TIME.fullmatch(found["result"].pop("timestamp"))
-    assert TIME.fullmatch(found.pop("scheduledFor"))
+    for name in ("scheduledFor", "queuedAt", "startedAt", "finishedAt"):
+        assert TIME.fullmatch(found.pop(name)), name
     assert found == {
         "success": True,
         "jobName": "succeeds",
@@ -56,6 +57,7 @@ def test_the_shape_of_a_success(operator):
         "attempt": 1,
         "maxAttempts": 3,
         "durationMs": execution.duration_ms,
+        "node": execution.node,
         "trigger": "api",
         "requestedBy": "olive",
         "cancelRequestedAt": None,

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from cronjobs.database import read_clock
+from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import claim
 from cronjobs.states import FINAL, OPEN
@@ -275,3 +276,17 @@ def test_a_job_that_listens_is_stopped_by_whoever_may(operator, node, make_job):
     execution.refresh_from_db()
     assert (execution.result, execution.reason) == ({"tidied": True}, "Enough.")
     assert execution.cancel_requested_by == "olive"
+
+
+def test_a_traceback_is_for_those_who_may_view_executions(operator, django_user_model, make_job):
+    make_job("fails")
+    execution = run_inline("fails")
+    reader = django_user_model.objects.create_user("rita")
+    grant(reader, "view_jobexecution")
+    address = f"/cron/executions/{execution.pk}"
+
+    found = document(Caller(reader).get(address))
+
+    assert found["traceback"].startswith("Traceback (most recent call last):")
+    assert found["traceback"].strip().endswith("RuntimeError: boom")
+    assert "traceback" not in document(operator.get(address))

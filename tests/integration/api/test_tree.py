@@ -55,7 +55,6 @@ def test_each_execution_is_told_as_by_its_own_address(operator, flow):
 
     alone = document(operator.get(check["url"]))
 
-    # Only its own address has the time to find out why it waits.
     assert alone.pop("waitsBecause") is None
     assert {**check, "timestamp": "", "result": ""} == {**alone, "timestamp": "", "result": ""}
     assert (alone["flow"], alone["upstream"], alone["retryOf"]) == (flow["extract"].pk, flow["extract"].pk, None)

@@ -1,0 +1,83 @@
+"""What the code defines: the functions that can be jobs, what they take, and their defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cronjobs import permissions
+from cronjobs.api.queries import Query
+from cronjobs.api.schemas import parameter_schema
+from cronjobs.api.views import CronView
+from cronjobs.registry import JobDefinition, registry
+from cronjobs.retries import RetryPolicy
+from cronjobs.storable import rfc3339
+
+
+class DefinitionsView(CronView):
+    """``GET definitions``: every definition by name, with the JSON Schema of its parameters.
+
+    ``defaults`` are those of the code: null where the settings decide, and a job may have others.
+    """
+
+    permissions = (permissions.VIEW_JOBS,)
+
+    def get(self, request: Request) -> Response:
+        Query(request, known=()).done()
+        document = {
+            "success": True,
+            "definitions": {each.name: _document(each) for each in registry},
+            "timestamp": rfc3339(timezone.now()),
+        }
+        return Response(document)
+
+
+def _document(definition: JobDefinition) -> dict[str, Any]:
+    schedule = definition.schedule
+    return {
+        "description": definition.description,
+        "schedule": None if schedule is None else str(schedule),
+        "scheduleDescription": None if schedule is None else schedule.describe(),
+        "timeZone": definition.time_zone,
+        "available": registry.is_available(definition),
+        "parameters": parameter_schema(definition),
+        "defaults": _defaults(definition),
+    }
+
+
+def _defaults(definition: JobDefinition) -> dict[str, Any]:
+    return {
+        "queue": definition.queue,
+        "priority": definition.priority,
+        "overlap": definition.overlap,
+        "maxInstances": definition.max_instances,
+        "retry": None if definition.retry is None else _retry(definition.retry),
+        "jitterMs": _milliseconds(definition.jitter),
+        "misfireGraceMs": _milliseconds(definition.misfire_grace),
+        "catchUp": definition.catch_up,
+        "rerunLost": definition.rerun_lost,
+        "executor": definition.executor,
+        "timeoutMs": _milliseconds(definition.timeout),
+        "cpuLimitMs": _milliseconds(definition.cpu_limit),
+        "memoryLimitBytes": definition.memory_limit,
+        "rateLimit": None if definition.rate_limit is None else str(definition.rate_limit),
+        "dependsOn": dict(definition.depends_on),
+    }
+
+
+def _retry(policy: RetryPolicy) -> dict[str, Any]:
+    return {
+        "maxAttempts": policy.max_attempts,
+        "initialDelayMs": _milliseconds(policy.initial_delay),
+        "maxDelayMs": _milliseconds(policy.max_delay),
+        "backoffMultiplier": policy.backoff_multiplier,
+        "jitter": policy.jitter,
+    }
+
+
+def _milliseconds(span: timedelta | None) -> int | None:
+    return None if span is None else span // timedelta(milliseconds=1)
