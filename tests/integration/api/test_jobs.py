@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from rest_framework.authtoken.models import Token
 
 from cronjobs.database import read_clock
 from cronjobs.models import Calendar, Job, JobExecution, Queue
@@ -460,3 +464,45 @@ def test_looking_writes_nothing(viewer, noop):
             assert viewer.get(f"/cron/{path}").status_code == 200
 
     assert all(each["sql"].startswith("SELECT") for each in captured)
+
+
+STRANGE = ["reports/daily", "a.b", "x y", "nächtlich 日報", "..", "a%2Fb", "?q", "<b>", ""]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_name_that_sql_has_written_stops_no_list(viewer, noop, make_job, name):
+    make_job("noop", name=name)
+
+    jobs = document(viewer.get("/cron/jobs"))["jobs"]
+
+    assert sorted(each["name"] for each in jobs) == sorted(["noop", name])
+    assert document(viewer.get("/cron/jobs/noop"))["name"] == "noop"
+
+
+@pytest.mark.parametrize("after", ["\U0001f600", "日報", "%", "'", "n" * 255])
+def test_a_page_may_begin_after_any_text(viewer, noop, after):
+    assert viewer.get(f"/cron/jobs?after={quote(after)}").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_make_the_same_job_make_one(django_user_model):
+    user = django_user_model.objects.create_superuser("sue")
+    token = Token.objects.create(user=user).key
+    together = Barrier(4)
+
+    def make(number):
+        together.wait()
+        try:
+            headers = {"Authorization": f"Token {token}"}
+            body = {"name": "mine", "definition": "noop", "owner": str(number)}
+            return Client().post("/cron/jobs", body, content_type="application/json", headers=headers)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(make, range(4)))
+
+    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409]
+    (made,) = [document(each) for each in answers if each.status_code == 201]
+    assert Job.objects.get(name="mine").owner == made["owner"]
+    assert LogEntry.objects.count() == 1
