@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -125,7 +126,7 @@ def _apply(job: Job, values: Mapping[str, Any]) -> list[str]:
     for column, given in values.items():
         stored = getattr(job, column)
         value = unmasked_json(given, stored, mask=get_settings().mask) if column == "params" else given
-        if value != stored:
+        if _differs(value, stored):
             setattr(job, column, value)
             columns.append(column)
     errors = {
@@ -136,6 +137,13 @@ def _apply(job: Job, values: Mapping[str, Any]) -> list[str]:
     if errors:
         raise InvalidValues(by_key(errors, NEW_JOB_KEYS))
     return columns
+
+
+def _differs(value: Any, stored: Any) -> bool:
+    if isinstance(value, dict):
+        # To Python, but not to a job, true is 1 and 1.0 as well.
+        return json.dumps(value, sort_keys=True) != json.dumps(stored, sort_keys=True)
+    return bool(value != stored)
 
 
 def _mistakes(job: Job) -> dict[str, list[str]]:

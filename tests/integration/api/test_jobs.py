@@ -354,6 +354,20 @@ def test_masked_values_that_are_sent_back_stay_what_they_were(editor, define):
     assert "new" not in editor.get(f"/cron/jobs/{name}").content.decode().partition('"params"')[2].partition("}")[0]
 
 
+def test_parameters_that_python_takes_for_the_same_are_changed(editor, make_job):
+    make_job("succeeds", params={"value": 1})
+
+    assert document(editor.patch("/cron/jobs/succeeds", {"params": {"value": True}}))["params"]["value"] is True
+    assert Job.objects.get(name="succeeds").params["value"] is True
+
+
+def test_a_project_without_the_admin_changes_jobs_all_the_same(editor, noop, settings):
+    settings.INSTALLED_APPS = [each for each in settings.INSTALLED_APPS if each != "django.contrib.admin"]
+
+    assert document(editor.patch("/cron/jobs/noop", {"owner": "ann"}))["owner"] == "ann"
+    assert not LogEntry.objects.exists()
+
+
 def test_a_broken_job_can_be_disabled_and_mended(editor, noop):
     Job.objects.update(definition="gone", time_zone="Mars/Base")
 
