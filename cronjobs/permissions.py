@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-# Beside Django's own add/change/delete/view.
 VIEW_JOBS = "cronjobs.view_job"
+ADD_JOBS = "cronjobs.add_job"
+CHANGE_JOBS = "cronjobs.change_job"
+DELETE_JOBS = "cronjobs.delete_job"
+VIEW_QUEUES = "cronjobs.view_queue"
+CHANGE_QUEUES = "cronjobs.change_queue"
 VIEW_EXECUTIONS = "cronjobs.view_jobexecution"
 RUN_JOBS = "cronjobs.run_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
 
+# Beside Django's own add/change/delete/view.
 JOB_PERMISSIONS = (("run_job", "Can run a job now"),)
 EXECUTION_PERMISSIONS = (
     ("cancel_jobexecution", "Can cancel an execution"),

@@ -70,6 +70,22 @@ def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
     return _Converter(tuple(mask), longest=None).convert(value)
 
 
+def unmasked_json(given: Any, stored: Any, *, mask: Iterable[str]) -> Any:
+    """Return `given` with what it has just as `storable_json` shows `stored`, masked, as it is in `stored`.
+
+    So a secret that somebody was shown masked, and sent back with the rest, stays what it was.
+    """
+    words = tuple(mask)
+    if given == MASKED or (isinstance(given, str) and given == storable_json(stored, mask=words)):
+        return stored if stored is not None else given
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return {key: unmasked_json(value, stored.get(key), mask=words) for key, value in given.items()}
+    if isinstance(given, list) and isinstance(stored, list):
+        padded = [*stored, *[None] * len(given)]
+        return [unmasked_json(value, old, mask=words) for value, old in zip(given, padded, strict=False)]
+    return given
+
+
 def bounded_json(value: object, *, max_bytes: int, mask: Iterable[str] = ()) -> tuple[Any, int]:
     """Return `value` as `storable_json` does and the length of its text; what is longer than `max_bytes` is cut.
 

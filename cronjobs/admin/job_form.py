@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.effective import inherited_values
+from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidLimit
 from cronjobs.limits import parse_bytes
-from cronjobs.masking import MASKED
 from cronjobs.models import Job
 from cronjobs.registry import is_valid_name, registry
-from cronjobs.storable import storable_json
+from cronjobs.storable import storable_json, unmasked_json
 
 if TYPE_CHECKING:
     JobModelForm = forms.ModelForm[Job]
@@ -150,7 +150,7 @@ class JobForm(JobModelForm):
         if given != storable_json(given):
             raise forms.ValidationError(_("NaN, infinities, very large numbers and NUL characters cannot be stored."))
         # An emptied field means no parameters, not JSON's null.
-        return _unmasked({} if given is None else given, stored)
+        return unmasked_json({} if given is None else given, stored, mask=get_settings().mask)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -205,15 +205,3 @@ def _label_empty_choice(field: forms.Field, text: str) -> None:
         return
     widget: Any = field.widget
     widget.choices = [(value, text if value in {"", "unknown"} else label) for value, label in widget.choices]
-
-
-def _unmasked(given: Any, stored: Any) -> Any:
-    """Return `given` with what was shown masked, and left so, as it is stored."""
-    if given == MASKED or (isinstance(given, str) and given == rendering.masked(stored)):
-        return stored if stored is not None else given
-    if isinstance(given, dict) and isinstance(stored, dict):
-        return {key: _unmasked(value, stored.get(key)) for key, value in given.items()}
-    if isinstance(given, list) and isinstance(stored, list):
-        padded = [*stored, *[None] * len(given)]
-        return [_unmasked(value, old) for value, old in zip(given, padded, strict=False)]
-    return given

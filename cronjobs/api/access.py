@@ -23,10 +23,15 @@ AUTHENTICATION = (TokenWhereInstalled, SessionAuthentication)
 
 
 class HasAnyPermission(BasePermission):
-    """Let in active users who have one of the view's ``permissions``; a view without any is closed."""
+    """Let in active users who have one of the view's ``permissions``; a view without any is closed.
+
+    What other methods than GET need instead is in its ``permissions_by_method``.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         # In a project without an anonymous user, nobody is None.
         if not getattr(request.user, "is_active", False):
             return False
-        return any(request.user.has_perm(each) for each in getattr(view, "permissions", ()))
+        by_method = getattr(view, "permissions_by_method", {})
+        needed = by_method.get(request.method, getattr(view, "permissions", ()))
+        return any(request.user.has_perm(each) for each in needed)

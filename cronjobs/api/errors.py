@@ -31,6 +31,7 @@ from cronjobs.exceptions import (
     JobNotFound,
     JobUnfit,
     NotOpen,
+    QueueNotFound,
     StillOpen,
 )
 from cronjobs.storable import rfc3339, storable_json, storable_text
@@ -43,6 +44,8 @@ class ErrorCode(StrEnum):
 
     # 400: the body is not JSON, not an object, or holds a key that is not known.
     INVALID_BODY = "invalid_body"
+    # 400: the values in the body, or a header, cannot be meant; `errors` says why, by key.
+    INVALID = "invalid"
     # 400: the job, or the address in its query, does not take these parameters; `errors` says why, by parameter.
     INVALID_PARAMETERS = "invalid_parameters"
     # 400: the text is no schedule, or the name no time zone; `errors` says why, by field.
@@ -57,10 +60,18 @@ class ErrorCode(StrEnum):
     JOB_NOT_FOUND = "job_not_found"
     # 404: there is no execution of this number.
     EXECUTION_NOT_FOUND = "execution_not_found"
+    # 404: no job uses a queue of this name, and nothing has been decided about one.
+    QUEUE_NOT_FOUND = "queue_not_found"
     # 405: the address does not know this method.
     METHOD_NOT_ALLOWED = "method_not_allowed"
     # 409: the job cannot run until somebody mends it.
     JOB_BROKEN = "job_broken"
+    # 409: there is a job of this name already.
+    JOB_EXISTS = "job_exists"
+    # 409: the code defines the job, so it would be made again; it can be disabled instead.
+    HAS_DEFINITION = "has_definition"
+    # 409: no occurrence of the job comes that could be skipped.
+    NOTHING_TO_SKIP = "nothing_to_skip"
     # 409: the execution has ended, so there is nothing to cancel.
     NOT_OPEN = "not_open"
     # 409: the execution has not ended, so it cannot be run again yet.
@@ -93,6 +104,7 @@ class ErrorCode(StrEnum):
 
 HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_BODY: 400,
+    ErrorCode.INVALID: 400,
     ErrorCode.INVALID_PARAMETERS: 400,
     ErrorCode.INVALID_SCHEDULE: 400,
     ErrorCode.NOT_AUTHENTICATED: 401,
@@ -100,8 +112,12 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.PERMISSION_DENIED: 403,
     ErrorCode.JOB_NOT_FOUND: 404,
     ErrorCode.EXECUTION_NOT_FOUND: 404,
+    ErrorCode.QUEUE_NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.JOB_BROKEN: 409,
+    ErrorCode.JOB_EXISTS: 409,
+    ErrorCode.HAS_DEFINITION: 409,
+    ErrorCode.NOTHING_TO_SKIP: 409,
     ErrorCode.NOT_OPEN: 409,
     ErrorCode.STILL_OPEN: 409,
     ErrorCode.NOT_RETRYABLE: 409,
@@ -132,6 +148,34 @@ class InvalidQuery(CronJobsError, ValueError):
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         self.errors = dict(errors)
         super().__init__("The query holds what is not understood.")
+
+
+class InvalidValues(CronJobsError, ValueError):
+    """What the request gives cannot be meant; ``errors`` maps a key, or a header, to its messages."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        self.errors = dict(errors)
+        super().__init__("The request holds what cannot be meant.")
+
+
+class JobExists(CronJobsError):
+    """A job was to be made, and there is one of that name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is a job named {name!r} already.")
+
+
+class HasDefinition(CronJobsError):
+    """A job was to be deleted that the next deployment would make again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The code defines {name!r}, so the job would be made again: disable it instead.")
+
+
+class NothingToSkip(CronJobsError):
+    """No occurrence of a job comes that could be skipped."""
 
 
 class JobBroken(CronJobsError):
@@ -178,9 +222,14 @@ def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] 
 _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (InvalidBody, ErrorCode.INVALID_BODY, ""),
     (InvalidQuery, ErrorCode.INVALID_PARAMETERS, ""),
+    (InvalidValues, ErrorCode.INVALID, ""),
     (InvalidParameters, ErrorCode.INVALID_PARAMETERS, ""),
     (InvalidSchedule, ErrorCode.INVALID_SCHEDULE, ""),
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
+    (QueueNotFound, ErrorCode.QUEUE_NOT_FOUND, ""),
+    (JobExists, ErrorCode.JOB_EXISTS, ""),
+    (HasDefinition, ErrorCode.HAS_DEFINITION, ""),
+    (NothingToSkip, ErrorCode.NOTHING_TO_SKIP, ""),
     (ExecutionNotFound, ErrorCode.EXECUTION_NOT_FOUND, ""),
     (JobBroken, ErrorCode.JOB_BROKEN, ""),
     (NotOpen, ErrorCode.NOT_OPEN, ""),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from django.http import RawPostDataException
 from rest_framework.request import Request
 
-from cronjobs.api.errors import InvalidBody
+from cronjobs.api.errors import InvalidBody, InvalidValues
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
+
+_KEY: Final = "Idempotency-Key"
+_KEY_MAX_LENGTH: Final = 255
 
 # The keys that a body may have: the type that a value must be of, and what people call that.
 _Kinds = Mapping[str, tuple[type, str]]
@@ -39,19 +42,35 @@ def read_reason(request: Request) -> str:
     return reason
 
 
+def read_key(request: Request) -> str | None:
+    """Return the header ``Idempotency-Key``, if there is one; raise `InvalidValues`."""
+    key: str | None = request.headers.get(_KEY)
+    if key is None:
+        return None
+    if not (0 < len(key) <= _KEY_MAX_LENGTH and key.isascii() and key.isprintable()):
+        raise InvalidValues({_KEY: [f"Must be 1 to {_KEY_MAX_LENGTH} printable ASCII characters."]})
+    return key
+
+
 def read_nothing(request: Request) -> None:
     """Raise `InvalidBody` if the body asks for anything."""
     _read_object(request, {})
 
 
-def _read_object(request: Request, kinds: _Kinds) -> dict[str, Any]:
-    """Return the body's JSON object, which has no other keys and values than `kinds` says; empty for an empty body."""
+def read_document(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object, whatever is in it; empty for an empty body. Raise `InvalidBody`."""
     body = _read_body(request)
     if not body.strip():
         return {}
     document = _parse(body)
     if not isinstance(document, dict):
         raise InvalidBody("The body must be a JSON object, such as {}, or empty.")
+    return document
+
+
+def _read_object(request: Request, kinds: _Kinds) -> dict[str, Any]:
+    """Return the body's JSON object, which has no other keys and values than `kinds` says; empty for an empty body."""
+    document = read_document(request)
     errors = {key: [message] for key, message in _mistakes(document, kinds)}
     if errors:
         raise InvalidBody("The body holds what is not understood.", errors)

@@ -29,7 +29,7 @@ class PreviewView(CronView):
         expression, zone = query.get("expression", ""), query.get("timeZone") or get_settings().time_zone
         parse_time_zone(zone)
         schedule = parse_schedule(expression).in_zone(zone)
-        found = preview(schedule, after=timezone.now(), count=_count(query.get("count", "10")))
+        found = preview(schedule, after=timezone.now(), count=read_count(request))
         document: dict[str, Any] = {
             "success": True,
             "expression": str(schedule),
@@ -42,7 +42,9 @@ class PreviewView(CronView):
         return Response(document)
 
 
-def _count(text: str) -> int:
+def read_count(request: Request) -> int:
+    """Return how many due times the query asks for; raise `InvalidBody`."""
+    text = request.query_params.get("count", "10")
     if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= _MOST):
         raise InvalidBody(f"count must be a whole number from 1 to {_MOST}.")
     return int(text)

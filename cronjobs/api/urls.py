@@ -7,10 +7,19 @@ from django.urls import re_path
 from cronjobs.api.definitions import DefinitionsView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.histories import ExecutionsView
+from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.logs import AttemptsView, LogsView
 from cronjobs.api.nodes import NodesView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
+from cronjobs.api.queues import (
+    PauseEverythingView,
+    PauseQueueView,
+    QueuesView,
+    QueueView,
+    ResumeEverythingView,
+    ResumeQueueView,
+)
 from cronjobs.api.trees import TreeView
 from cronjobs.api.views import ExecuteView, StatusView
 
@@ -29,6 +38,18 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[0-9]{1,18})/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
     re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),
+    re_path(r"^jobs/?\Z", JobsView.as_view(), name="jobs"),
+    re_path(r"^jobs/(?P<name>(?s:.*?))/pause/?\Z", PauseJobView.as_view(), name="job-pause"),
+    re_path(r"^jobs/(?P<name>(?s:.*?))/resume/?\Z", ResumeJobView.as_view(), name="job-resume"),
+    re_path(r"^jobs/(?P<name>(?s:.*?))/skip-next/?\Z", SkipNextView.as_view(), name="job-skip-next"),
+    re_path(r"^jobs/(?P<name>(?s:.*?))/preview/?\Z", PreviewJobView.as_view(), name="job-preview"),
+    re_path(r"^jobs/(?P<name>(?s:.*?))/?\Z", JobView.as_view(), name="job"),
+    re_path(r"^queues/?\Z", QueuesView.as_view(), name="queues"),
+    re_path(r"^queues/(?P<name>(?s:.*?))/pause/?\Z", PauseQueueView.as_view(), name="queue-pause"),
+    re_path(r"^queues/(?P<name>(?s:.*?))/resume/?\Z", ResumeQueueView.as_view(), name="queue-resume"),
+    re_path(r"^queues/(?P<name>(?s:.*?))/?\Z", QueueView.as_view(), name="queue"),
+    re_path(r"^pause/?\Z", PauseEverythingView.as_view(), name="pause"),
+    re_path(r"^resume/?\Z", ResumeEverythingView.as_view(), name="resume"),
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
 from cronjobs.api.answers import located_document
 from cronjobs.api.errors import JobBroken, handle_error
-from cronjobs.api.orders import Order, read_order
+from cronjobs.api.orders import Order, read_key, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
 from cronjobs.exceptions import JobNotFound
@@ -35,10 +35,12 @@ class CronView(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = AUTHENTICATION
     permission_classes: Sequence[type[BasePermission]] = (HasAnyPermission,)
     versioning_class = None
-    http_method_names = ("get", "head", "post")
+    http_method_names: Sequence[str] = ("get", "head", "post")
 
     # Any of them lets a user in.
     permissions: ClassVar[tuple[str, ...]] = ()
+    # And those that a method other than GET and HEAD takes instead.
+    permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -68,6 +70,8 @@ class StatusView(CronView):
 class ExecuteView(CronView):
     """``POST execute/<name>``: run a job now, and wait for its result through all its attempts.
 
+    The header ``Idempotency-Key`` makes a repeated POST answer with the first one's execution.
+
     The body is empty, or ``{"params": {…}, "wait": true}``. A row is written, and whoever is
     there performs it: a node, or without one this request, unless EXECUTE_INLINE is ``never``.
 
@@ -80,27 +84,33 @@ class ExecuteView(CronView):
     permissions = (permissions.RUN_JOBS,)
 
     def post(self, request: Request, name: str) -> Response:
-        job = _find_runnable(name)
-        order = read_order(request)
-        execution, note = _carry_out(job, order, requested_by=request.user.get_username())
+        job = find_runnable(name)
+        order, key = read_order(request), read_key(request)
+        execution, note = _carry_out(job, order, key=key, requested_by=request.user.get_username())
         if execution.is_final:
             return Response(located_document(request, execution))
         document = {**located_document(request, execution), "note": note}
         return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
 
 
-def _find_runnable(name: str) -> Job:
-    # Nothing else can be a name, and a database may refuse to look for it.
-    if not is_valid_name(name):
-        raise JobNotFound(name)
-    job = Job.objects.named(name)
+def find_runnable(name: str) -> Job:
+    """Return the job of that name; raise `JobNotFound` and `JobBroken`."""
+    job = find_job(name)
     if reason := job.why_broken():
         raise JobBroken(name, reason)
     return job
 
 
-def _carry_out(job: Job, order: Order, *, requested_by: str) -> tuple[JobExecution, str]:
+def find_job(name: str) -> Job:
+    """Return the job of that name; raise `JobNotFound`."""
+    # Nothing else can be a name, and a database may refuse to look for it.
+    if not is_valid_name(name):
+        raise JobNotFound(name)
+    return Job.objects.named(name)
+
+
+def _carry_out(job: Job, order: Order, *, key: str | None, requested_by: str) -> tuple[JobExecution, str]:
     execution = JobExecution.objects.request(
-        job.name, params=order.params, trigger=Trigger.API, requested_by=requested_by
+        job.name, params=order.params, trigger=Trigger.API, requested_by=requested_by, key=key
     )
     return bring_to_end(execution) if order.wait else (execution, NOT_ASKED_TO_WAIT)

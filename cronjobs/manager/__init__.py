@@ -8,12 +8,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import ExecutionNotFound, InvalidDefinition, JobNotFound
 from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models.job import JobQuerySet
 from cronjobs.models.moves import cancel
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.models.reruns import retry
@@ -89,11 +88,11 @@ class CronManager:
 
     def start_job(self, name: str) -> None:
         """Resume a job on every node, from now on: what it missed stays missed. Raises `JobNotFound`."""
-        _pause(name, paused=False)
+        _existing(name).resume()
 
     def stop_job(self, name: str) -> None:
         """Pause a job on every node until it is started again; what runs goes on. Raises `JobNotFound`."""
-        _pause(name, paused=True)
+        _existing(name).pause()
 
     def pause_queue(self, name: str) -> None:
         """Start nothing more of a queue on any node until it is resumed; what runs goes on. Raises `QueueNotFound`."""
@@ -158,7 +157,8 @@ class CronManager:
 cron_manager = CronManager()
 
 
-def _pause(name: str, *, paused: bool) -> None:
-    changes = {"paused": paused, "paused_until": None, "updated_at": timezone.now()}
-    if not Job.objects.filter(name=name).update(**changes):
+def _existing(name: str) -> JobQuerySet:
+    rows = Job.objects.filter(name=name)
+    if not rows.exists():
         raise JobNotFound(name)
+    return rows

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models
 from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import words_to_mask
-from cronjobs.exceptions import JobNotFound
+from cronjobs.database import read_clock
+from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Staleness
@@ -59,6 +61,13 @@ def _stale_expression() -> Case:
     )
 
 
+def _check_is_ahead(at: datetime, now: datetime) -> None:
+    if timezone.is_naive(at):
+        raise InvalidRequest(f"The end of a pause needs a zone, which {at.isoformat()} does not have.")
+    if at <= now:
+        raise InvalidRequest(f"A pause ends in the future, which {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not.")
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     """Jobs, by what the engine asks about them."""
 
@@ -80,6 +89,20 @@ class JobQuerySet(models.QuerySet["Job"]):
     def broken(self) -> Self:
         """Return the jobs that cannot run until somebody mends them."""
         return self.filter(stale=Staleness.BROKEN)
+
+    def pause(self, *, until: datetime | None = None) -> int:
+        """Let nothing of them be due until somebody resumes them, or until that time (aware); return how many changed.
+
+        Raises `InvalidRequest` for a time that is naive or past.
+        """
+        if until is not None:
+            _check_is_ahead(until, read_clock(self.db))
+        same = Q(paused=True, paused_until__isnull=True) if until is None else Q(paused=True, paused_until=until)
+        return self.exclude(same).update(paused=True, paused_until=until, updated_at=timezone.now())
+
+    def resume(self) -> int:
+        """Let them be due again, from now on; return how many were paused."""
+        return self.filter(paused=True).update(paused=False, paused_until=None, updated_at=timezone.now())
 
     def ensure(self, definitions: Iterable[JobDefinition]) -> int:
         """Create the job of each available definition that has none, and return how many were made.

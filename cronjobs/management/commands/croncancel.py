@@ -25,8 +25,8 @@ What waits is cancelled at once, also between two attempts. What runs is asked t
 sees context.cancelled, a process of its own is ended, and the execution is cancelled when its
 code has ended; cronstatus shows it until then. Nobody can end a thread: a job in one that never
 looks at context.cancelled goes on until its node is restarted. What has ended stays as it is,
-and is named. Your name is kept with the reason. Due times to come are not touched: pause the
-job for that, in the admin.
+and is named. Your name is kept with the reason. Due times to come are not touched: cronpause is
+for that.
 
 exit codes:
   0  nothing of what was named is left that nobody has asked to stop

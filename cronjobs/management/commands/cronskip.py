@@ -20,7 +20,7 @@ examples:
 
 The next occurrence is recorded as skipped at once, with your name; cronstatus shows the one
 after it from then on, and so does cronpreview --job. Calling it again skips that one too. To
-stop a job for longer, pause it. What is running or waiting now goes on.
+stop a job for longer, use cronpause. What is running or waiting now goes on.
 
 exit codes:
   0  recorded

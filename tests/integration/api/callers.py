@@ -26,10 +26,19 @@ class Caller:
         """Return the answer to a GET."""
         return self._client.get(path, headers={**self._headers, **headers})
 
-    def post(self, path: str, body: Any = b"", *, content_type: str = "application/json") -> Any:
+    def post(self, path: str, body: Any = b"", *, content_type: str = "application/json", **headers: str) -> Any:
         """Return the answer to a POST; a body that is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._client.post(path, data, content_type=content_type, headers=self._headers)
+        return self._client.post(path, data, content_type=content_type, headers={**self._headers, **headers})
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Return the answer to a PATCH; a body that is not bytes is sent as JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._client.patch(path, data, content_type="application/json", headers=self._headers)
+
+    def delete(self, path: str) -> Any:
+        """Return the answer to a DELETE."""
+        return self._client.delete(path, headers=self._headers)
 
 
 def grant(user: Any, *codenames: str) -> None:

@@ -1,0 +1,185 @@
+"""The addresses of jobs: look at them, make, change, pause, resume and delete them, and see what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cronjobs import permissions
+from cronjobs.api.answers import located_document
+from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
+from cronjobs.api.errors import InvalidValues, NothingToSkip
+from cronjobs.api.job_changes import create_job, delete_job, pause_job, resume_job, update_job
+from cronjobs.api.job_documents import job_documents, job_url
+from cronjobs.api.orders import read_document, read_nothing
+from cronjobs.api.previews import read_count
+from cronjobs.api.views import CronView, find_job, find_runnable
+from cronjobs.exceptions import InvalidRequest
+from cronjobs.models import Job
+from cronjobs.scheduler.previews import preview_job
+from cronjobs.scheduler.requests import skip_next
+from cronjobs.schedules import Fire
+from cronjobs.storable import rfc3339, storable_text
+
+_MOST = 1_000
+_LONGEST_NAME = 255
+
+
+class JobsView(CronView):
+    """``GET jobs?after=&limit=``: jobs by name, those after a name, up to 1,000 at once. ``POST jobs``: make one.
+
+    ``next`` is what ``after`` must be for those that follow; null if none do.
+    """
+
+    http_method_names = ("get", "head", "post")
+    permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {"POST": (permissions.ADD_JOBS,)}
+    permissions = (permissions.VIEW_JOBS,)
+
+    def get(self, request: Request) -> Response:
+        limit = _limit(request)
+        jobs = list(_after(request)[: limit + 1])
+        shown = jobs[:limit]
+        return Response(
+            {
+                "success": True,
+                "jobs": job_documents(request, shown),
+                "next": shown[-1].name if len(jobs) > limit else None,
+                "timestamp": rfc3339(timezone.now()),
+            }
+        )
+
+    def post(self, request: Request) -> Response:
+        """Answer 201 with the job; 409 ``job_exists`` if there is one of that name."""
+        values = read_values(read_document(request), NEW_JOB_KEYS, required=("name", "definition"))
+        name = create_job(request, values).name
+        headers = {"Location": job_url(request, name)}
+        return Response(_described(request, name), status=HTTPStatus.CREATED, headers=headers)
+
+
+class JobView(CronView):
+    """``GET``, ``PATCH`` and ``DELETE jobs/<name>``."""
+
+    http_method_names = ("get", "head", "patch", "delete")
+    permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "PATCH": (permissions.CHANGE_JOBS,),
+        "DELETE": (permissions.DELETE_JOBS,),
+    }
+    permissions = (permissions.VIEW_JOBS,)
+
+    def get(self, request: Request, name: str) -> Response:
+        return Response(_described(request, name))
+
+    def patch(self, request: Request, name: str) -> Response:
+        """Change what the body names, and nothing else; nodes follow by themselves."""
+        find_job(name)
+        update_job(request, name, read_values(read_document(request), JOB_KEYS))
+        return Response(_described(request, name))
+
+    def delete(self, request: Request, name: str) -> Response:
+        """Answer 204; the history stays. 409 ``has_definition`` while the code would make the job again."""
+        find_job(name)
+        read_nothing(request)
+        delete_job(request, name)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class PauseJobView(CronView):
+    """``POST jobs/<name>/pause``: let it be due no more. The body is empty, or ``{"until": <time>}``."""
+
+    permissions = (permissions.CHANGE_JOBS,)
+
+    def post(self, request: Request, name: str) -> Response:
+        find_job(name)
+        values = read_values(read_document(request), PAUSE_KEYS)
+        pause_job(request, name, values.get("paused_until"))
+        return Response(_described(request, name))
+
+
+class ResumeJobView(CronView):
+    """``POST jobs/<name>/resume``: let it be due again, from now on. The body is empty."""
+
+    permissions = (permissions.CHANGE_JOBS,)
+
+    def post(self, request: Request, name: str) -> Response:
+        find_job(name)
+        read_nothing(request)
+        resume_job(request, name)
+        return Response(_described(request, name))
+
+
+class SkipNextView(CronView):
+    """``POST jobs/<name>/skip-next``: leave the next occurrence out. The body is empty.
+
+    201: the occurrence, as the execution that is recorded as skipped. 409: none comes.
+    """
+
+    permissions = (permissions.CHANGE_JOBS,)
+
+    def post(self, request: Request, name: str) -> Response:
+        job = find_runnable(name)
+        read_nothing(request)
+        try:
+            skipped = skip_next(job, by=request.user.get_username())
+        except InvalidRequest as error:
+            raise NothingToSkip(str(error)) from error
+        document = located_document(request, skipped)
+        return Response(document, status=HTTPStatus.CREATED, headers={"Location": document["url"]})
+
+
+class PreviewJobView(CronView):
+    """``GET jobs/<name>/preview?count=``: its coming due times, and notes on whatever has a hand in them."""
+
+    permissions = (permissions.VIEW_JOBS,)
+
+    def get(self, request: Request, name: str) -> Response:
+        job, count = find_runnable(name), read_count(request)
+        schedule = job.resolve().schedule
+        found = preview_job(job, after=timezone.now(), count=count)
+        document: dict[str, Any] = {
+            "success": True,
+            "name": job.name,
+            "expression": None if schedule is None else str(schedule),
+            "timeZone": job.resolve().time_zone,
+            "description": None if schedule is None else schedule.describe(),
+            "fires": [rfc3339(at) for at in found.times],
+            "notes": list(found.notes),
+            "details": [_detail(each) for each in found.fires],
+            "timestamp": rfc3339(timezone.now()),
+        }
+        return Response(document)
+
+
+def _described(request: Request, name: str) -> dict[str, Any]:
+    (document,) = job_documents(request, [find_job(name)])
+    return {"success": True, **document, "timestamp": rfc3339(timezone.now())}
+
+
+def _after(request: Request) -> QuerySet[Job]:
+    jobs = Job.objects.order_by("name").resolvable()
+    name = request.query_params.get("after", "")
+    if len(name) > _LONGEST_NAME or storable_text(name) != name:
+        raise InvalidValues({"after": ["Must be the name that the answer before called next."]})
+    return jobs.filter(name__gt=name) if name else jobs
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "100")
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= _MOST):
+        raise InvalidValues({"limit": [f"Must be a whole number from 1 to {_MOST:,}."]})
+    return int(text)
+
+
+def _detail(fire: Fire) -> dict[str, Any]:
+    return {
+        "at": rfc3339(fire.at),
+        "start": None if fire.start is None else rfc3339(fire.start),
+        "runs": fire.runs,
+        "mark": fire.mark,
+        "note": fire.note or None,
+    }
