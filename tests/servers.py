@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import psutil
+
 from project.embedded_mongo import start_mongo
 from project.processes import Child, start, stop
 
@@ -79,3 +81,11 @@ def wait_for(look: Callable[[], T | None], *, within: float = 90.0) -> T:
         assert time.monotonic() < deadline, f"Nothing was found within {within:g} s."
         time.sleep(0.02)
     return found
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether the process has ended, though somebody may still have to be told."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -11,7 +11,7 @@ import pytest
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import cancel
 from tests.acceptance.conftest import status_of
-from tests.servers import wait_for
+from tests.servers import is_gone, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -26,10 +26,6 @@ def request_helpers(path, **params):
 
 def is_ours(process):
     return "json.load(sys.stdin)" in " ".join(process.cmdline())
-
-
-def is_gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_killed_node_leaves_no_process_alive(start_node, tmp_path):

@@ -20,7 +20,7 @@ from cronjobs.executors.process import ForkServer, Stop, attempt_in_process
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import claim_one, record
 from cronjobs.runner import Claim, announce
-from tests.servers import wait_for
+from tests.servers import is_gone, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,10 +95,6 @@ def limit(name="limited", **columns):
 def helpers_of(path):
     """Return the process ids that a job has noted: its own, and those of its helpers."""
     return wait_for(lambda: path.exists() and [int(each) for each in path.read_text().split()])
-
-
-def is_gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_job_finds_in_its_process_what_it_would_find_in_a_thread(perform):
