@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.api.columns import seconds
 from cronjobs.api.queries import Query
 from cronjobs.api.schemas import parameter_schema
 from cronjobs.api.views import CronView
@@ -56,13 +56,13 @@ def _defaults(definition: JobDefinition) -> dict[str, Any]:
         "overlap": definition.overlap,
         "maxInstances": definition.max_instances,
         "retry": None if definition.retry is None else _retry(definition.retry),
-        "jitterMs": _milliseconds(definition.jitter),
-        "misfireGraceMs": _milliseconds(definition.misfire_grace),
+        "jitterSeconds": seconds(definition.jitter),
+        "misfireGraceSeconds": seconds(definition.misfire_grace),
         "catchUp": definition.catch_up,
         "rerunLost": definition.rerun_lost,
         "executor": definition.executor,
-        "timeoutMs": _milliseconds(definition.timeout),
-        "cpuLimitMs": _milliseconds(definition.cpu_limit),
+        "timeoutSeconds": seconds(definition.timeout),
+        "cpuLimitSeconds": seconds(definition.cpu_limit),
         "memoryLimitBytes": definition.memory_limit,
         "rateLimit": None if definition.rate_limit is None else str(definition.rate_limit),
         "dependsOn": dict(definition.depends_on),
@@ -72,12 +72,8 @@ def _defaults(definition: JobDefinition) -> dict[str, Any]:
 def _retry(policy: RetryPolicy) -> dict[str, Any]:
     return {
         "maxAttempts": policy.max_attempts,
-        "initialDelayMs": _milliseconds(policy.initial_delay),
-        "maxDelayMs": _milliseconds(policy.max_delay),
+        "initialDelaySeconds": seconds(policy.initial_delay),
+        "maxDelaySeconds": seconds(policy.max_delay),
         "backoffMultiplier": policy.backoff_multiplier,
         "jitter": policy.jitter,
     }
-
-
-def _milliseconds(span: timedelta | None) -> int | None:
-    return None if span is None else span // timedelta(milliseconds=1)

@@ -24,7 +24,7 @@ def test_what_the_readme_points_to_exists(name):
 
 def test_the_example_jobs_in_the_readme_are_some(monkeypatch):
     fresh = Registry()
-    monkeypatch.setattr("cronjobs.registry.registry", fresh)
+    monkeypatch.setattr("cronjobs.registry._declaring.registry", fresh)
     names: dict[str, object] = {}
     for example in BLOCKS:
         if "@job(" in example:

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from django import forms
 
-import cronjobs.registry
 from cronjobs import Cron, job
 from cronjobs.exceptions import DefinitionNotFound, InvalidParameters
 from cronjobs.registry import JobDefinition, Problem, Registry
@@ -18,7 +17,7 @@ from cronjobs.schedules import CatchUp
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     fresh = Registry()
-    monkeypatch.setattr(cronjobs.registry, "registry", fresh)
+    monkeypatch.setattr("cronjobs.registry._declaring.registry", fresh)
     return fresh
 
 
