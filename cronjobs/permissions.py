@@ -13,6 +13,23 @@ RUN_JOBS = "cronjobs.run_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
 
+# What a key of the API may be limited to, as the permissions' names within this app; a key gives none of them.
+KEY_ACTIONS = tuple(
+    each.partition(".")[2]
+    for each in (
+        VIEW_JOBS,
+        ADD_JOBS,
+        CHANGE_JOBS,
+        DELETE_JOBS,
+        RUN_JOBS,
+        VIEW_EXECUTIONS,
+        CANCEL_EXECUTIONS,
+        RETRY_EXECUTIONS,
+        VIEW_QUEUES,
+        CHANGE_QUEUES,
+    )
+)
+
 # Beside Django's own add/change/delete/view.
 JOB_PERMISSIONS = (("run_job", "Can run a job now"),)
 EXECUTION_PERMISSIONS = (

@@ -1,14 +1,53 @@
-"""Who is let in: tokens and sessions, one permission per address, fixed here and not left to the project."""
+"""Who is let in, and how far: keys, tokens and sessions, one permission per action, fixed here and not by the project.
+
+A key acts for its user and within what it was limited to: it is let in where the user has the
+permission and the key names it. One that is limited to some jobs reaches them and their
+executions, and is closed out of every view that does not say that it takes such keys.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.apps import apps
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from django.db import DatabaseError
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from cronjobs.conf import words_to_mask
+from cronjobs.models import ApiKey
+from cronjobs.models.execution import ExecutionQuerySet
+from cronjobs.storable import storable_text
+
+logger = logging.getLogger(__name__)
+
+_OTHER_JOBS = "The key is limited to other jobs."
+_SOME_JOBS = "The key is limited to some jobs, and this concerns others too."
+
+
+class KeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer <key>`` (RFC 6750), of a key that is neither revoked nor expired, of an active user."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        key = ApiKey.objects.matching(text.strip())
+        if key is None:
+            raise AuthenticationFailed("There is no such key.")
+        now = timezone.now()
+        if reason := key.why_not_good(now):
+            raise AuthenticationFailed(reason)
+        _note_use(key)
+        return key.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
 
 
 class TokenWhereInstalled(TokenAuthentication):
@@ -19,19 +58,63 @@ class TokenWhereInstalled(TokenAuthentication):
 
 
 # The first one decides that anonymous requests are answered 401, not 403.
-AUTHENTICATION = (TokenWhereInstalled, SessionAuthentication)
+AUTHENTICATION = (KeyAuthentication, TokenWhereInstalled, SessionAuthentication)
 
 
 class HasAnyPermission(BasePermission):
-    """Let in active users who have one of the view's ``permissions``; a view without any is closed.
+    """Let in who has one of the view's ``permissions``; a view without any is closed.
 
     What other methods than GET need instead is in its ``permissions_by_method``.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        # In a project without an anonymous user, nobody is None.
-        if not getattr(request.user, "is_active", False):
-            return False
         by_method = getattr(view, "permissions_by_method", {})
         needed = by_method.get(request.method, getattr(view, "permissions", ()))
-        return any(request.user.has_perm(each) for each in needed)
+        if not any(may(request, each) for each in needed):
+            return False
+        if reach(request) is not None and not getattr(view, "takes_limited_keys", False):
+            raise PermissionDenied(_SOME_JOBS)
+        if "name" in view.kwargs:
+            check_reach(request, view.kwargs["name"])
+        return True
+
+
+def may(request: Request, permission: str) -> bool:
+    """Return whether the caller has a permission: the user, and the key if there is one."""
+    # In a project without an anonymous user, nobody is None.
+    if not getattr(request.user, "is_active", False) or not request.user.has_perm(permission):
+        return False
+    key = key_of(request)
+    return key is None or permission.partition(".")[2] in key.actions
+
+
+def reach(request: Request) -> frozenset[str] | None:
+    """Return the names of the only jobs that the caller reaches; None: all."""
+    key = key_of(request)
+    return frozenset(key.jobs) if key is not None and key.is_limited else None
+
+
+def check_reach(request: Request, name: str) -> None:
+    """Raise `PermissionDenied` if the caller does not reach the job `name`, whether or not there is one."""
+    names = reach(request)
+    if names is not None and name not in names:
+        raise PermissionDenied(_OTHER_JOBS)
+
+
+def within_reach(request: Request, executions: ExecutionQuerySet) -> ExecutionQuerySet:
+    """Return those of `executions` whose jobs the caller reaches."""
+    names = reach(request)
+    return executions if names is None else executions.filter(job_name__in=names)
+
+
+def key_of(request: Request) -> ApiKey | None:
+    """Return the key that came with the request; None: it came with a token or in a session."""
+    return request.auth if isinstance(request.auth, ApiKey) else None
+
+
+def _note_use(key: ApiKey) -> None:
+    try:
+        key.note_use(timezone.now())
+    except DatabaseError as error:
+        # Not worth refusing a request for.
+        logger.warning("The use of %s could not be noted: %s", key.label, storable_text(error, mask=words_to_mask()))

@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.api.access import may
 from cronjobs.api.answers import located_document
+from cronjobs.api.lookups import executions_at, find_execution
 from cronjobs.api.orders import read_nothing, read_reason
 from cronjobs.api.views import CronView
-from cronjobs.exceptions import ExecutionNotFound, NotOpen
-from cronjobs.models import JobExecution
+from cronjobs.exceptions import NotOpen
 from cronjobs.models.moves import cancel
 from cronjobs.models.reruns import retry
 from cronjobs.models.waiting import why_waiting
@@ -30,12 +31,13 @@ class ExecutionView(CronView):
     """
 
     permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
+    takes_limited_keys = True
 
     def get(self, request: Request, pk: int) -> Response:
-        execution = _find(pk)
+        execution = find_execution(request, pk)
         waits_because = why_waiting(execution, now=timezone.now()) or None
         document = {**located_document(request, execution), "waitsBecause": waits_because}
-        if request.user.has_perm(permissions.VIEW_EXECUTIONS):
+        if may(request, permissions.VIEW_EXECUTIONS):
             document["traceback"] = execution.traceback or None
         return Response(document)
 
@@ -48,12 +50,13 @@ class CancelView(CronView):
     """
 
     permissions = (permissions.CANCEL_EXECUTIONS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, pk: int) -> Response:
-        _find(pk)
+        find_execution(request, pk)
         reason = read_reason(request)
-        done = cancel(JobExecution.objects.filter(pk=pk), reason=reason, by=request.user.get_username())
-        execution = _find(pk)
+        done = cancel(executions_at(request, pk), reason=reason, by=request.user.get_username())
+        execution = find_execution(request, pk)
         if done.cancelled:
             return Response(located_document(request, execution))
         if not done.asked | done.asked_before:
@@ -70,9 +73,10 @@ class RetryView(CronView):
     """
 
     permissions = (permissions.RETRY_EXECUTIONS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, pk: int) -> Response:
-        _find(pk)
+        find_execution(request, pk)
         read_nothing(request)
         execution, is_new = retry(int(pk), requested_by=request.user.get_username())
         document = located_document(request, execution)
@@ -80,10 +84,3 @@ class RetryView(CronView):
             document["note"] = RETRIED_BEFORE
         status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
         return Response(document, status=status, headers={"Location": document["url"]})
-
-
-def _find(pk: int) -> JobExecution:
-    execution = JobExecution.objects.filter(pk=pk).first()
-    if execution is None:
-        raise ExecutionNotFound(pk)
-    return execution

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Max
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.api.access import reach
 from cronjobs.api.answers import execution_address, summary_document
 from cronjobs.api.queries import Query, instant, next_address, one_of, whole_number
 from cronjobs.api.views import CronView
@@ -33,7 +35,7 @@ _KNOWN = ("job", "status", "trigger", "node", "since", "until", "before", "limit
 class _Choice:
     """Which executions are asked for; None and nothing: all of them."""
 
-    job_id: int | None
+    job_ids: list[int] | None
     statuses: list[str]
     trigger: str | None
     node: str | None
@@ -56,6 +58,7 @@ class ExecutionsView(CronView):
     """
 
     permissions = (permissions.VIEW_EXECUTIONS,)
+    takes_limited_keys = True
 
     def get(self, request: Request) -> Response:
         choice = _read(request)
@@ -72,7 +75,7 @@ class ExecutionsView(CronView):
 def _read(request: Request) -> _Choice:
     query = Query(request, known=_KNOWN)
     choice = _Choice(
-        job_id=query.read("job", _job_id, default=None),
+        job_ids=query.read("job", lambda name: _job_ids([_text(name)]), default=None),
         statuses=query.read_several("status", ExecutionStatus.values),
         trigger=query.read("trigger", one_of(Trigger.values), default=None),
         node=query.read("node", _text, default=None),
@@ -82,15 +85,24 @@ def _read(request: Request) -> _Choice:
         limit=query.read("limit", whole_number(MOST), default=DEFAULT_LIMIT),
     )
     query.done()
-    return choice
+    return _reached(choice, reach(request))
 
 
-def _job_id(name: str) -> int:
+def _job_ids(names: Collection[str]) -> list[int]:
     # The name in an execution is not indexed; its job is.
-    found = Job.objects.filter(name=_text(name)).values_list("pk", flat=True).first()
-    if found is None:
+    found = list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
+    if not found:
         raise ValueError("There is no job of this name.")
     return found
+
+
+def _reached(choice: _Choice, names: frozenset[str] | None) -> _Choice:
+    """Return the choice, kept to the jobs that the caller reaches; None: all."""
+    if names is None:
+        return choice
+    ids = list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
+    kept = ids if choice.job_ids is None else [each for each in choice.job_ids if each in ids]
+    return replace(choice, job_ids=kept)
 
 
 def _text(text: str) -> str:
@@ -126,7 +138,7 @@ def _floor(low: int, high: int | None) -> int:
 
 def _chosen(choice: _Choice) -> ExecutionQuerySet:
     exact = {
-        "job_id": choice.job_id,
+        "job_id__in": choice.job_ids,
         "trigger": choice.trigger,
         "node": choice.node,
         "queued_at__gte": choice.since,

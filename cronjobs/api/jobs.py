@@ -12,14 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.api.access import check_reach, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
 from cronjobs.api.errors import InvalidValues, NothingToSkip
 from cronjobs.api.job_changes import create_job, delete_job, pause_job, resume_job, update_job
 from cronjobs.api.job_documents import job_documents, job_url
+from cronjobs.api.lookups import find_job, find_runnable
 from cronjobs.api.orders import read_document, read_nothing
 from cronjobs.api.previews import read_count
-from cronjobs.api.views import CronView, find_job, find_runnable
+from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job
 from cronjobs.scheduler.previews import preview_job
@@ -40,6 +42,7 @@ class JobsView(CronView):
     http_method_names = ("get", "head", "post")
     permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {"POST": (permissions.ADD_JOBS,)}
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
     def get(self, request: Request) -> Response:
         limit = _limit(request)
@@ -57,6 +60,7 @@ class JobsView(CronView):
     def post(self, request: Request) -> Response:
         """Answer 201 with the job; 409 ``job_exists`` if there is one of that name."""
         values = read_values(read_document(request), NEW_JOB_KEYS, required=("name", "definition"))
+        check_reach(request, values["name"])
         name = create_job(request, values).name
         headers = {"Location": job_url(request, name)}
         return Response(_described(request, name), status=HTTPStatus.CREATED, headers=headers)
@@ -71,6 +75,7 @@ class JobView(CronView):
         "DELETE": (permissions.DELETE_JOBS,),
     }
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
     def get(self, request: Request, name: str) -> Response:
         return Response(_described(request, name))
@@ -93,6 +98,7 @@ class PauseJobView(CronView):
     """``POST jobs/<name>/pause``: let it be due no more. The body is empty, or ``{"until": <time>}``."""
 
     permissions = (permissions.CHANGE_JOBS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
         find_job(name)
@@ -105,6 +111,7 @@ class ResumeJobView(CronView):
     """``POST jobs/<name>/resume``: let it be due again, from now on. The body is empty."""
 
     permissions = (permissions.CHANGE_JOBS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
         find_job(name)
@@ -120,6 +127,7 @@ class SkipNextView(CronView):
     """
 
     permissions = (permissions.CHANGE_JOBS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
         job = find_runnable(name)
@@ -136,6 +144,7 @@ class PreviewJobView(CronView):
     """``GET jobs/<name>/preview?count=``: its coming due times, and notes on whatever has a hand in them."""
 
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
     def get(self, request: Request, name: str) -> Response:
         job, count = find_runnable(name), read_count(request)
@@ -162,10 +171,13 @@ def _described(request: Request, name: str) -> dict[str, Any]:
 
 def _after(request: Request) -> QuerySet[Job]:
     jobs = Job.objects.order_by("name").resolvable()
-    name = request.query_params.get("after", "")
-    if len(name) > _LONGEST_NAME or storable_text(name) != name:
+    names = reach(request)
+    if names is not None:
+        jobs = jobs.filter(name__in=names)
+    after = request.query_params.get("after", "")
+    if len(after) > _LONGEST_NAME or storable_text(after) != after:
         raise InvalidValues({"after": ["Must be the name that the answer before called next."]})
-    return jobs.filter(name__gt=name) if name else jobs
+    return jobs.filter(name__gt=after) if after else jobs
 
 
 def _limit(request: Request) -> int:

@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.api.lookups import find_execution
 from cronjobs.api.queries import Query, next_address, one_of, whole_number
 from cronjobs.api.views import CronView
-from cronjobs.exceptions import ExecutionNotFound
 from cronjobs.manager.records import attempt_document, line_document
-from cronjobs.models import ExecutionAttempt, ExecutionLog, JobExecution
+from cronjobs.models import ExecutionAttempt, ExecutionLog
 from cronjobs.models.log_lines import Place, line_text, place_of, read_lines
 from cronjobs.storable import rfc3339
 
@@ -32,13 +32,14 @@ class AttemptsView(CronView):
     """
 
     permissions = (permissions.VIEW_EXECUTIONS,)
+    takes_limited_keys = True
 
     def get(self, request: Request, pk: int) -> Response:
         query = Query(request, known=("after", "limit"))
         after = query.read("after", whole_number(_HIGHEST_ATTEMPT, least=0), default=0)
         limit = query.read("limit", whole_number(MOST_ATTEMPTS), default=MOST_ATTEMPTS)
         query.done()
-        _find(pk)
+        find_execution(request, pk, "status")
         rows = list(
             ExecutionAttempt.objects.filter(execution_id=pk, attempt__gt=after).order_by("attempt")[: limit + 1]
         )
@@ -62,6 +63,7 @@ class LogsView(CronView):
     """
 
     permissions = (permissions.VIEW_EXECUTIONS,)
+    takes_limited_keys = True
 
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         query = Query(request, known=("after", "limit", "format"))
@@ -70,7 +72,7 @@ class LogsView(CronView):
         kind = query.read("format", one_of(("json", "text")), default="json")
         query.done()
         # In this order: an execution that had ended before its lines were read has no others.
-        execution = _find(pk)
+        execution = find_execution(request, pk, "status")
         lines = read_lines(execution.pk, after=after, limit=limit + 1)
         is_final, lines = execution.is_final and len(lines) <= limit, lines[:limit]
         following = next_address(request, after=place_of(lines[-1]) if lines else after)
@@ -86,13 +88,6 @@ class LogsView(CronView):
             "timestamp": rfc3339(timezone.now()),
         }
         return Response(document)
-
-
-def _find(pk: int) -> JobExecution:
-    execution = JobExecution.objects.filter(pk=pk).only("pk", "status").first()
-    if execution is None:
-        raise ExecutionNotFound(pk)
-    return execution
 
 
 def _place(text: str) -> Place:

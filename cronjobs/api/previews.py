@@ -22,6 +22,7 @@ class PreviewView(CronView):
     """GET ?expression=&timeZone=&count=: the schedule in words, its coming due times, and notes on clock changes."""
 
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
     def get(self, request: Request) -> Response:
         """Answer 400 with the field that is to blame for what is not a schedule or not a zone."""

@@ -16,14 +16,13 @@ from rest_framework.views import APIView
 from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
 from cronjobs.api.answers import located_document
-from cronjobs.api.errors import JobBroken, handle_error
+from cronjobs.api.errors import handle_error
+from cronjobs.api.lookups import find_runnable
 from cronjobs.api.orders import Order, read_key, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
-from cronjobs.exceptions import JobNotFound
 from cronjobs.manager import cron_manager
 from cronjobs.models import Job, JobExecution, Trigger
-from cronjobs.registry import is_valid_name
 
 
 class CronView(APIView):
@@ -41,6 +40,8 @@ class CronView(APIView):
     permissions: ClassVar[tuple[str, ...]] = ()
     # And those that a method other than GET and HEAD takes instead.
     permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Whether it keeps a key that is limited to some jobs within them; to others it is closed.
+    takes_limited_keys: ClassVar[bool] = False
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -82,6 +83,7 @@ class ExecuteView(CronView):
     """
 
     permissions = (permissions.RUN_JOBS,)
+    takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
         job = find_runnable(name)
@@ -91,22 +93,6 @@ class ExecuteView(CronView):
             return Response(located_document(request, execution))
         document = {**located_document(request, execution), "note": note}
         return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
-
-
-def find_runnable(name: str) -> Job:
-    """Return the job of that name; raise `JobNotFound` and `JobBroken`."""
-    job = find_job(name)
-    if reason := job.why_broken():
-        raise JobBroken(name, reason)
-    return job
-
-
-def find_job(name: str) -> Job:
-    """Return the job of that name; raise `JobNotFound`."""
-    # Nothing else can be a name, and a database may refuse to look for it.
-    if not is_valid_name(name):
-        raise JobNotFound(name)
-    return Job.objects.named(name)
 
 
 def _carry_out(job: Job, order: Order, *, key: str | None, requested_by: str) -> tuple[JobExecution, str]:

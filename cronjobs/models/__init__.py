@@ -1,7 +1,8 @@
-"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes."""
+"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, keys of the API."""
 
 from __future__ import annotations
 
+from cronjobs.models.api_key import ApiKey
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Trigger
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
@@ -11,6 +12,7 @@ from cronjobs.models.queue import Queue
 from cronjobs.models.resolved import ResolvedJob
 
 __all__ = [
+    "ApiKey",
     "Calendar",
     "ExecutionAttempt",
     "ExecutionLog",

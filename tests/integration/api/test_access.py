@@ -101,7 +101,7 @@ def test_a_permission_may_come_from_a_group(django_user_model):
 
 
 def test_anonymous_callers_are_told_how_to_authenticate():
-    assert Caller().get("/cron/status")["WWW-Authenticate"] == "Token"
+    assert Caller().get("/cron/status")["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("header", ["Token wrong", "Token", "Token a b", "Token \xe4", "Bearer x", "Basic eDp5"])

@@ -1,0 +1,42 @@
+"""What an address names: a job, or an execution that the caller reaches."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+
+from cronjobs.api.access import within_reach
+from cronjobs.api.errors import JobBroken
+from cronjobs.exceptions import ExecutionNotFound, JobNotFound
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.execution import ExecutionQuerySet
+from cronjobs.registry import is_valid_name
+
+
+def find_runnable(name: str) -> Job:
+    """Return the job of that name; raise `JobNotFound` and `JobBroken`."""
+    job = find_job(name)
+    if reason := job.why_broken():
+        raise JobBroken(name, reason)
+    return job
+
+
+def find_job(name: str) -> Job:
+    """Return the job of that name; raise `JobNotFound`."""
+    # Nothing else can be a name, and a database may refuse to look for it.
+    if not is_valid_name(name):
+        raise JobNotFound(name)
+    return Job.objects.named(name)
+
+
+def find_execution(request: Request, pk: int, *columns: str) -> JobExecution:
+    """Return the execution of that number, only with `columns` if some are named; raise `ExecutionNotFound`."""
+    rows = executions_at(request, pk)
+    execution = (rows.only("pk", *columns) if columns else rows).first()
+    if execution is None:
+        raise ExecutionNotFound(pk)
+    return execution
+
+
+def executions_at(request: Request, pk: int) -> ExecutionQuerySet:
+    """Return the execution of that number, if there is one and the caller reaches its job."""
+    return within_reach(request, JobExecution.objects.filter(pk=pk))
