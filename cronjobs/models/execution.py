@@ -16,6 +16,7 @@ from cronjobs.exceptions import InvalidRequest
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.choices import Priority, Trigger
 from cronjobs.models.job import Job
+from cronjobs.models.resolved import ResolvedJob
 from cronjobs.permissions import EXECUTION_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, parse_priority
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
@@ -136,16 +137,13 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
             raise InvalidRequest(f"The time of an execution needs a zone, which {run_after.isoformat()} does not have.")
         start = run_after or now
         rank = resolved.priority if priority is None else parse_priority(priority)
-        return JobExecution(
-            job=job,
-            job_name=job.name,
-            scheduled_for=start,
-            due_at=start,
-            run_after=start,
+        return JobExecution.queued(
+            job,
+            resolved,
+            start=start,
+            now=now,
             claim_at=claim_time(start, rank),
-            queued_at=now,
             max_attempts=max_attempts or resolved.retry.max_attempts,
-            queue=resolved.queue,
             priority=rank,
             params=storable_json({**resolved.params, **params}),
         )
@@ -259,6 +257,28 @@ class JobExecution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_name} #{self.pk}"
+
+    @classmethod
+    def queued(cls, job: Job, resolved: ResolvedJob, *, start: datetime, now: datetime, **columns: Any) -> JobExecution:
+        """Return a new, unsaved row that waits for `start`, as the job's policies say where `columns` do not."""
+        policies = {
+            "scheduled_for": start,
+            "claim_at": claim_time(start, resolved.priority),
+            "max_attempts": resolved.retry.max_attempts,
+            "queue": resolved.queue,
+            "priority": resolved.priority,
+            "params": resolved.params,
+        }
+        row = {**policies, **columns}
+        return cls(job=job, job_name=job.name, due_at=start, run_after=start, queued_at=now, **row)
+
+    @classmethod
+    def closed(
+        cls, job: Job, *, status: ExecutionStatus, scheduled_for: datetime, now: datetime, **columns: Any
+    ) -> JobExecution:
+        """Return a new, unsaved row that is final from the beginning: it never ran."""
+        times = dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at"), scheduled_for)
+        return cls(job=job, job_name=job.name, status=status, queued_at=now, finished_at=now, **times, **columns)
 
     @property
     def lateness(self) -> timedelta | None:

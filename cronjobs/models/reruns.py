@@ -16,7 +16,7 @@ from cronjobs.exceptions import (
     StillOpen,
 )
 from cronjobs.models.choices import Trigger
-from cronjobs.models.execution import JobExecution, claim_time
+from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.states import ExecutionStatus
@@ -80,21 +80,16 @@ def _fitting_job(alias: str, original: JobExecution) -> tuple[Job, ResolvedJob]:
 
 
 def _repetition(original: JobExecution, job: Job, resolved: ResolvedJob, *, now: datetime) -> JobExecution:
-    return JobExecution(
-        job=job,
-        job_name=job.name,
+    return JobExecution.queued(
+        job,
+        resolved,
+        start=now,
+        now=now,
         trigger=Trigger.RETRY,
         retry_of=original,
         # The newest execution of a job in a flow is the one that counts there.
         flow=original.flow or original.pk,
         upstream_id=original.upstream_id,
         scheduled_for=original.scheduled_for,
-        due_at=now,
-        run_after=now,
-        claim_at=claim_time(now, resolved.priority),
-        queued_at=now,
-        max_attempts=resolved.retry.max_attempts,
-        queue=resolved.queue,
-        priority=resolved.priority,
         params=original.params,
     )

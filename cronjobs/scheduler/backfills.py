@@ -128,23 +128,17 @@ class Backfill:
         return Tally(created=len(missing), revived=revived, existing=len(times) - len(missing) - revived)
 
     def _row(self, at: datetime, place: int, by: str) -> JobExecution:
-        resolved = self._resolved
-        return JobExecution(
-            job=self.job,
-            job_name=self.job.name,
+        return JobExecution.queued(
+            self.job,
+            self._resolved,
+            # Only asked for now, so it is not late.
+            start=self._now,
+            now=self._now,
             trigger=Trigger.BACKFILL,
             dedupe_key=occurrence_key(at),
             scheduled_for=at,
-            # Only asked for now, so it is not late.
-            due_at=self._now,
-            run_after=self._now,
             # The oldest goes first, also before one that was recorded earlier and is revived.
-            claim_at=claim_time(self._now, resolved.priority) + YIELD + place * _INSTANT,
-            queued_at=self._now,
-            max_attempts=resolved.retry.max_attempts,
-            queue=resolved.queue,
-            priority=resolved.priority,
-            params=resolved.params,
+            claim_at=claim_time(self._now, self._resolved.priority) + YIELD + place * _INSTANT,
             requested_by=by[:150],
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError
 
@@ -20,7 +20,7 @@ from cronjobs.database import DatabaseNow, as_utc, database_now_plus, engine_ali
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
-from cronjobs.models.execution import ExecutionQuerySet, claim_time, insert_once
+from cronjobs.models.execution import ExecutionQuerySet, insert_once
 from cronjobs.models.flows import is_decided, reason_to_skip
 from cronjobs.models.graph import Follower, Followers, load_followers
 from cronjobs.models.moves import revive
@@ -284,22 +284,16 @@ def _inactive(job: Job, resolved: ResolvedJob | None, now: datetime) -> str:
 
 
 def _row(wanted: _Wanted, job: Job, resolved: ResolvedJob | None, now: datetime) -> JobExecution:
-    row = JobExecution(
-        job=job,
-        job_name=wanted.follower.name,
-        trigger=Trigger.DEPENDENCY,
-        dedupe_key=f"flow:{wanted.flow}",
-        flow=wanted.flow,
-        upstream_id=wanted.upstream,
+    columns: dict[str, Any] = {
+        "trigger": Trigger.DEPENDENCY,
+        "dedupe_key": f"flow:{wanted.flow}",
+        "flow": wanted.flow,
+        "upstream_id": wanted.upstream,
         # The time that the whole flow stands for.
-        scheduled_for=wanted.scheduled_for,
-        due_at=now,
-        run_after=now,
-        claim_at=now,
-        queued_at=now,
-    )
+        "scheduled_for": wanted.scheduled_for,
+    }
     if resolved is not None:
-        row.claim_at = claim_time(now, resolved.priority)
-        row.max_attempts, row.params = resolved.retry.max_attempts, resolved.params
-        row.queue, row.priority = resolved.queue, resolved.priority
-    return row
+        return JobExecution.queued(job, resolved, start=now, now=now, **columns)
+    # It is skipped at once: there are no policies, and its job may be only a stand-in without a name.
+    times = dict.fromkeys(("due_at", "run_after", "claim_at", "queued_at"), now)
+    return JobExecution(job=job, job_name=wanted.follower.name, **times, **columns)

@@ -91,19 +91,14 @@ def _coming(job: Job, resolved: ResolvedJob, now: datetime) -> Iterator[datetime
 
 
 def _skipped_row(job: Job, key: str, at: datetime, now: datetime, by: str) -> JobExecution:
-    return JobExecution(
-        job=job,
-        job_name=job.name,
+    return JobExecution.closed(
+        job,
+        status=ExecutionStatus.SKIPPED,
+        scheduled_for=at,
+        now=now,
         # Not the schedule's: the newest row of those tells a node where planning must go on.
         trigger=Trigger.MANUAL,
         dedupe_key=key,
-        status=ExecutionStatus.SKIPPED,
-        scheduled_for=at,
-        due_at=at,
-        run_after=at,
-        claim_at=at,
-        queued_at=now,
-        finished_at=now,
         requested_by=by[:150],
         reason=f"Skipped ahead of time by {by}." if by else "Skipped ahead of time.",
     )

@@ -16,7 +16,7 @@ from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocke
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import load_each
-from cronjobs.models.execution import SERIAL, ExecutionQuerySet, claim_time, insert_once, occurrence_key
+from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
@@ -247,52 +247,42 @@ def _occurrence_row(due: _Due, occurrence: Occurrence, now: datetime) -> JobExec
     start = at
     if resolved.jitter and resolved.schedule is not None:
         start = spread(at, key=resolved.name, jitter=resolved.jitter, following=resolved.schedule.next_after(at))
-    return JobExecution(
-        job=due.job,
-        job_name=due.job.name,
+    return JobExecution.queued(
+        due.job,
+        resolved,
+        start=start,
+        now=now,
         trigger=Trigger.CATCH_UP if occurrence.caught_up else Trigger.SCHEDULE,
         dedupe_key=occurrence_key(at),
         scheduled_for=at,
-        due_at=start,
-        run_after=start,
-        claim_at=claim_time(start, resolved.priority),
-        queued_at=now,
-        max_attempts=resolved.retry.max_attempts,
-        queue=resolved.queue,
-        priority=resolved.priority,
-        params=resolved.params,
     )
 
 
 def _excluded_row(due: _Due, day: date, at: datetime, now: datetime) -> JobExecution:
     """Return the record of a day that the job's calendar excludes: one, however often the job was due in it."""
-    row = _history_row(due, at, now, ExecutionStatus.SKIPPED)
-    row.params = due.resolved.params
-    row.dedupe_key = f"excluded:{day.isoformat()}"
-    row.reason = f"Calendar {due.job.calendar} excludes {day.isoformat()}."
-    return row
+    return JobExecution.closed(
+        due.job,
+        status=ExecutionStatus.SKIPPED,
+        scheduled_for=at,
+        now=now,
+        trigger=Trigger.SCHEDULE,
+        dedupe_key=f"excluded:{day.isoformat()}",
+        params=due.resolved.params,
+        reason=f"Calendar {due.job.calendar} excludes {day.isoformat()}.",
+    )
 
 
 def _missed_row(due: _Due, missed: Missed, now: datetime) -> JobExecution:
     count = f"more than {missed.count - 1:,}" if missed.count > 10_000 else f"{missed.count:,}"
     times = "due time" if missed.count == 1 else "due times"
-    row = _history_row(due, missed.last, now, ExecutionStatus.MISSED)
-    row.missed_from, row.missed_until, row.missed_count = missed.first, missed.last, missed.count
-    row.reason = f"{count} {times} passed while no node was there in time to serve them."
-    return row
-
-
-def _history_row(due: _Due, at: datetime, now: datetime, status: ExecutionStatus) -> JobExecution:
-    """Return a row that is final from the beginning."""
-    return JobExecution(
-        job=due.job,
-        job_name=due.job.name,
+    return JobExecution.closed(
+        due.job,
+        status=ExecutionStatus.MISSED,
+        scheduled_for=missed.last,
+        now=now,
         trigger=Trigger.SCHEDULE,
-        status=status,
-        scheduled_for=at,
-        due_at=at,
-        run_after=at,
-        claim_at=at,
-        queued_at=now,
-        finished_at=now,
+        missed_from=missed.first,
+        missed_until=missed.last,
+        missed_count=missed.count,
+        reason=f"{count} {times} passed while no node was there in time to serve them.",
     )
