@@ -30,6 +30,12 @@ KEY_ACTIONS = tuple(
     )
 )
 
+
+def key_permission(action: str) -> str:
+    """Return the permission that a user needs beside a key with that action."""
+    return f"cronjobs.{action}"
+
+
 # Beside Django's own add/change/delete/view.
 JOB_PERMISSIONS = (("run_job", "Can run a job now"),)
 EXECUTION_PERMISSIONS = (

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from cronjobs.models import JobExecution
+from cronjobs.models.choices import KeyState
 from cronjobs.states import ExecutionStatus
 
 
@@ -41,6 +42,13 @@ STATUS_TONES: Mapping[ExecutionStatus, Tone] = {
     ExecutionStatus.MISSED: Tone.ODD,
 }
 
+KEY_TONES: Mapping[KeyState, Tone] = {
+    KeyState.GOOD: Tone.GOOD,
+    KeyState.REVOKED: Tone.QUIET,
+    KeyState.EXPIRED: Tone.ODD,
+    KeyState.USER_INACTIVE: Tone.ODD,
+}
+
 
 def badge(text: object, tone: Tone, *, title: str = "") -> SafeString:
     """Return `text` as a label; `title` is shown while the pointer rests on it."""
@@ -56,6 +64,11 @@ def status_badge(status: str) -> SafeString:
         # Written by a newer version, or by hand.
         return badge(status or gettext("Unknown"), Tone.ODD)
     return badge(known.label, STATUS_TONES[known])
+
+
+def key_badge(state: KeyState) -> SafeString:
+    """Return the label of the state that a key of the API is in."""
+    return badge(state.label, KEY_TONES[state])
 
 
 def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:

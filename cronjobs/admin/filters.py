@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin.windows import BEFORE
-from cronjobs.models import Job, JobExecution
-from cronjobs.models.choices import Staleness
+from cronjobs.models import ApiKey, Job, JobExecution
+from cronjobs.models.choices import KeyState, Staleness
 from cronjobs.registry import registry
 
 # Ids and times of recording agree but for clocks that differ and transactions that take long.
@@ -105,6 +105,23 @@ class BrokenFilter(admin.SimpleListFilter):
             case "no":
                 return queryset.exclude(broken)
         raise IncorrectLookupParameters
+
+
+class KeyStateFilter(admin.SimpleListFilter):
+    """Keys of the API that are good, and those that are no longer."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(KeyState.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[ApiKey]:
+        value = self.value()
+        if value is not None and value not in KeyState.values:
+            raise IncorrectLookupParameters
+        keys: QuerySet[ApiKey] = queryset
+        return keys if value is None else queryset.in_state(KeyState(value), timezone.now())
 
 
 def _number(value: str | None) -> int | None:

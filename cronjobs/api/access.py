@@ -13,6 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -21,11 +22,18 @@ from rest_framework.views import APIView
 
 from cronjobs.conf import words_to_mask
 from cronjobs.models import ApiKey
+from cronjobs.models.choices import KeyState
 from cronjobs.models.execution import ExecutionQuerySet
+from cronjobs.permissions import key_permission
 from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
 
+_NOT_GOOD = {
+    KeyState.REVOKED: "The key has been revoked.",
+    KeyState.EXPIRED: "The key has expired.",
+    KeyState.USER_INACTIVE: "The key's user is not active.",
+}
 _OTHER_JOBS = "The key is limited to other jobs."
 _SOME_JOBS = "The key is limited to some jobs, and this concerns others too."
 
@@ -33,6 +41,7 @@ _SOME_JOBS = "The key is limited to some jobs, and this concerns others too."
 class KeyAuthentication(BaseAuthentication):
     """``Authorization: Bearer <key>`` (RFC 6750), of a key that is neither revoked nor expired, of an active user."""
 
+    @sensitive_variables("text")
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -40,9 +49,9 @@ class KeyAuthentication(BaseAuthentication):
         key = ApiKey.objects.matching(text.strip())
         if key is None:
             raise AuthenticationFailed("There is no such key.")
-        now = timezone.now()
-        if reason := key.why_not_good(now):
-            raise AuthenticationFailed(reason)
+        state = key.state(timezone.now())
+        if state != KeyState.GOOD:
+            raise AuthenticationFailed(_NOT_GOOD[state])
         _note_use(key)
         return key.user, key
 
@@ -85,13 +94,13 @@ def may(request: Request, permission: str) -> bool:
     if not getattr(request.user, "is_active", False) or not request.user.has_perm(permission):
         return False
     key = key_of(request)
-    return key is None or permission.partition(".")[2] in key.actions
+    return key is None or permission in map(key_permission, key.allowed)
 
 
 def reach(request: Request) -> frozenset[str] | None:
     """Return the names of the only jobs that the caller reaches; None: all."""
     key = key_of(request)
-    return frozenset(key.jobs) if key is not None and key.is_limited else None
+    return None if key is None else key.reach
 
 
 def check_reach(request: Request, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The closed sets of values that columns of jobs and executions take."""
+"""The closed sets of values that columns take, and what follows from them."""
 
 from __future__ import annotations
 
@@ -60,3 +60,12 @@ class Trigger(models.TextChoices):
     DEPENDENCY = "dependency", _("Dependency")
     # Somebody wants to have it done again.
     RETRY = "retry", _("Retry")
+
+
+class KeyState(models.TextChoices):
+    """Whether a key of the API lets its user in and, if not, why."""
+
+    GOOD = "good", _("Good")
+    REVOKED = "revoked", _("Revoked")
+    EXPIRED = "expired", _("Expired")
+    USER_INACTIVE = "user_inactive", _("User not active")

@@ -14,6 +14,7 @@ JOBS = "/admin/cronjobs/job/"
 NODES = "/admin/cronjobs/node/"
 CALENDARS = "/admin/cronjobs/calendar/"
 QUEUES = "/admin/cronjobs/queue/"
+KEYS = "/admin/cronjobs/apikey/"
 
 
 def change_url(row: Any) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Permission
 
-from cronjobs.models import Calendar, Job, JobExecution, Queue
+from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, NODES, QUEUES
+from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
@@ -43,6 +43,14 @@ PAGES = {
     ("post", NODES + "{node}/change/"): (302, 403, 403, 403, 403),
     ("post", NODES + "{node}/delete/"): (302, 403, 403, 403, 403),
     ("get", NODES + "add/"): (302, 403, 403, 403, 403),
+    ("get", KEYS): (302, 403, 403, 403, 200),
+    ("get", KEYS + "{key}/change/"): (302, 403, 403, 403, 200),
+    ("post", KEYS + "{key}/change/"): (302, 403, 403, 403, 200),
+    ("get", KEYS + "{key}/revoke/"): (302, 403, 403, 403, 200),
+    ("post", KEYS + "{key}/revoke/"): (302, 403, 403, 403, 302),
+    ("post", KEYS + "{key}/delete/"): (302, 403, 403, 403, 302),
+    ("get", KEYS + "add/"): (302, 403, 403, 403, 200),
+    ("post", KEYS + "add/"): (302, 403, 403, 403, 200),
 }
 # Who gets something done by each action.
 ACTIONS = {
@@ -56,11 +64,14 @@ ACTIONS = {
 
 
 @pytest.fixture
-def rows(make_execution, make_job, make_node):
+def rows(make_execution, make_job, make_node, django_user_model):
     """One row of each kind, by the names that the addresses use."""
     calendar, queue = Calendar.objects.create(name="holidays"), Queue.objects.create(name="heavy")
     job, execution, node = make_job("noop"), make_execution("noop"), make_node()
-    return {"job": job.pk, "execution": execution.pk, "node": node.pk, "calendar": calendar.pk, "queue": queue.pk}
+    user = django_user_model.objects.create_user("of-the-key")
+    key, _ = ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"])
+    made = {"job": job, "execution": execution, "node": node, "calendar": calendar, "queue": queue, "key": key}
+    return {name: row.pk for name, row in made.items()}
 
 
 @pytest.mark.parametrize("role", list(ROLES))

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
+from cronjobs.models import ApiKey, Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
-from tests.integration.admin.pages import EXECUTIONS, JOBS, NODES, QUEUES, change_url, get
+from tests.integration.admin.pages import EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
 
 MOST = 15
 
@@ -24,12 +24,13 @@ def statements(client: Any, url: str) -> int:
 
 
 @pytest.fixture
-def fill(make_job, make_execution, make_node):
+def fill(make_job, make_execution, make_node, django_user_model):
     """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
 
     def fill(count: int) -> Any:
         for model in (Job, Node, Calendar, Queue):
             model.objects.all().delete()
+        django_user_model.objects.filter(username__startswith="user-").delete()
         for number in range(count):
             calendar = Calendar.objects.create(name=f"calendar-{number}", dates=["2026-12-25"])
             make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *", calendar=calendar)
@@ -37,6 +38,8 @@ def fill(make_job, make_execution, make_node):
                 execution = make_execution(f"noop-{number}", status=status, error_message="boom")
             make_node(f"node-{number}")
             Queue.objects.create(name=f"queue-{number}", limit=2)
+            user = django_user_model.objects.create_user(f"user-{number}")
+            ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"], jobs=[f"noop-{number}"])
         sync(read_clock("default"))
         for number in range(count):
             ExecutionLog.objects.create(
@@ -49,7 +52,7 @@ def fill(make_job, make_execution, make_node):
 
 
 @pytest.mark.parametrize(
-    "url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES, QUEUES]
+    "url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES, QUEUES, KEYS]
 )
 def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     counts = []

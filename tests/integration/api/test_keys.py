@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import JSONField, Value
 from django.test import Client
 from django.utils import timezone
 
@@ -45,7 +50,7 @@ def test_a_key_lets_its_user_in(issue):
 
 def test_the_text_of_a_key_is_not_stored(issue):
     _, headers = issue("view_job")
-    secret = headers["Authorization"].rpartition("_")[2]
+    secret = headers["Authorization"].split("_", 2)[2]
 
     (row,) = ApiKey.objects.values()
 
@@ -72,6 +77,7 @@ def test_a_key_is_no_more_than_its_user(issue, user):
         ({"revoked_at": timezone.now()}, "The key has been revoked."),
         ({"expires_at": timezone.now() - timedelta(seconds=1)}, "The key has expired."),
         ({"digest": "0" * 64}, "There is no such key."),
+        ({"digest": "\xe4" * 64}, "There is no such key."),
         ({"prefix": "another"}, "There is no such key."),
     ],
 )
@@ -191,6 +197,9 @@ def test_a_limited_key_acts_on_its_own(limited):
         ({"actions": ["fly"]}, "actions"),
         ({"actions": ["view_job"], "jobs": ["No Name"]}, "jobs"),
         ({"actions": ["view_job"], "name": ""}, "name"),
+        ({"actions": ["view_job"], "name": "two\nlines"}, "name"),
+        ({"actions": ["view_job"], "name": "half of a pair: \ud83d"}, "name"),
+        ({"actions": ["view_job"], "expires_at": timezone.now() - timedelta(seconds=1)}, "expires_at"),
     ],
 )
 def test_a_key_that_could_not_be_meant_is_not_made(user, options, field):
@@ -199,3 +208,156 @@ def test_a_key_that_could_not_be_meant_is_not_made(user, options, field):
 
     assert field in caught.value.message_dict
     assert not ApiKey.objects.exists()
+
+
+# What SQL may write where a list of texts is expected.
+NO_LISTS = [
+    None,
+    False,
+    0,
+    "",
+    {},
+    "view_job",
+    "mine",
+    {"view_job": True, "mine": 1},
+    [None],
+    [["view_job"]],
+    ["mine", 1],
+]
+
+
+@pytest.mark.parametrize("value", NO_LISTS, ids=repr)
+def test_actions_that_are_no_list_of_names_let_nobody_do_anything(issue, value):
+    _, headers = issue("view_job")
+    ApiKey.objects.update(actions=Value(value, JSONField()))
+
+    assert_error(Client().get("/cron/status", headers=headers), 403, "permission_denied")
+
+
+@pytest.mark.parametrize("value", NO_LISTS, ids=repr)
+def test_jobs_that_are_no_list_of_names_are_none(limited, value):
+    ApiKey.objects.update(jobs=Value(value, JSONField()))
+    client = Client(headers=limited)
+
+    assert document(client.get("/cron/jobs"))["jobs"] == []
+    assert document(client.get("/cron/executions"))["executions"] == []
+    assert_error(client.post("/cron/execute/mine"), 403, "permission_denied")
+    assert_error(client.get("/cron/nodes"), 403, "permission_denied")
+
+
+@pytest.mark.parametrize("value", [each for each in NO_LISTS if each is not None], ids=repr)
+def test_a_key_that_is_no_longer_sound_is_not_replaced(limited, value):
+    old = ApiKey.objects.get()
+    for column in ("actions", "jobs"):
+        ApiKey.objects.update(**{column: value})
+        with pytest.raises(ValidationError):
+            ApiKey.objects.replace(old.prefix, expires_at=None)
+
+    assert list(ApiKey.objects.all()) == [old]
+    assert ApiKey.objects.unrevoked().exists()
+
+
+def test_a_key_is_replaced_at_once_or_after_a_while(issue):
+    now = timezone.now()
+    first, _ = issue("view_job", "run_job", jobs=["noop"], expires_at=now + timedelta(days=1))
+
+    second, _ = ApiKey.objects.replace(first.prefix, expires_at=None, keep=timedelta(hours=1))
+    third, text = ApiKey.objects.replace(second.prefix, expires_at=None)
+
+    first.refresh_from_db()
+    assert now + timedelta(minutes=59) < first.expires_at < now + timedelta(hours=2)
+    assert [each.state(now) for each in ApiKey.objects.order_by("pk")] == ["good", "revoked", "good"]
+    assert (third.name, third.user, third.actions, third.jobs) == (first.name, first.user, first.actions, first.jobs)
+    assert Client().get("/cron/jobs/noop", headers={"Authorization": f"Bearer {text}"}).status_code == 200
+    with pytest.raises(ApiKey.DoesNotExist):
+        ApiKey.objects.replace(second.prefix, expires_at=None)
+
+
+def test_a_key_that_ends_sooner_is_not_kept_for_longer(issue):
+    end = timezone.now().replace(microsecond=0) + timedelta(minutes=5)
+    key, _ = issue("view_job", expires_at=end)
+
+    ApiKey.objects.replace(key.prefix, expires_at=None, keep=timedelta(hours=1))
+
+    key.refresh_from_db()
+    assert key.expires_at == end
+
+
+def test_rows_are_found_by_the_state_that_each_is_in(issue, django_user_model):
+    now = timezone.now()
+    later, before = now + timedelta(days=1), now - timedelta(days=1)
+    gone = django_user_model.objects.create_user("gone", is_active=False)
+    for columns in (
+        {},
+        {"expires_at": later},
+        {"expires_at": before},
+        {"expires_at": now},
+        {"revoked_at": before},
+        {"revoked_at": before, "expires_at": before, "user": gone},
+        {"user": gone, "expires_at": later},
+        {"user": gone, "expires_at": before},
+    ):
+        key, _ = issue("view_job")
+        ApiKey.objects.filter(pk=key.pk).update(**columns)
+
+    states = {each.pk: each.state(now) for each in ApiKey.objects.all()}
+    assert sorted(states.values()) == [*["expired"] * 3, *["good"] * 2, *["revoked"] * 2, "user_inactive"]
+    for state in set(states.values()):
+        found = ApiKey.objects.in_state(state, now)
+        assert {each.pk for each in found} == {pk for pk, each in states.items() if each == state}
+
+
+def test_what_the_user_may_not_do_is_known(issue, user):
+    key, _ = issue("run_job", "view_job")
+    grant(user, "view_job")
+
+    assert ApiKey.objects.get(pk=key.pk).lacking() == ["run_job"]
+
+
+def test_a_use_is_noted_once_a_minute_whoever_notes_it(issue):
+    issue("view_job")
+    one, another, third = (ApiKey.objects.get() for _ in range(3))
+    now = timezone.now().replace(microsecond=0)
+
+    for key, at in ((one, 0), (one, 59), (another, 59), (third, 61)):
+        key.note_use(now + timedelta(seconds=at))
+        noted = ApiKey.objects.get().last_used_at
+        assert noted == now + timedelta(seconds=61 if at == 61 else 0)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_writes_refuses_no_key(issue, caplog):
+    _, headers = issue("view_job")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50")
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = Client().get("/cron/status", headers=headers)
+
+    assert answer.status_code == 200
+    assert ApiKey.objects.get().last_used_at is None
+    assert "could not be noted" in caplog.text
+    assert headers["Authorization"] not in caplog.text
+
+
+def test_keys_are_looked_for_where_they_are_written(issue, settings):
+    key, _ = issue("view_job")
+    settings.DATABASE_ROUTERS = ["tests.app.routers.ReadFromReplica"]
+
+    # In this project there is no replica to read from.
+    assert ApiKey.objects.get() == key
+    key.note_use(timezone.now())
+    assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_what_comes_with_a_request_is_in_no_log(issue, caplog):
+    caplog.set_level(logging.DEBUG)
+    _, headers = issue("view_job")
+    text = headers["Authorization"].partition(" ")[2]
+
+    for sent in (text, f"{text}x", text.replace("cron_", "cron_0")):
+        Client().get("/cron/status", headers={"Authorization": f"Bearer {sent}"})
+
+    assert "/cron/status" in caplog.text
+    assert text.split("_", 2)[2] not in caplog.text
