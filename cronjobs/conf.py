@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import lru_cache
@@ -14,12 +13,21 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 from cronjobs.exceptions import InvalidSettings
+from cronjobs.limits import RateLimit, parse_rate_limit
+from cronjobs.parsing import PARSERS, Bytes, Parser, did_you_mean, exceeded, rates
 
 DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
     {
         "cleanup-legacy-conversations": "*/5 * * * *",
         "cleanup-old-quotes": "0 2 * * *",
         "health-check": "*/10 * * * *",
+    }
+)
+# Requests of one caller to the HTTP API; of `refused`, answers 401 and 403 to one address.
+DEFAULT_THROTTLES: Mapping[str, RateLimit | None] = types.MappingProxyType(
+    {
+        scope: parse_rate_limit(rate)
+        for scope, rate in (("read", "12000/min"), ("write", "1200/min"), ("execute", "600/min"), ("refused", "60/min"))
     }
 )
 
@@ -45,7 +53,7 @@ class _Parsed:
         known = {each.name.upper(): each for each in fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
         for key in raw:
             if key not in known:
-                raise InvalidSettings(f"{path} has no key {key!r}.{_did_you_mean(str(key), known)}")
+                raise InvalidSettings(f"{path} has no key {key!r}.{did_you_mean(str(key), known)}")
         hints = get_type_hints(cls)
         values = {
             known[key].name: _parse(hints[known[key].name], value, known[key].metadata, f"{path}[{key!r}]")
@@ -121,6 +129,22 @@ class Settings(_Parsed):
         default="auto",
         one_of=("auto", "never"),
     )
+    api_max_body: Bytes = _setting("Longest body of a request to the HTTP API, in bytes.", default=1_000_000, low=100)
+    throttles: Mapping[str, RateLimit | None] = _setting(
+        "How many requests of one caller the HTTP API answers: what reads, what writes, and what runs jobs; "
+        "and how often one address is refused before it is told to wait. None: any number.",
+        default=DEFAULT_THROTTLES,
+    )
+    suspicious_refusals: int = _setting(
+        "An address, or a user, that the HTTP API refuses so often within SUSPICIOUS_WINDOW is reported.",
+        default=10,
+        low=1,
+    )
+    suspicious_window: timedelta = _setting(
+        "The time for SUSPICIOUS_REFUSALS (a minute at least); an address is reported once in it.",
+        default=timedelta(minutes=5),
+        low=60,
+    )
     log_max_bytes: int = _setting(
         "Log text kept per execution; the rest is counted, not kept. Each further attempt may keep a tenth of it in any case.",
         default=1_000_000,
@@ -169,12 +193,17 @@ def get_settings() -> Settings:
     return Settings.from_mapping(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")
 
 
-def words_to_mask() -> tuple[str, ...]:
-    """Return MASK; the default where the settings cannot be understood and something must be said all the same."""
+def settings_or_defaults() -> Settings:
+    """Return the current settings; the defaults where they cannot be understood and life must go on all the same."""
     try:
-        return get_settings().mask
+        return get_settings()
     except InvalidSettings:
-        return Settings().mask
+        return Settings()
+
+
+def words_to_mask() -> tuple[str, ...]:
+    """Return MASK, whatever is wrong with the rest of the settings."""
+    return settings_or_defaults().mask
 
 
 def _forget(*, setting: str, **_: object) -> None:
@@ -192,53 +221,9 @@ def _parse(hint: Any, value: Any, metadata: Mapping[str, Any], path: str) -> Any
     one_of = metadata["one_of"]
     if one_of and parsed not in one_of:
         raise InvalidSettings(f"{path} must be one of {', '.join(map(repr, one_of))}, not {value!r}.")
-    if limit := _exceeded(parsed, metadata["low"], metadata["high"]):
+    if limit := exceeded(parsed, metadata["low"], metadata["high"]):
         raise InvalidSettings(f"{path} must be {limit}, not {value!r}.")
     return parsed
-
-
-def _exceeded(value: Any, low: float | None, high: float | None) -> str:
-    """Return the limit that `value` is beyond, in words; empty if there is none."""
-    number, unit = (value.total_seconds(), " seconds") if isinstance(value, timedelta) else (value, "")
-    if low is not None and number < low:
-        return f"at least {low:g}{unit}"
-    if high is not None and number > high:
-        return f"at most {high:g}{unit}"
-    return ""
-
-
-def _instance_of(kind: type, name: str) -> Callable[[Any, str], Any]:
-    def parse(value: Any, path: str) -> Any:
-        # bool is an int to Python, not to the person who wrote the setting.
-        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-            raise InvalidSettings(f"{path} must be {name}, not {value!r}.")
-        return value
-
-    return parse
-
-
-def _duration(value: Any, path: str) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidSettings(f"{path} must be a timedelta or a number of seconds, not {value!r}.")
-    try:
-        return timedelta(seconds=value)
-    except (OverflowError, ValueError):
-        raise InvalidSettings(f"{path} is not a usable number of seconds: {value!r}.") from None
-
-
-def _float(value: Any, path: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value < float("inf"):
-        raise InvalidSettings(f"{path} must be a number, not {value!r}.")
-    return float(value)
-
-
-def _strings(value: Any, path: str) -> tuple[str, ...]:
-    is_list = isinstance(value, list | tuple | set | frozenset)
-    if not is_list or not all(isinstance(each, str) for each in value):
-        raise InvalidSettings(f"{path} must be a list of strings, not {value!r}.")
-    return tuple(value)
 
 
 def _schedules(value: Any, path: str) -> Mapping[str, str | None]:
@@ -250,17 +235,12 @@ def _schedules(value: Any, path: str) -> Mapping[str, str | None]:
     return types.MappingProxyType({**DEFAULT_SCHEDULES, **value})
 
 
-_PARSERS: dict[Any, Callable[[Any, str], Any]] = {
-    bool: _instance_of(bool, "True or False"),
-    int: _instance_of(int, "a whole number"),
-    str: _instance_of(str, "a string"),
-    float: _float,
-    timedelta: _duration,
-    tuple[str, ...]: _strings,
+def _throttles(value: Any, path: str) -> Mapping[str, RateLimit | None]:
+    return rates(value, path, defaults=DEFAULT_THROTTLES)
+
+
+_PARSERS: Mapping[Any, Parser] = {
+    **PARSERS,
     Mapping[str, str | None]: _schedules,
+    Mapping[str, RateLimit | None]: _throttles,
 }
-
-
-def _did_you_mean(key: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(key.upper(), known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known keys: {', '.join(sorted(known))}."

@@ -24,10 +24,20 @@ execution_retried = Signal()
 execution_lost = Signal()
 # An attempt in a thread has taken longer than its job's timeout, and goes on: nobody can stop it. Arguments: execution.
 execution_overrunning = Signal()
+# The HTTP API has refused an address, or a user wherever it came from, SUSPICIOUS_REFUSALS times within
+# SUSPICIOUS_WINDOW; told once in such a time, over all web processes, in the request that was refused last.
+# Arguments: address (of that request, as text), who (its user's name; empty: nobody), count (within the window),
+# since (an aware datetime: the first that is counted).
+refused_repeatedly = Signal()
 
 
 def tell(event: Signal, execution: Any) -> None:
     """Send `event` about `execution` to whoever listens; what they raise is logged and ignored."""
-    for receiver, answer in event.send_robust(sender=type(execution), execution=execution):
+    send(event, type(execution), execution=execution)
+
+
+def send(event: Signal, sender: type, **arguments: Any) -> None:
+    """Send `event` with these arguments to whoever listens; what they raise is logged and ignored."""
+    for receiver, answer in event.send_robust(sender=sender, **arguments):
         if isinstance(answer, Exception):
-            logger.error("%r failed on %s.", receiver, execution, exc_info=answer)
+            logger.error("%r failed on %s.", receiver, ", ".join(map(str, arguments.values())), exc_info=answer)

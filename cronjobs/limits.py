@@ -9,7 +9,9 @@ from datetime import timedelta
 from cronjobs.exceptions import InvalidLimit
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_RATE = re.compile(r"(?P<starts>[0-9]{1,6})\s*/\s*(?P<count>[0-9]{0,6})\s*(?P<unit>[smhd])", re.ASCII)
+_RATE = re.compile(
+    r"(?P<starts>[0-9]{1,6})\s*/\s*(?P<count>[0-9]{0,6})\s*(?P<unit>s(?:ec)?|m(?:in)?|h(?:our)?|d(?:ay)?)", re.ASCII
+)
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _BYTES = re.compile(r"(?P<count>[0-9]{1,15})\s*(?P<unit>[kmgt]?)i?b?", re.ASCII | re.IGNORECASE)
 _LONGEST_PERIOD = timedelta(days=366)
@@ -30,11 +32,14 @@ class RateLimit:
 
 
 def parse_rate_limit(text: str) -> RateLimit:
-    """Return the limit that ``"10/m"``, ``"1/90s"`` or ``"100/2h"`` describes; raise `InvalidLimit` otherwise."""
+    """Return the limit that ``"10/m"``, ``"1/90s"`` or ``"100/2h"`` describes; raise `InvalidLimit` otherwise.
+
+    Units may be written out as REST framework has them: sec, min, hour, day.
+    """
     match = _RATE.fullmatch(str(text).strip())
     if match is None:
         raise InvalidLimit(f"A rate limit is starts per period, such as 10/m, 1/90s or 100/2h, not {text!r}.")
-    starts, seconds = int(match["starts"]), int(match["count"] or 1) * _UNITS[match["unit"]]
+    starts, seconds = int(match["starts"]), int(match["count"] or 1) * _UNITS[match["unit"][0]]
     if not starts or not seconds or seconds > _LONGEST_PERIOD.total_seconds():
         raise InvalidLimit(f"A rate limit allows at least one start in a period of up to a year, not {text!r}.")
     return RateLimit(starts, timedelta(seconds=seconds))

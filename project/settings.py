@@ -113,6 +113,8 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    # So many proxies stand before this server; their word on where a request comes from is taken.
+    "NUM_PROXIES": number("DJANGO_NUM_PROXIES", default=0),
 }
 
 USE_TZ = True

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 
 import pytest
+from django.core.cache import cache
 
 from tests.servers import running_mongo
 
@@ -17,3 +18,9 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     given = os.environ.get("TEST_MONGODB_URI")
     with nullcontext(given) if given else running_mongo(tmp_path_factory.mktemp("mongo")) as uri:
         yield uri
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """No test is held back because of what others have asked the API."""
+    cache.clear()

@@ -5,15 +5,24 @@ from __future__ import annotations
 from django.contrib import admin
 
 from cronjobs.admin.api_keys import ApiKeyAdmin
+from cronjobs.admin.audit_entries import AuditEntryAdmin
 from cronjobs.admin.calendars import CalendarAdmin
 from cronjobs.admin.executions import ExecutionAdmin
 from cronjobs.admin.jobs import JobAdmin
 from cronjobs.admin.nodes import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Node, Queue
+from cronjobs.models import ApiKey, AuditEntry, Calendar, Job, JobExecution, Node, Queue
 
-__all__ = ["ApiKeyAdmin", "CalendarAdmin", "ExecutionAdmin", "JobAdmin", "NodeAdmin", "QueueAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "AuditEntryAdmin",
+    "CalendarAdmin",
+    "ExecutionAdmin",
+    "JobAdmin",
+    "NodeAdmin",
+    "QueueAdmin",
+]
 
 admin.site.register(Job, JobAdmin)
 admin.site.register(Calendar, CalendarAdmin)
@@ -21,4 +30,5 @@ admin.site.register(JobExecution, ExecutionAdmin)
 admin.site.register(Node, NodeAdmin)
 admin.site.register(Queue, QueueAdmin)
 admin.site.register(ApiKey, ApiKeyAdmin)
+admin.site.register(AuditEntry, AuditEntryAdmin)
 unregister_stock_admin()

@@ -63,7 +63,7 @@ class RecordedFilter(admin.SimpleListFilter):
 
 
 class BeforeFilter(admin.SimpleListFilter):
-    """Executions older than one of them: the way past the end of the pages."""
+    """Rows older than one of them: the way past the end of the pages."""
 
     title = _("older than")
     parameter_name = BEFORE
@@ -80,7 +80,7 @@ class BeforeFilter(admin.SimpleListFilter):
         yield {"selected": False, "query_string": newest, "display": _("Newest")}
         yield {"selected": True, "query_string": here, "display": f"#{self.value()}"}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         before = _number(self.value())
         return queryset if before is None else queryset.filter(id__lt=before)
 

@@ -12,12 +12,10 @@ from django.db.models.functions import Right
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from cronjobs.models import JobExecution
-
 if TYPE_CHECKING:
-    ExecutionPaginator = Paginator[JobExecution]
+    AnyPaginator = Paginator[Any]
 else:
-    ExecutionPaginator = Paginator
+    AnyPaginator = Paginator
 
 BEFORE = "before"
 
@@ -27,14 +25,14 @@ _TAIL = 300
 WIDE = ("params", "result", "traceback", "error_message", "reason")
 
 
-class WindowPaginator(ExecutionPaginator):
+class WindowPaginator(AnyPaginator):
     """Pages through the first thousand rows of a list; what comes after them begins a new window.
 
     One statement reads the ids of the window, so that a search looks through the table once.
     """
 
     size = 1000
-    object_list: QuerySet[JobExecution]
+    object_list: QuerySet[Any]
 
     @property
     def is_cut(self) -> bool:
@@ -50,11 +48,11 @@ class WindowPaginator(ExecutionPaginator):
     def count(self) -> int:
         return min(len(self._ids), self.size)
 
-    def page(self, number: int | str) -> Page[JobExecution]:
+    def page(self, number: int | str) -> Page[Any]:
         number = self.validate_number(number)
         return Page(self.rows(number), number, self)
 
-    def rows(self, number: int) -> QuerySet[JobExecution]:
+    def rows(self, number: int) -> QuerySet[Any]:
         """Return the rows of a page."""
         first = (number - 1) * self.per_page
         return self.object_list.filter(pk__in=self._ids[: self.size][first : first + self.per_page])
@@ -64,8 +62,8 @@ class WindowPaginator(ExecutionPaginator):
         return list(self.object_list.values_list("pk", flat=True)[: self.size + 1])
 
 
-class ExecutionList(ChangeList):
-    """The list of executions: newest first, whatever the query string asks for."""
+class WindowList(ChangeList):
+    """A list in windows: newest first, whatever the query string asks for."""
 
     paginator: WindowPaginator
 
@@ -87,6 +85,10 @@ class ExecutionList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         # Any other order would sort the whole table.
         return ["-id"]
+
+
+class ExecutionList(WindowList):
+    """The list of executions, without what may be long."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -38,6 +38,14 @@ _OTHER_JOBS = "The key is limited to other jobs."
 _SOME_JOBS = "The key is limited to some jobs, and this concerns others too."
 
 
+class KeyRefused(AuthenticationFailed):
+    """A key that lets nobody in any more, though it is the right one."""
+
+    def __init__(self, key: ApiKey, reason: str) -> None:
+        self.key = key
+        super().__init__(reason)
+
+
 class KeyAuthentication(BaseAuthentication):
     """``Authorization: Bearer <key>`` (RFC 6750), of a key that is neither revoked nor expired, of an active user."""
 
@@ -51,7 +59,7 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("There is no such key.")
         state = key.state(timezone.now())
         if state != KeyState.GOOD:
-            raise AuthenticationFailed(_NOT_GOOD[state])
+            raise KeyRefused(key, _NOT_GOOD[state])
         _note_use(key)
         return key.user, key
 

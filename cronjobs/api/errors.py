@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -82,6 +83,8 @@ class ErrorCode(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     # 429: too many requests; Retry-After says when to come back.
     THROTTLED = "throttled"
+    # 429: the address has been refused too often, and so is not told again why; Retry-After says when it is.
+    REFUSED_TOO_OFTEN = "refused_too_often"
     # 500: a fault of the server; its log says which.
     INTERNAL_ERROR = "internal_error"
     # 503: the SQL database does not answer.
@@ -123,6 +126,7 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_RETRYABLE: 409,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.THROTTLED: 429,
+    ErrorCode.REFUSED_TOO_OFTEN: 429,
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.DATABASE_UNAVAILABLE: 503,
     ErrorCode.NOT_READY: 503,
@@ -156,6 +160,12 @@ class InvalidValues(CronJobsError, ValueError):
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         self.errors = dict(errors)
         super().__init__("The request holds what cannot be meant.")
+
+
+class RefusedTooOften(exceptions.Throttled):
+    """Nobody was let in, as so often before from the same address."""
+
+    default_detail = "Too many requests from this address were refused."
 
 
 class JobExists(CronJobsError):
@@ -242,6 +252,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),
     (DjangoPermissionDenied, ErrorCode.PERMISSION_DENIED, "You do not have permission to perform this action."),
     (exceptions.MethodNotAllowed, ErrorCode.METHOD_NOT_ALLOWED, ""),
+    (RefusedTooOften, ErrorCode.REFUSED_TOO_OFTEN, ""),
     (exceptions.Throttled, ErrorCode.THROTTLED, ""),
     (RequestDataTooBig, ErrorCode.BODY_TOO_LARGE, "The body is larger than this site accepts."),
     (SuspiciousOperation, ErrorCode.INVALID_BODY, "The body cannot be read."),
@@ -264,6 +275,7 @@ def _headers(error: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = f"{wait:.0f}"
+    if isinstance(error, exceptions.Throttled):
+        # Rounded up: who comes back too early is only refused again.
+        headers["Retry-After"] = str(max(1, math.ceil(getattr(error, "wait", None) or 0)))
     return headers

@@ -13,6 +13,7 @@ from cronjobs.api.access import may
 from cronjobs.api.answers import located_document
 from cronjobs.api.lookups import executions_at, find_execution
 from cronjobs.api.orders import read_nothing, read_reason
+from cronjobs.api.throttles import EXECUTE
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import NotOpen
 from cronjobs.models.moves import cancel
@@ -74,6 +75,7 @@ class RetryView(CronView):
 
     permissions = (permissions.RETRY_EXECUTIONS,)
     takes_limited_keys = True
+    write_scope = EXECUTE
 
     def post(self, request: Request, pk: int) -> Response:
         find_execution(request, pk)

@@ -60,7 +60,8 @@ class JobsView(CronView):
     def post(self, request: Request) -> Response:
         """Answer 201 with the job; 409 ``job_exists`` if there is one of that name."""
         values = read_values(read_document(request), NEW_JOB_KEYS, required=("name", "definition"))
-        check_reach(request, values["name"])
+        self.target = values["name"]
+        check_reach(request, self.target)
         name = create_job(request, values).name
         headers = {"Location": job_url(request, name)}
         return Response(_described(request, name), status=HTTPStatus.CREATED, headers=headers)

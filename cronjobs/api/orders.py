@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from django.http import RawPostDataException
 from rest_framework.request import Request
 
+from cronjobs.api.bodies import read_json
 from cronjobs.api.errors import InvalidBody, InvalidValues
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
 
@@ -59,10 +58,7 @@ def read_nothing(request: Request) -> None:
 
 def read_document(request: Request) -> dict[str, Any]:
     """Return the body's JSON object, whatever is in it; empty for an empty body. Raise `InvalidBody`."""
-    body = _read_body(request)
-    if not body.strip():
-        return {}
-    document = _parse(body)
+    document = read_json(request, default={})
     if not isinstance(document, dict):
         raise InvalidBody("The body must be a JSON object, such as {}, or empty.")
     return document
@@ -75,30 +71,6 @@ def _read_object(request: Request, kinds: _Kinds) -> dict[str, Any]:
     if errors:
         raise InvalidBody("The body holds what is not understood.", errors)
     return document
-
-
-def _read_body(request: Request) -> bytes:
-    try:
-        body: bytes = request.body
-    except RawPostDataException:
-        # Some middleware has read it already, as the form that it claims to be.
-        raise InvalidBody("The body must be JSON, not a form.") from None
-    if not body and "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-        # WSGI servers hand on no body without a length; its parameters must not be lost without a word.
-        raise InvalidBody("Send the body with a Content-Length.")
-    return body
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        reason = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidBody(f"The body is not JSON{reason}.") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _mistakes(document: dict[str, Any], kinds: _Kinds) -> list[tuple[str, str]]:

@@ -11,21 +11,22 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
 from cronjobs.api.answers import located_document
 from cronjobs.api.errors import handle_error
+from cronjobs.api.guards import GuardedView
 from cronjobs.api.lookups import find_runnable
 from cronjobs.api.orders import Order, read_key, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
+from cronjobs.api.throttles import EXECUTE
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
 from cronjobs.manager import cron_manager
 from cronjobs.models import Job, JobExecution, Trigger
 
 
-class CronView(APIView):
+class CronView(GuardedView):
     """What every view has in common, fixed here so that no setting of the project opens or breaks it."""
 
     renderer_classes = (StrictJSONRenderer,)
@@ -84,6 +85,7 @@ class ExecuteView(CronView):
 
     permissions = (permissions.RUN_JOBS,)
     takes_limited_keys = True
+    write_scope = EXECUTE
 
     def post(self, request: Request, name: str) -> Response:
         job = find_runnable(name)

@@ -1,8 +1,9 @@
-"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, keys of the API."""
+"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, keys of the API and what it did."""
 
 from __future__ import annotations
 
 from cronjobs.models.api_key import ApiKey
+from cronjobs.models.audit_entry import AuditEntry
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Trigger
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
@@ -10,9 +11,11 @@ from cronjobs.models.job import Job
 from cronjobs.models.node import Node
 from cronjobs.models.queue import Queue
 from cronjobs.models.resolved import ResolvedJob
+from cronjobs.models.suspect import Suspect
 
 __all__ = [
     "ApiKey",
+    "AuditEntry",
     "Calendar",
     "ExecutionAttempt",
     "ExecutionLog",
@@ -24,5 +27,6 @@ __all__ = [
     "Priority",
     "Queue",
     "ResolvedJob",
+    "Suspect",
     "Trigger",
 ]

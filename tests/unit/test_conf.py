@@ -35,6 +35,22 @@ def test_schedules_add_to_the_defaults_and_none_turns_one_off():
     assert dict(settings.schedules) == {**DEFAULT_SCHEDULES, "health-check": None, "own": "@daily"}
 
 
+def test_throttles_change_the_defaults_and_none_turns_one_off():
+    throttles = parsed(THROTTLES={"read": "600/min", "refused": None}).throttles
+
+    assert {scope: str(rate) for scope, rate in throttles.items()} == {
+        "read": "600/m",
+        "write": "1200/m",
+        "execute": "600/m",
+        "refused": "None",
+    }
+
+
+def test_sizes_are_numbers_of_bytes_or_text():
+    assert parsed(API_MAX_BODY=4096).api_max_body == 4096
+    assert parsed(API_MAX_BODY="2M").api_max_body == 2 * 2**20
+
+
 def test_durations_are_timedeltas_or_seconds():
     assert parsed(LEASE=10).lease == timedelta(seconds=10)
     assert parsed(LEASE=timedelta(minutes=1)).lease == timedelta(minutes=1)
@@ -63,6 +79,18 @@ def test_durations_are_timedeltas_or_seconds():
         ({"RETRY": {"JITTER": 2}}, r"CRONJOBS\['RETRY'\]\['JITTER'\] must be at most 1, not 2"),
         ({"RETRY": {"JITTER": -0.1}}, r"must be at least 0, not -0\.1"),
         ({"PAUSED": 1}, r"must be True or False, not 1"),
+        ({"API_MAX_BODY": "much"}, r"must be a number of bytes, or text such as 1M, not 'much'"),
+        ({"API_MAX_BODY": True}, r"must be a number of bytes"),
+        ({"API_MAX_BODY": 10}, r"must be at least 100, not 10"),
+        ({"THROTTLES": "60/min"}, r"CRONJOBS\['THROTTLES'\] must be a dict of scope to rate, not '60/min'"),
+        ({"THROTTLES": {"reed": "1/s"}}, r"CRONJOBS\['THROTTLES'\] has no key 'reed'\. Did you mean 'read'\?"),
+        ({"THROTTLES": {"READ": "1/s"}}, r"Did you mean 'read'\?"),
+        ({"THROTTLES": {5: "1/s"}}, r"has no key 5\. Known keys: execute, read, refused, write\."),
+        ({"THROTTLES": {"read": "often"}}, r"CRONJOBS\['THROTTLES'\]\['read'\] must be requests per period.*'often'"),
+        ({"THROTTLES": {"read": "0/min"}}, r"must be requests per period"),
+        ({"THROTTLES": {"read": 600}}, r"must be requests per period"),
+        ({"SUSPICIOUS_REFUSALS": 0}, r"must be at least 1, not 0"),
+        ({"SUSPICIOUS_WINDOW": 59}, r"must be at least 60 seconds, not 59"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_place(raw, sentence):

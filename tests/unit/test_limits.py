@@ -18,6 +18,8 @@ from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
         (" 100 / 2 h ", RateLimit(100, timedelta(hours=2)), "100/2h"),
         ("5/60s", RateLimit(5, timedelta(minutes=1)), "5/m"),
         ("1/7d", RateLimit(1, timedelta(days=7)), "1/7d"),
+        ("600/min", RateLimit(600, timedelta(minutes=1)), "600/m"),
+        ("1/2hour", RateLimit(1, timedelta(hours=2)), "1/2h"),
     ],
 )
 def test_a_rate_limit_is_starts_per_period(text, limit, shown):
@@ -26,7 +28,9 @@ def test_a_rate_limit_is_starts_per_period(text, limit, shown):
     assert parse_rate_limit(shown) == limit
 
 
-@pytest.mark.parametrize("text", ["", "10", "/m", "10/", "0/m", "5/0s", "1/400d", "10/week", "1.5/m", "-1/m", "10m"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "/m", "10/", "0/m", "5/0s", "1/400d", "10/week", "10/minutes", "10/mi", "1.5/m", "-1/m", "10m"]
+)
 def test_what_is_no_rate_limit_is_refused(text):
     with pytest.raises(InvalidLimit, match="rate limit"):
         parse_rate_limit(text)

@@ -12,13 +12,13 @@ from django.test import Client
 
 from cronjobs import RetryPolicy, job
 from cronjobs.database import database_now_plus, read_clock
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models import AuditEntry, Job, JobExecution, Node
 from cronjobs.registry import registry
 
 OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
-_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue")
+_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry")
 ROLES = {
     "anonymous": None,
     "staff": (),
@@ -115,3 +115,25 @@ def define(db: None) -> Iterator[Callable[..., Job]]:
 
     yield make
     registry.remove(OWN_JOB)
+
+
+@pytest.fixture
+def make_entry(db: None) -> Callable[..., AuditEntry]:
+    """Record what somebody did over HTTP; by default something that was accepted."""
+
+    def make(**columns: Any) -> AuditEntry:
+        values: dict[str, Any] = {
+            "at": AT,
+            "last_at": AT,
+            "outcome": "accepted",
+            "who": "olive",
+            "credential": "cron_0123456789",
+            "method": "POST",
+            "route": "job-pause",
+            "target": "noop",
+            "address": "203.0.113.9",
+            "status": 200,
+        }
+        return AuditEntry.objects.create(**{**values, **columns})
+
+    return make

@@ -15,6 +15,7 @@ NODES = "/admin/cronjobs/node/"
 CALENDARS = "/admin/cronjobs/calendar/"
 QUEUES = "/admin/cronjobs/queue/"
 KEYS = "/admin/cronjobs/apikey/"
+AUDIT = "/admin/cronjobs/auditentry/"
 
 
 def change_url(row: Any) -> str:

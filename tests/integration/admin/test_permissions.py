@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 
 from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import CALENDARS, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
+from tests.integration.admin.pages import AUDIT, CALENDARS, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
@@ -51,6 +51,11 @@ PAGES = {
     ("post", KEYS + "{key}/delete/"): (302, 403, 403, 403, 302),
     ("get", KEYS + "add/"): (302, 403, 403, 403, 200),
     ("post", KEYS + "add/"): (302, 403, 403, 403, 200),
+    ("get", AUDIT): (302, 403, 200, 200, 200),
+    ("get", AUDIT + "{entry}/change/"): (302, 403, 200, 200, 200),
+    ("post", AUDIT + "{entry}/change/"): (302, 403, 403, 403, 403),
+    ("post", AUDIT + "{entry}/delete/"): (302, 403, 403, 403, 403),
+    ("get", AUDIT + "add/"): (302, 403, 403, 403, 403),
 }
 # Who gets something done by each action.
 ACTIONS = {
@@ -64,13 +69,14 @@ ACTIONS = {
 
 
 @pytest.fixture
-def rows(make_execution, make_job, make_node, django_user_model):
+def rows(make_execution, make_job, make_node, make_entry, django_user_model):
     """One row of each kind, by the names that the addresses use."""
     calendar, queue = Calendar.objects.create(name="holidays"), Queue.objects.create(name="heavy")
     job, execution, node = make_job("noop"), make_execution("noop"), make_node()
     user = django_user_model.objects.create_user("of-the-key")
     key, _ = ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"])
     made = {"job": job, "execution": execution, "node": node, "calendar": calendar, "queue": queue, "key": key}
+    made["entry"] = make_entry()
     return {name: row.pk for name, row in made.items()}
 
 

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import ApiKey, Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
+from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
-from tests.integration.admin.pages import EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
+from tests.integration.admin.pages import AUDIT, EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
 
 MOST = 15
 
@@ -24,11 +24,11 @@ def statements(client: Any, url: str) -> int:
 
 
 @pytest.fixture
-def fill(make_job, make_execution, make_node, django_user_model):
+def fill(make_job, make_execution, make_node, make_entry, django_user_model):
     """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
 
     def fill(count: int) -> Any:
-        for model in (Job, Node, Calendar, Queue):
+        for model in (Job, Node, Calendar, Queue, AuditEntry):
             model.objects.all().delete()
         django_user_model.objects.filter(username__startswith="user-").delete()
         for number in range(count):
@@ -40,6 +40,7 @@ def fill(make_job, make_execution, make_node, django_user_model):
             Queue.objects.create(name=f"queue-{number}", limit=2)
             user = django_user_model.objects.create_user(f"user-{number}")
             ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"], jobs=[f"noop-{number}"])
+            make_entry(target=f"noop-{number}", address=f"203.0.113.{number}")
         sync(read_clock("default"))
         for number in range(count):
             ExecutionLog.objects.create(
@@ -52,7 +53,18 @@ def fill(make_job, make_execution, make_node, django_user_model):
 
 
 @pytest.mark.parametrize(
-    "url", [JOBS, EXECUTIONS, EXECUTIONS + "?q=boom", EXECUTIONS + "?recorded=week", NODES, QUEUES, KEYS]
+    "url",
+    [
+        JOBS,
+        EXECUTIONS,
+        EXECUTIONS + "?q=boom",
+        EXECUTIONS + "?recorded=week",
+        NODES,
+        QUEUES,
+        KEYS,
+        AUDIT,
+        AUDIT + "?past=week",
+    ],
 )
 def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     counts = []

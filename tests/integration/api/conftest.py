@@ -55,6 +55,14 @@ def define(db: None) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
+def no_cache(settings: Any) -> None:
+    """A cache that cannot be used: its files would have to be below what is no folder."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/dev/null/cache"}
+    }
+
+
+@pytest.fixture
 def node(transactional_db: None) -> Iterator[NodeProcess]:
     """A node at work in this process."""
     process = NodeProcess(workers=4)

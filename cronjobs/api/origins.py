@@ -1,0 +1,44 @@
+"""Where a request comes from, as a text that no client chooses and that is the same for one client."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle
+
+from cronjobs.storable import storable_text
+
+_LONGEST: Final = 64
+# A provider gives one customer so much, who can use any address in it.
+_OF_ONE_CUSTOMER: Final = 64
+
+
+def address_of(request: Request) -> str:
+    """Return the caller's address: REMOTE_ADDR, or what REST framework's NUM_PROXIES says to believe of X-Forwarded-For.
+
+    Without NUM_PROXIES the header counts for nothing: anybody can send it.
+    """
+    trusts_proxies = api_settings.NUM_PROXIES is not None
+    text = (BaseThrottle().get_ident(request) if trusts_proxies else request.META.get("REMOTE_ADDR")) or ""
+    found = _parsed(text)
+    return storable_text(text, max_bytes=_LONGEST) if found is None else str(found)
+
+
+def network_of(address: str) -> str:
+    """Return what one customer of a provider has in common: the address itself, or the /64 of an IPv6 one."""
+    found = _parsed(address)
+    if not isinstance(found, ipaddress.IPv6Address) or found.is_loopback:
+        return address
+    return str(ipaddress.ip_network((found, _OF_ONE_CUSTOMER), strict=False))
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found

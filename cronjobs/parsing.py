@@ -1,0 +1,105 @@
+"""What people write in settings, as values: each parser takes it and its place, and raises `InvalidSettings`."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, NewType
+
+from cronjobs.exceptions import InvalidLimit, InvalidSettings
+from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
+
+Parser = Callable[[Any, str], Any]
+
+# A number of bytes, which may be written as text such as "1M".
+Bytes = NewType("Bytes", int)
+
+
+def did_you_mean(key: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about a key that is not known: the one that was meant, or all there are."""
+    by_capitals = {each.upper(): each for each in known}
+    close = difflib.get_close_matches(key.upper(), by_capitals, n=1)
+    return f" Did you mean {by_capitals[close[0]]!r}?" if close else f" Known keys: {', '.join(sorted(known))}."
+
+
+def exceeded(value: Any, low: float | None, high: float | None) -> str:
+    """Return the limit that `value` is beyond, in words; empty if there is none."""
+    number, unit = (value.total_seconds(), " seconds") if isinstance(value, timedelta) else (value, "")
+    if low is not None and number < low:
+        return f"at least {low:g}{unit}"
+    if high is not None and number > high:
+        return f"at most {high:g}{unit}"
+    return ""
+
+
+def rates(value: Any, path: str, *, defaults: Mapping[str, RateLimit | None]) -> Mapping[str, RateLimit | None]:
+    """Return `defaults` with what `value` says instead; it has no other keys, and None turns a limit off."""
+    if not isinstance(value, Mapping):
+        raise InvalidSettings(f"{path} must be a dict of scope to rate, not {value!r}.")
+    for key in value:
+        if key not in defaults:
+            raise InvalidSettings(f"{path} has no key {key!r}.{did_you_mean(str(key), defaults)}")
+    return types.MappingProxyType({**defaults, **{key: _rate(each, f"{path}[{key!r}]") for key, each in value.items()}})
+
+
+def _rate(value: Any, path: str) -> RateLimit | None:
+    if value is None:
+        return None
+    try:
+        return parse_rate_limit(value)
+    except InvalidLimit:
+        raise InvalidSettings(f"{path} must be requests per period, such as 600/min, or None, not {value!r}.") from None
+
+
+def _instance_of(kind: type, name: str) -> Parser:
+    def parse(value: Any, path: str) -> Any:
+        # bool is an int to Python, not to the person who wrote the setting.
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            raise InvalidSettings(f"{path} must be {name}, not {value!r}.")
+        return value
+
+    return parse
+
+
+def _bytes(value: Any, path: str) -> Bytes:
+    try:
+        return Bytes(parse_bytes(value))
+    except InvalidLimit:
+        raise InvalidSettings(f"{path} must be a number of bytes, or text such as 1M, not {value!r}.") from None
+
+
+def _duration(value: Any, path: str) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidSettings(f"{path} must be a timedelta or a number of seconds, not {value!r}.")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise InvalidSettings(f"{path} is not a usable number of seconds: {value!r}.") from None
+
+
+def _float(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value < float("inf"):
+        raise InvalidSettings(f"{path} must be a number, not {value!r}.")
+    return float(value)
+
+
+def _strings(value: Any, path: str) -> tuple[str, ...]:
+    is_list = isinstance(value, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(each, str) for each in value):
+        raise InvalidSettings(f"{path} must be a list of strings, not {value!r}.")
+    return tuple(value)
+
+
+PARSERS: Mapping[Any, Parser] = {
+    bool: _instance_of(bool, "True or False"),
+    int: _instance_of(int, "a whole number"),
+    str: _instance_of(str, "a string"),
+    Bytes: _bytes,
+    float: _float,
+    timedelta: _duration,
+    tuple[str, ...]: _strings,
+}
