@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
+from cronjobs.api.conversations import LegacyConversationsView
 from cronjobs.api.definitions import DefinitionsView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.histories import ExecutionsView
@@ -20,6 +21,7 @@ from cronjobs.api.queues import (
     ResumeEverythingView,
     ResumeQueueView,
 )
+from cronjobs.api.stats import StatsView
 from cronjobs.api.trees import TreeView
 from cronjobs.api.views import ExecuteView, StatusView
 
@@ -51,6 +53,8 @@ urlpatterns = [
     re_path(r"^pause/?\Z", PauseEverythingView.as_view(), name="pause"),
     re_path(r"^resume/?\Z", ResumeEverythingView.as_view(), name="resume"),
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
+    re_path(r"^stats/?\Z", StatsView.as_view(), name="stats"),
+    re_path(r"^stats/legacy-conversations/?\Z", LegacyConversationsView.as_view(), name="legacy-conversations"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
 ]
