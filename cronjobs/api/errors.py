@@ -91,6 +91,10 @@ class ErrorCode(StrEnum):
     DATABASE_UNAVAILABLE = "database_unavailable"
     # 503: the probe `ready` says no.
     NOT_READY = "not_ready"
+    # 503: the probe `scheduling` says no: nothing fires.
+    NOT_SCHEDULING = "not_scheduling"
+    # 503: a part of the installation does not work; `unhealthy` says which.
+    UNHEALTHY = "unhealthy"
     # 503: MongoDB does not answer, or not with what was asked for.
     MONGODB_UNAVAILABLE = "mongodb_unavailable"
 
@@ -132,6 +136,8 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.DATABASE_UNAVAILABLE: 503,
     ErrorCode.NOT_READY: 503,
+    ErrorCode.NOT_SCHEDULING: 503,
+    ErrorCode.UNHEALTHY: 503,
     ErrorCode.MONGODB_UNAVAILABLE: 503,
     ErrorCode.JOB_FAILED: 200,
     ErrorCode.JOB_SKIPPED: 200,

@@ -7,6 +7,7 @@ from django.urls import re_path
 from cronjobs.api.conversations import LegacyConversationsView
 from cronjobs.api.definitions import DefinitionsView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
+from cronjobs.api.health import HealthView, SchedulingView
 from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.logs import AttemptsView, LogsView
@@ -55,6 +56,8 @@ urlpatterns = [
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
     re_path(r"^stats/?\Z", StatsView.as_view(), name="stats"),
     re_path(r"^stats/legacy-conversations/?\Z", LegacyConversationsView.as_view(), name="legacy-conversations"),
+    re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
+    re_path(r"^scheduling/?\Z", SchedulingView.as_view(), name="scheduling"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
 ]
