@@ -30,6 +30,7 @@ from cronjobs.exceptions import (
     JobGone,
     JobNotFound,
     JobUnfit,
+    MetricsNotInstalled,
     MongoUnavailable,
     NotOpen,
     QueueNotFound,
@@ -87,6 +88,8 @@ class ErrorCode(StrEnum):
     THROTTLED = "throttled"
     # 500: a fault of the server; its log says which.
     INTERNAL_ERROR = "internal_error"
+    # 501: the package is not installed that writes metrics.
+    METRICS_NOT_INSTALLED = "metrics_not_installed"
     # 503: the SQL database does not answer.
     DATABASE_UNAVAILABLE = "database_unavailable"
     # 503: the probe `ready` says no.
@@ -134,6 +137,7 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.THROTTLED: 429,
     ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.METRICS_NOT_INSTALLED: 501,
     ErrorCode.DATABASE_UNAVAILABLE: 503,
     ErrorCode.NOT_READY: 503,
     ErrorCode.NOT_SCHEDULING: 503,
@@ -256,6 +260,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (CannotRetry, ErrorCode.NOT_RETRYABLE, ""),
     (MongoNotConfigured, ErrorCode.MONGODB_NOT_CONFIGURED, ""),
     (MongoUnavailable, ErrorCode.MONGODB_UNAVAILABLE, ""),
+    (MetricsNotInstalled, ErrorCode.METRICS_NOT_INSTALLED, ""),
     (exceptions.NotAuthenticated, ErrorCode.NOT_AUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, ErrorCode.AUTHENTICATION_FAILED, ""),
     (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),

@@ -11,6 +11,7 @@ from cronjobs.api.health import HealthView, SchedulingView
 from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.logs import AttemptsView, LogsView
+from cronjobs.api.metrics import MetricsView
 from cronjobs.api.nodes import NodesView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
@@ -58,6 +59,7 @@ urlpatterns = [
     re_path(r"^stats/legacy-conversations/?\Z", LegacyConversationsView.as_view(), name="legacy-conversations"),
     re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
     re_path(r"^scheduling/?\Z", SchedulingView.as_view(), name="scheduling"),
+    re_path(r"^metrics/?\Z", MetricsView.as_view(), name="metrics"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
 ]

@@ -5,6 +5,7 @@ The database computes them; what comes to Python is a few rows for each job and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from django.db.models.expressions import Combinable
 
 from cronjobs.database import MillisecondsBetween
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
-from cronjobs.states import FINAL
+from cronjobs.states import FINAL, ExecutionStatus
 
 DURATION: Final = F("duration_ms")
 # Counted from the first attempt, as `JobExecution.lateness`.
@@ -33,6 +34,9 @@ _SUMS: Final = (
     "starts",
     "lateness_total",
 )
+
+_MODIFIED: Final = "modifiedCount"
+_MOST_RESULTS: Final = 10_000
 
 # The name of a job, and the number of a period.
 Group = tuple[str, int]
@@ -112,6 +116,16 @@ def percentiles(ended: ExecutionQuerySet, edges: Sequence[datetime], value: Comb
     with connection.cursor() as cursor:
         cursor.execute(_RANKED.format(sql), params)
         return {(name, period): Percentiles(p50, p95) for name, period, p50, p95 in cursor.fetchall()}
+
+
+def modified_documents(ended: ExecutionQuerySet) -> dict[str, int]:
+    """Return how many documents the results of what succeeded say that they have modified, by job."""
+    rows = ended.filter(status=ExecutionStatus.SUCCEEDED, result__has_key=_MODIFIED)
+    found: Counter[str] = Counter()
+    # Added here, since a job may return anything under that key, which databases refuse to add in different ways.
+    for job, number in rows.values_list("job_name", f"result__{_MODIFIED}")[:_MOST_RESULTS]:
+        found[job] += number if type(number) is int else 0
+    return dict(found)
 
 
 def _tally(row: Mapping[str, Any]) -> Tally:

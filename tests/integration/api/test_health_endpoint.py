@@ -98,7 +98,7 @@ def test_an_error_that_a_check_meets_holds_no_secret(viewer, monkeypatch):
     assert "Traceback" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("address", ["health", "scheduling"])
+@pytest.mark.parametrize("address", ["health", "scheduling", "metrics"])
 def test_looking_writes_nothing(viewer, make_node, make_job, address):
     make_node()
     make_job("noop")
@@ -131,7 +131,7 @@ def test_the_number_of_queries_does_not_grow(viewer, make_node, make_job, addres
     assert len(many) == len(few)
 
 
-@pytest.mark.parametrize("address", ["health", "scheduling"])
+@pytest.mark.parametrize("address", ["health", "scheduling", "metrics"])
 def test_no_parameter_is_known(viewer, address):
     found = assert_error(viewer.get(f"/cron/{address}?verbose=1"), 400, "invalid_parameters")
 
