@@ -265,3 +265,10 @@ class MongoUnavailable(CronJobsError, ConnectionError):
     def __reduce__(self) -> tuple[type[MongoUnavailable], tuple[str, str]]:
         # The default would pass the finished message on, as the first of two arguments.
         return type(self), (self.hosts, self.reason)
+
+
+class MetricsNotInstalled(CronJobsError):
+    """Metrics were asked for, and the package that writes them is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("Metrics need prometheus-client, which is not installed: pip install cronjobs[metrics].")

@@ -31,6 +31,8 @@ from cronjobs.exceptions import (
     JobGone,
     JobNotFound,
     JobUnfit,
+    MetricsNotInstalled,
+    MongoUnavailable,
     NotOpen,
     QueueNotFound,
     StillOpen,
@@ -79,6 +81,8 @@ class ErrorCode(StrEnum):
     STILL_OPEN = "still_open"
     # 409: the execution cannot be run again: it was missed, or its job takes other parameters now.
     NOT_RETRYABLE = "not_retryable"
+    # 409: the installation has no MongoDB, or lacks what it takes to talk to one.
+    MONGODB_NOT_CONFIGURED = "mongodb_not_configured"
     # 413: the body is larger than the site accepts.
     BODY_TOO_LARGE = "body_too_large"
     # 429: too many requests; Retry-After says when to come back.
@@ -87,10 +91,18 @@ class ErrorCode(StrEnum):
     REFUSED_TOO_OFTEN = "refused_too_often"
     # 500: a fault of the server; its log says which.
     INTERNAL_ERROR = "internal_error"
+    # 501: the package is not installed that writes metrics.
+    METRICS_NOT_INSTALLED = "metrics_not_installed"
     # 503: the SQL database does not answer.
     DATABASE_UNAVAILABLE = "database_unavailable"
     # 503: the probe `ready` says no.
     NOT_READY = "not_ready"
+    # 503: the probe `scheduling` says no: nothing fires.
+    NOT_SCHEDULING = "not_scheduling"
+    # 503: a part of the installation does not work; `unhealthy` says which.
+    UNHEALTHY = "unhealthy"
+    # 503: MongoDB does not answer, or not with what was asked for.
+    MONGODB_UNAVAILABLE = "mongodb_unavailable"
 
     # The request was served, with 200; the execution it was about did not succeed.
     # All attempts failed, or the last one took too long.
@@ -124,12 +136,17 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_OPEN: 409,
     ErrorCode.STILL_OPEN: 409,
     ErrorCode.NOT_RETRYABLE: 409,
+    ErrorCode.MONGODB_NOT_CONFIGURED: 409,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.THROTTLED: 429,
     ErrorCode.REFUSED_TOO_OFTEN: 429,
     ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.METRICS_NOT_INSTALLED: 501,
     ErrorCode.DATABASE_UNAVAILABLE: 503,
     ErrorCode.NOT_READY: 503,
+    ErrorCode.NOT_SCHEDULING: 503,
+    ErrorCode.UNHEALTHY: 503,
+    ErrorCode.MONGODB_UNAVAILABLE: 503,
     ErrorCode.JOB_FAILED: 200,
     ErrorCode.JOB_SKIPPED: 200,
     ErrorCode.JOB_CANCELLED: 200,
@@ -186,6 +203,10 @@ class HasDefinition(CronJobsError):
 
 class NothingToSkip(CronJobsError):
     """No occurrence of a job comes that could be skipped."""
+
+
+class MongoNotConfigured(CronJobsError):
+    """What is asked for is in a MongoDB, and there is none that could be asked."""
 
 
 class JobBroken(CronJobsError):
@@ -247,6 +268,9 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (JobGone, ErrorCode.JOB_NOT_FOUND, ""),
     (JobUnfit, ErrorCode.JOB_BROKEN, ""),
     (CannotRetry, ErrorCode.NOT_RETRYABLE, ""),
+    (MongoNotConfigured, ErrorCode.MONGODB_NOT_CONFIGURED, ""),
+    (MongoUnavailable, ErrorCode.MONGODB_UNAVAILABLE, ""),
+    (MetricsNotInstalled, ErrorCode.METRICS_NOT_INSTALLED, ""),
     (exceptions.NotAuthenticated, ErrorCode.NOT_AUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, ErrorCode.AUTHENTICATION_FAILED, ""),
     (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),

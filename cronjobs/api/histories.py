@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.access import reach
 from cronjobs.api.answers import execution_address, summary_document
-from cronjobs.api.queries import Query, instant, next_address, one_of, whole_number
+from cronjobs.api.queries import Query, instant, next_address, one_of, some_name, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.execution import ExecutionQuerySet
@@ -75,10 +75,10 @@ class ExecutionsView(CronView):
 def _read(request: Request) -> _Choice:
     query = Query(request, known=_KNOWN)
     choice = _Choice(
-        job_ids=query.read("job", lambda name: _job_ids([_text(name)]), default=None),
+        job_ids=query.read("job", lambda text: _job_ids([some_name(text)]), default=None),
         statuses=query.read_several("status", ExecutionStatus.values),
         trigger=query.read("trigger", one_of(Trigger.values), default=None),
-        node=query.read("node", _text, default=None),
+        node=query.read("node", some_name, default=None),
         since=query.read("since", instant, default=None),
         until=query.read("until", instant, default=None),
         before=query.read("before", whole_number(), default=None),
@@ -103,13 +103,6 @@ def _reached(choice: _Choice, names: frozenset[str] | None) -> _Choice:
     ids = list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
     kept = ids if choice.job_ids is None else [each for each in choice.job_ids if each in ids]
     return replace(choice, job_ids=kept)
-
-
-def _text(text: str) -> str:
-    # PostgreSQL refuses NUL.
-    if not text or "\x00" in text or len(text) > 150:
-        raise ValueError("Must be a name.")
-    return text
 
 
 def _page(choice: _Choice) -> tuple[list[JobExecution], int | None]:

@@ -41,7 +41,7 @@ class ReadyView(ProbeView):
     """``GET ready``: the SQL database answers as well, and has the tables."""
 
     def get(self, request: Request) -> Response:
-        if _is_ready():
+        if is_ready():
             return _yes()
         code = ErrorCode.NOT_READY
         return Response(error_document(code, "Not ready."), status=HTTP_STATUS[code])
@@ -51,7 +51,8 @@ def _yes() -> Response:
     return Response({"success": True, "timestamp": rfc3339(timezone.now())})
 
 
-def _is_ready() -> bool:
+def is_ready() -> bool:
+    """Return whether the SQL database answers and has the tables; the log says what is wrong."""
     try:
         missing = _needed_tables() - set(connections[engine_alias(JobExecution)].introspection.table_names())
     except Exception as error:  # noqa: BLE001 - whatever it is, this process can serve nobody

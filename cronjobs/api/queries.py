@@ -74,6 +74,14 @@ def instant(text: str) -> datetime:
     return as_instant(text.replace(" ", "+") if "T" in text else text)
 
 
+def some_name(text: str) -> str:
+    """Return text that may be a name of something."""
+    # PostgreSQL refuses NUL.
+    if not text or "\x00" in text or len(text) > 150:
+        raise ValueError("Must be a name.")
+    return text
+
+
 def one_of(choices: Iterable[str]) -> Callable[[str], str]:
     """Return a parser of one of some words."""
     known = list(choices)

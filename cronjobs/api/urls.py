@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.urls import re_path
 
+from cronjobs.api.conversations import LegacyConversationsView
 from cronjobs.api.definitions import DefinitionsView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
+from cronjobs.api.health import HealthView, SchedulingView
 from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.logs import AttemptsView, LogsView
+from cronjobs.api.metrics import MetricsView
 from cronjobs.api.nodes import NodesView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
@@ -20,6 +23,7 @@ from cronjobs.api.queues import (
     ResumeEverythingView,
     ResumeQueueView,
 )
+from cronjobs.api.stats import StatsView
 from cronjobs.api.trees import TreeView
 from cronjobs.api.views import ExecuteView, StatusView
 
@@ -51,6 +55,11 @@ urlpatterns = [
     re_path(r"^pause/?\Z", PauseEverythingView.as_view(), name="pause"),
     re_path(r"^resume/?\Z", ResumeEverythingView.as_view(), name="resume"),
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
+    re_path(r"^stats/?\Z", StatsView.as_view(), name="stats"),
+    re_path(r"^stats/legacy-conversations/?\Z", LegacyConversationsView.as_view(), name="legacy-conversations"),
+    re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
+    re_path(r"^scheduling/?\Z", SchedulingView.as_view(), name="scheduling"),
+    re_path(r"^metrics/?\Z", MetricsView.as_view(), name="metrics"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
 ]

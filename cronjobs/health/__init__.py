@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cronjobs.health._engine import (
     PAUSED,
@@ -17,7 +18,7 @@ from cronjobs.health._errors import NOT_MIGRATED, explain_database_error
 from cronjobs.health._machine import check_memory, check_zones
 from cronjobs.health._mongodb import check_mongodb, mongodb_configured
 from cronjobs.health._probes import Probe, Status
-from cronjobs.health._sql import check_clock, check_migrations, check_sql
+from cronjobs.health._sql import check_clock, check_migrations, check_reading, check_sql
 
 __all__ = [
     "NOT_MIGRATED",
@@ -34,11 +35,16 @@ __all__ = [
     "check_mongodb",
     "check_nodes",
     "check_queue",
+    "check_reading",
+    "check_scheduling",
     "check_sql",
     "check_ticks",
     "check_zones",
     "explain_database_error",
+    "is_scheduling",
     "mongodb_configured",
+    "report",
+    "why_unhealthy",
 ]
 
 _WITH_SQL: tuple[Callable[[], Probe], ...] = (
@@ -54,8 +60,41 @@ _WITH_SQL: tuple[Callable[[], Probe], ...] = (
 _WITHOUT_SQL: tuple[Callable[[], Probe], ...] = (check_definitions, check_mongodb, check_memory)
 
 
-def check_all() -> list[Probe]:
-    """Run every probe; those that need the SQL database are left out if it cannot be used."""
-    sql = check_sql()
+# What it takes for jobs to fire.
+_SCHEDULING = ("nodes", "ticks")
+
+
+def check_all(*, may_write: bool = True) -> list[Probe]:
+    """Run every probe; those that need the SQL database are left out if it cannot be used.
+
+    Whether it can be written to is tried only if that `may_write`.
+    """
+    sql = check_sql() if may_write else check_reading()
     # One sentence about a database that is away is enough.
     return [sql, *(check() for check in (*(_WITH_SQL if sql.is_healthy else ()), *_WITHOUT_SQL))]
+
+
+def check_scheduling() -> list[Probe]:
+    """Run the probes that say whether jobs fire; a pause is a decision, and changes nothing about them."""
+    return [check_nodes(), check_ticks()]
+
+
+def is_scheduling(probes: Sequence[Probe]) -> bool:
+    """Return whether `probes`, which may hold others as well, say that jobs fire."""
+    found = {each.name: each.status for each in probes}
+    return all(found.get(name) == Status.OK for name in _SCHEDULING)
+
+
+def why_unhealthy(probes: Sequence[Probe]) -> str:
+    """Return what is unhealthy, and the first reason; empty if nothing is."""
+    unhealthy = [each for each in probes if not each.is_healthy]
+    return f"Unhealthy: {', '.join(each.name for each in unhealthy)}. {unhealthy[0].message}" if unhealthy else ""
+
+
+def report(probes: Sequence[Probe]) -> dict[str, Any]:
+    """Return what probes found as JSON data: the names of what is not as it should be, and everything by name."""
+    return {
+        "unhealthy": [each.name for each in probes if not each.is_healthy],
+        "warnings": [each.name for each in probes if each.status == Status.WARNING],
+        "checks": {each.name: each.as_json() for each in probes},
+    }

@@ -12,11 +12,12 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from cronjobs.conf import get_settings
+from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import engine_alias
 from cronjobs.exceptions import CronJobsError, InvalidSettings
 from cronjobs.health._errors import explain_database_error
 from cronjobs.models import JobExecution
+from cronjobs.storable import storable_text
 
 
 class Status(StrEnum):
@@ -57,10 +58,10 @@ class Probe:
         return self.status != Status.FAILED
 
     def as_json(self) -> dict[str, Any]:
-        """Return the probe as JSON data, the details among the rest."""
+        """Return the probe as JSON data, the details among the rest; what an error has said is masked."""
         return {
             "status": str(self.status),
-            "message": self.message,
+            "message": storable_text(self.message, mask=words_to_mask()),
             "durationMs": self.duration_ms,
             **self.details,
         }

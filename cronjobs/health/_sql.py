@@ -35,9 +35,7 @@ _LOCK_WAITS = {
 def check_sql() -> Probe:
     """Read from the engine's tables and write to them; what is written is gone again with the commit."""
     alias = engine_alias(JobExecution)
-    connection = connections[alias]
-    connection.ensure_connection()
-    read = _seconds(lambda: Job.objects.using(alias).order_by().exists())
+    connection, read = _read(alias)
     with _short_lock_waits(connection):
         write = _seconds(lambda: _write(alias))
     details = {"readMs": milliseconds(read), "writeMs": milliseconds(write), "database": _description(connection)}
@@ -45,6 +43,16 @@ def check_sql() -> Probe:
         return warn(f"The SQL database is slow: reading took {read:.1f} s, writing {write:.1f} s.", **details)
     sentence = f"{details['database']} reads in {details['readMs']:g} ms and writes in {details['writeMs']:g} ms."
     return fine(sentence, **details)
+
+
+@probe("sql")
+def check_reading() -> Probe:
+    """Read from the engine's tables, and leave it at that."""
+    connection, read = _read(engine_alias(JobExecution))
+    details = {"readMs": milliseconds(read), "database": _description(connection)}
+    if read > SLOW.total_seconds():
+        return warn(f"The SQL database is slow: reading took {read:.1f} s.", **details)
+    return fine(f"{details['database']} reads in {details['readMs']:g} ms.", **details)
 
 
 @probe("migrations")
@@ -85,6 +93,13 @@ def _skew() -> timedelta:
 def _skew_sentence(whose: str, skew_ms: int) -> str:
     direction = "ahead of" if skew_ms > 0 else "behind"
     return f"{whose} is {abs(skew_ms) / 1000:.1f} s {direction} the database's."
+
+
+def _read(alias: str) -> tuple[BaseDatabaseWrapper, float]:
+    """Return the connection, and how many seconds a first look at the tables took once it was there."""
+    connection = connections[alias]
+    connection.ensure_connection()
+    return connection, _seconds(lambda: Job.objects.using(alias).order_by().exists())
 
 
 def _seconds(work: Callable[[], object]) -> float:

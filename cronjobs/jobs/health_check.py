@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from cronjobs.exceptions import JobFailed
-from cronjobs.health import Status, check_all
+from cronjobs.health import Status, check_all, report, why_unhealthy
 from cronjobs.logs import JobContext, create_job_logger
 from cronjobs.registry import job
 from cronjobs.retries import RetryPolicy
@@ -28,17 +28,10 @@ def health_check(context: JobContext | None = None) -> dict[str, Any]:
     for each in probes:
         if each.status in (Status.FAILED, Status.WARNING):
             log.warn(each.message, data={"check": each.name, "status": str(each.status)})
-    unhealthy = [each.name for each in probes if not each.is_healthy]
-    result: dict[str, Any] = {
-        "success": not unhealthy,
-        "unhealthy": unhealthy,
-        "warnings": [each.name for each in probes if each.status == Status.WARNING],
-        "checks": {each.name: each.as_json() for each in probes},
-        "timestamp": rfc3339(timezone.now()),
-    }
-    if unhealthy:
-        first = next(each for each in probes if not each.is_healthy)
-        raise JobFailed(f"Unhealthy: {', '.join(unhealthy)}. {first.message}", result=result)
+    reason = why_unhealthy(probes)
+    result: dict[str, Any] = {"success": not reason, **report(probes), "timestamp": rfc3339(timezone.now())}
+    if reason:
+        raise JobFailed(reason, result=result)
     log.complete(_summary(warnings=len(result["warnings"]), passed=len(probes) - len(result["warnings"])))
     return result
 

@@ -253,6 +253,8 @@ class JobExecution(models.Model):
             models.Index(fields=["job", "started_at"], name="cronjobs_execution_started"),
             models.Index(fields=["flow"], name="cronjobs_execution_flow"),
             models.Index(fields=["followup_due"], name="cronjobs_execution_followup"),
+            # What ended lately, or on a given day, of all jobs: for figures. New entries come at its end.
+            models.Index(fields=["finished_at"], name="cronjobs_execution_finished"),
         ]
 
     def __str__(self) -> str:

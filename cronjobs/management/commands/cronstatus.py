@@ -12,7 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.dependencies import describe_dependencies
-from cronjobs.health import Probe, check_nodes, check_queue, check_ticks
+from cronjobs.health import Probe, check_queue, check_scheduling
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import (
     database_errors_explained,
@@ -103,7 +103,7 @@ class Command(BaseCommand):
                 list(_job_states(is_everything_paused=bool(paused))),
                 list(Node.objects.alive().order_by("name")),
             )
-            health = [check_nodes(), check_ticks()]
+            health = check_scheduling()
             queue, running = check_queue(), list(_running())
         if json:
             document = {**_document(jobs, nodes, queue), "runningExecutions": running_document(running, now)}

@@ -39,6 +39,8 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[int, ...]]] = {
     ("post", "queues/default/resume"): ({}, (401, 403, 403, 403, 200, 200)),
     ("post", "pause"): ({}, (401, 403, 403, 403, 200, 200)),
     ("post", "resume"): ({}, (401, 403, 403, 403, 200, 200)),
+    ("get", "stats"): (None, (401, 403, 200, 403, 403, 200)),
+    ("get", "metrics"): (None, (401, 403, 200, 200, 200, 200)),
     ("post", "execute/mine"): ({}, (401, 403, 403, 403, 200, 200)),
 }
 # Whatever is not there is refused.
