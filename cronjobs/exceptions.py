@@ -73,9 +73,9 @@ class JobNotFound(CronJobsError, LookupError):
 
 
 class ExecutionNotFound(CronJobsError, LookupError):
-    """There is no execution of the given number."""
+    """There is no execution of the given number, or what was given is none."""
 
-    def __init__(self, execution_id: int) -> None:
+    def __init__(self, execution_id: int | str) -> None:
         self.execution_id = execution_id
         super().__init__(f"There is no execution {execution_id}.")
 

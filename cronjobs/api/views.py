@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
 from cronjobs.api.answers import located_document
-from cronjobs.api.errors import handle_error
+from cronjobs.api.errors import NoSuchAddress, handle_error
 from cronjobs.api.lookups import find_runnable
 from cronjobs.api.orders import Order, read_key, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
@@ -57,6 +57,13 @@ class CronView(APIView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+
+class NoView(CronView):
+    """Every other address below that of the API: there is nothing there, whoever asks and by whatever method."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NoSuchAddress
 
 
 class StatusView(CronView):
