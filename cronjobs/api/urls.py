@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from cronjobs.api.definitions import DefinitionsView
+from cronjobs.api.description import DocsView, SchemaView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
@@ -53,5 +54,7 @@ urlpatterns = [
     re_path(r"^preview/?\Z", PreviewView.as_view(), name="preview"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
+    re_path(r"^schema/?\Z", SchemaView.as_view(), name="schema"),
+    re_path(r"^docs/?\Z", DocsView.as_view(), name="docs"),
     re_path(r"", NoView.as_view()),
 ]
