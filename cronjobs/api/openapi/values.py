@@ -17,6 +17,8 @@ from cronjobs.schedules import CatchUp, Mark
 from cronjobs.states import ExecutionStatus
 
 NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$", "maxLength": NAME_MAX_LENGTH}
+# No database stores NUL.
+NO_NUL = r"^[^\u0000]*$"
 ADDRESS = {"type": "string", "format": "uri-reference"}
 CONDITIONS = {"type": "object", "additionalProperties": {"type": "string", "enum": [str(each) for each in Condition]}}
 
@@ -57,6 +59,7 @@ Count = partial(serializers.IntegerField, min_value=0)
 Address = partial(Value, ADDRESS)
 AnyObject = partial(Value, {"type": "object", "additionalProperties": True})
 Conditions = partial(Value, CONDITIONS)
+Storable = partial(serializers.RegexField, NO_NUL)
 Texts = partial(serializers.ListField, child=serializers.CharField())
 
 ExecutionStatusField = partial(

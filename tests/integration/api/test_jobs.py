@@ -276,6 +276,7 @@ MISTAKES = [
     ("timeoutSeconds", 1e300), ("timeoutSeconds", 10**400), ("misfireGraceSeconds", 1e10),
     ("calendar", "nowhere"), ("calendar", 1), ("calendar", "\ud800"),
     ("catchUp", "sometimes"), ("overlap", ""), ("overlap", "never"), ("maxInstances", 0), ("maxInstances", 1.5),
+    ("maxInstances", 2**15), ("maxAttempts", 2**15), ("memoryLimitBytes", 2**63), ("maxAttempts", 1e300),
     ("queue", "a,b"), ("queue", "*"), ("priority", 6), ("priority", "high"), ("maxAttempts", 0),
     ("backoffMultiplier", 0.5), ("backoffMultiplier", 10**400), ("rerunLost", "no"), ("rateLimit", "lots"),
     ("executor", "moon"), ("memoryLimitBytes", 0), ("memoryLimitBytes", -5), ("memoryLimitBytes", 2**70),

@@ -20,6 +20,7 @@ from cronjobs.api.openapi.examples import jobs as examples
 from cronjobs.api.openapi.examples.executions import SKIPPED
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
 from cronjobs.api.openapi.parameters import COUNT, JOB, LOCATION, limit, query
+from cronjobs.api.openapi.values import NO_NUL
 from cronjobs.api.previews import PreviewView
 
 _TAG = "Jobs"
@@ -40,7 +41,9 @@ OPERATIONS: Operations = {
         tag=_TAG,
         summary="Jobs by name, page by page",
         parameters=(
-            query("after", {"type": "string", "maxLength": 255}, "Only those that follow this name."),
+            query(
+                "after", {"type": "string", "maxLength": 255, "pattern": NO_NUL}, "Only those that follow this name."
+            ),
             limit(MOST, DEFAULT_LIMIT),
         ),
         answers={

@@ -13,6 +13,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
+from cronjobs.api.columns import LARGE, SMALL
 from cronjobs.api.openapi.values import (
     CONDITIONS,
     NAME,
@@ -27,39 +28,39 @@ from cronjobs.api.openapi.values import (
     Given,
     MarkField,
     OverlapField,
+    Storable,
     Texts,
     Value,
 )
 
 _TEN_YEARS = 3653 * 24 * 3600
-_SMALL, _LARGE = 2**15 - 1, 2**63 - 1
 
 Duration = partial(FloatField, min_value=0, max_value=_TEN_YEARS)
 LongerThanNothing = partial(Value, {"type": "number", "exclusiveMinimum": 0, "maximum": _TEN_YEARS})
-AtLeastOne = partial(IntegerField, min_value=1, max_value=_SMALL)
+AtLeastOne = partial(IntegerField, min_value=1, max_value=SMALL)
 
 
 class Policies(Given):
     """What decides how a job runs, and may be left to its definition and the settings: null inherits."""
 
-    schedule = CharField(allow_null=True, max_length=200, help_text="Empty: on demand only.")
-    timeZone = CharField(allow_null=True, min_length=1, max_length=64)
+    schedule = Storable(max_length=200, allow_null=True, help_text="Empty: on demand only.")
+    timeZone = Storable(min_length=1, max_length=64, allow_null=True)
     jitterSeconds = Duration(allow_null=True)
     misfireGraceSeconds = Duration(allow_null=True)
     catchUp = CatchUpField(allow_null=True)
     overlap = OverlapField(allow_null=True)
     maxInstances = AtLeastOne(allow_null=True)
-    queue = CharField(allow_null=True, min_length=1, max_length=50)
+    queue = Storable(min_length=1, max_length=50, allow_null=True)
     priority = IntegerField(allow_null=True, min_value=1, max_value=5)
     maxAttempts = AtLeastOne(allow_null=True)
     initialDelaySeconds = Duration(allow_null=True)
     maxDelaySeconds = Duration(allow_null=True)
     backoffMultiplier = FloatField(allow_null=True, min_value=1)
     rerunLost = BooleanField(allow_null=True)
-    rateLimit = CharField(allow_null=True, min_length=1, max_length=30)
+    rateLimit = Storable(min_length=1, max_length=30, allow_null=True)
     executor = ExecutorField(allow_null=True)
     timeoutSeconds = LongerThanNothing(allow_null=True)
-    memoryLimitBytes = IntegerField(allow_null=True, min_value=1, max_value=_LARGE)
+    memoryLimitBytes = IntegerField(allow_null=True, min_value=1, max_value=LARGE)
     cpuLimitSeconds = LongerThanNothing(allow_null=True)
     dependsOn = Conditions(allow_null=True)
 
@@ -67,16 +68,16 @@ class Policies(Given):
 class JobChanges(Policies):
     """What is to be changed of a job."""
 
-    definition = CharField(max_length=100, help_text="The function that runs, by the name it is registered under.")
+    definition = Storable(max_length=100, help_text="The function that runs, by the name it is registered under.")
     params = AnyObject(help_text="As a whole; values that are sent back masked stay as they are stored.")
     enabled = BooleanField()
     paused = BooleanField()
     pausedUntil = DateTimeField(allow_null=True)
     startsAt = DateTimeField(allow_null=True)
     endsAt = DateTimeField(allow_null=True)
-    calendar = CharField(allow_null=True, help_text="The name of a calendar.")
-    owner = CharField(max_length=150)
-    description = CharField()
+    calendar = Storable(allow_null=True, help_text="The name of a calendar.")
+    owner = Storable(max_length=150)
+    description = Storable()
 
 
 class NewJob(JobChanges):

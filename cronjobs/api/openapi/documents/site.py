@@ -12,6 +12,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
+from cronjobs.api.columns import MEDIUM
 from cronjobs.api.openapi.values import (
     Always,
     CatchUpField,
@@ -24,6 +25,7 @@ from cronjobs.api.openapi.values import (
     Given,
     Never,
     OverlapField,
+    Storable,
     Value,
 )
 
@@ -68,8 +70,8 @@ class QueueAnswer(Queue):
 class QueueChanges(Given):
     """What is to be changed of a queue."""
 
-    limit = IntegerField(min_value=1, max_value=2**31 - 1, allow_null=True)
-    description = CharField()
+    limit = IntegerField(min_value=1, max_value=MEDIUM, allow_null=True)
+    description = Storable()
 
 
 class Everything(Document):
