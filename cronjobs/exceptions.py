@@ -73,9 +73,9 @@ class JobNotFound(CronJobsError, LookupError):
 
 
 class ExecutionNotFound(CronJobsError, LookupError):
-    """There is no execution of the given number."""
+    """There is no execution of the given number, or what was given is none."""
 
-    def __init__(self, execution_id: int) -> None:
+    def __init__(self, execution_id: int | str) -> None:
         self.execution_id = execution_id
         super().__init__(f"There is no execution {execution_id}.")
 
@@ -267,8 +267,5 @@ class MongoUnavailable(CronJobsError, ConnectionError):
         return type(self), (self.hosts, self.reason)
 
 
-class MetricsNotInstalled(CronJobsError):
-    """Metrics were asked for, and the package that writes them is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("Metrics need prometheus-client, which is not installed: pip install cronjobs[metrics].")
+class NotInstalled(CronJobsError):
+    """What was asked for needs what the site has not installed; the message says what."""

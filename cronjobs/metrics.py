@@ -18,7 +18,7 @@ from django.db.models import Count, Min, Q
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
-from cronjobs.exceptions import MetricsNotInstalled
+from cronjobs.exceptions import NotInstalled
 from cronjobs.models import JobExecution, Node, Queue
 from cronjobs.models.figures import Tally, ended_between, modified_documents, tally
 
@@ -52,13 +52,14 @@ class Gauge:
 def exposition(accept: str = "") -> tuple[bytes, str]:
     """Return the metrics as text and its content type: OpenMetrics if a header ``Accept`` names it, else Prometheus' own.
 
-    Raises `MetricsNotInstalled` where prometheus-client is missing.
+    Raises `NotInstalled` where prometheus-client is missing.
     """
     try:
         from prometheus_client import CollectorRegistry
         from prometheus_client.exposition import choose_encoder
     except ImportError:
-        raise MetricsNotInstalled from None
+        message = "Metrics need prometheus-client, which is not installed: pip install 'cronjobs[metrics]'."
+        raise NotInstalled(message) from None
     registry = CollectorRegistry()
     registry.register(_Collector())
     # Of a header only this one word, since not everything that one may hold is understood by the library.

@@ -21,6 +21,8 @@ from cronjobs.storable import rfc3339, storable_json, storable_text
 
 # Beyond any duration that a model accepts, and within what Python can count.
 _MOST_SECONDS = 1e11
+# The largest whole numbers that small, usual and large columns hold on every database.
+SMALL, MEDIUM, LARGE = 2**15 - 1, 2**31 - 1, 2**63 - 1
 _UNSTORABLE = "NUL characters and halves of surrogate pairs cannot be stored."
 
 
@@ -114,9 +116,17 @@ def _flag(value: Any) -> bool:
     return bool(value)
 
 
-def _whole_number(value: Any) -> int:
-    _require(isinstance(value, int) and not isinstance(value, bool), "Must be a whole number.")
-    return int(value)
+def _whole_number(most: int) -> Callable[[Any], int]:
+    """Return a reader of whole numbers that are no larger than every database can hold in that column."""
+
+    def read(value: Any) -> int:
+        # To JSON, 2.0 is one as well.
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        _require(is_whole and not isinstance(value, bool), "Must be a whole number.")
+        _require(value <= most, f"Must not be greater than {most}.")
+        return int(value)
+
+    return read
 
 
 def _number(value: Any) -> float:
@@ -183,10 +193,10 @@ _POLICIES: Keys = {
     "misfireGraceSeconds": _duration_key("misfire_grace"),
     "catchUp": Key(column="catch_up", read=_some_text),
     "overlap": Key(column="overlap", read=_some_text),
-    "maxInstances": Key(column="max_instances", read=_whole_number),
+    "maxInstances": Key(column="max_instances", read=_whole_number(SMALL)),
     "queue": Key(column="queue", read=_some_text),
-    "priority": Key(column="priority", read=_whole_number),
-    "maxAttempts": Key(column="max_attempts", read=_whole_number),
+    "priority": Key(column="priority", read=_whole_number(SMALL)),
+    "maxAttempts": Key(column="max_attempts", read=_whole_number(SMALL)),
     "initialDelaySeconds": _duration_key("initial_delay"),
     "maxDelaySeconds": _duration_key("max_delay"),
     "backoffMultiplier": Key(column="backoff_multiplier", read=_number),
@@ -194,7 +204,7 @@ _POLICIES: Keys = {
     "rateLimit": Key(column="rate_limit", read=_some_text),
     "executor": Key(column="executor", read=_some_text),
     "timeoutSeconds": _duration_key("timeout"),
-    "memoryLimitBytes": Key(column="memory_limit", read=_whole_number),
+    "memoryLimitBytes": Key(column="memory_limit", read=_whole_number(LARGE)),
     "cpuLimitSeconds": _duration_key("cpu_limit"),
     "dependsOn": Key(column="depends_on", read=_dependencies, write=_dependencies_object),
 }
@@ -215,6 +225,6 @@ JOB_KEYS: Keys = {
 NEW_JOB_KEYS: Keys = {"name": Key(column="name", read=_text, takes_null=False), **JOB_KEYS}
 PAUSE_KEYS: Keys = {"until": _time_key("paused_until")}
 QUEUE_KEYS: Keys = {
-    "limit": Key(column="limit", read=_whole_number),
+    "limit": Key(column="limit", read=_whole_number(MEDIUM)),
     "description": Key(column="description", read=_text, takes_null=False),
 }

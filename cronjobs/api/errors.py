@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -31,8 +31,8 @@ from cronjobs.exceptions import (
     JobGone,
     JobNotFound,
     JobUnfit,
-    MetricsNotInstalled,
     MongoUnavailable,
+    NotInstalled,
     NotOpen,
     QueueNotFound,
     StillOpen,
@@ -43,116 +43,88 @@ logger = logging.getLogger(__name__)
 
 
 class ErrorCode(StrEnum):
-    """What a program may rely on. Codes are added, never changed."""
+    """What a program may rely on. Codes are added, never changed.
 
-    # 400: the body is not JSON, not an object, or holds a key that is not known.
-    INVALID_BODY = "invalid_body"
-    # 400: the values in the body, or a header, cannot be meant; `errors` says why, by key.
-    INVALID = "invalid"
-    # 400: the job, or the address in its query, does not take these parameters; `errors` says why, by parameter.
-    INVALID_PARAMETERS = "invalid_parameters"
-    # 400: the text is no schedule, or the name no time zone; `errors` says why, by field.
-    INVALID_SCHEDULE = "invalid_schedule"
-    # 401: no credentials came with the request.
-    NOT_AUTHENTICATED = "not_authenticated"
-    # 401: the credentials are not valid, or their user is not active.
-    AUTHENTICATION_FAILED = "authentication_failed"
-    # 403: the user may not do this; or a session came without its CSRF token.
-    PERMISSION_DENIED = "permission_denied"
-    # 404: there is no job of this name.
-    JOB_NOT_FOUND = "job_not_found"
-    # 404: there is no execution of this number.
-    EXECUTION_NOT_FOUND = "execution_not_found"
-    # 404: no job uses a queue of this name, and nothing has been decided about one.
-    QUEUE_NOT_FOUND = "queue_not_found"
-    # 405: the address does not know this method.
-    METHOD_NOT_ALLOWED = "method_not_allowed"
-    # 409: the job cannot run until somebody mends it.
-    JOB_BROKEN = "job_broken"
-    # 409: there is a job of this name already.
-    JOB_EXISTS = "job_exists"
-    # 409: the code defines the job, so it would be made again; it can be disabled instead.
-    HAS_DEFINITION = "has_definition"
-    # 409: no occurrence of the job comes that could be skipped.
-    NOTHING_TO_SKIP = "nothing_to_skip"
-    # 409: the execution has ended, so there is nothing to cancel.
-    NOT_OPEN = "not_open"
-    # 409: the execution has not ended, so it cannot be run again yet.
-    STILL_OPEN = "still_open"
-    # 409: the execution cannot be run again: it was missed, or its job takes other parameters now.
-    NOT_RETRYABLE = "not_retryable"
-    # 409: the installation has no MongoDB, or lacks what it takes to talk to one.
-    MONGODB_NOT_CONFIGURED = "mongodb_not_configured"
-    # 413: the body is larger than the site accepts.
-    BODY_TOO_LARGE = "body_too_large"
-    # 429: too many requests; Retry-After says when to come back.
-    THROTTLED = "throttled"
-    # 429: the address has been refused too often, and so is not told again why; Retry-After says when it is.
-    REFUSED_TOO_OFTEN = "refused_too_often"
-    # 500: a fault of the server; its log says which.
-    INTERNAL_ERROR = "internal_error"
-    # 501: the package is not installed that writes metrics.
-    METRICS_NOT_INSTALLED = "metrics_not_installed"
-    # 503: the SQL database does not answer.
-    DATABASE_UNAVAILABLE = "database_unavailable"
-    # 503: the probe `ready` says no.
-    NOT_READY = "not_ready"
-    # 503: the probe `scheduling` says no: nothing fires.
-    NOT_SCHEDULING = "not_scheduling"
-    # 503: a part of the installation does not work; `unhealthy` says which.
-    UNHEALTHY = "unhealthy"
-    # 503: MongoDB does not answer, or not with what was asked for.
-    MONGODB_UNAVAILABLE = "mongodb_unavailable"
+    Each has the `status` that it is answered with, and says in `meaning` what it is about.
+    """
 
-    # The request was served, with 200; the execution it was about did not succeed.
-    # All attempts failed, or the last one took too long.
-    JOB_FAILED = "job_failed"
-    # It was deliberately not performed; `error` is the reason.
-    JOB_SKIPPED = "job_skipped"
-    # It was called off.
-    JOB_CANCELLED = "job_cancelled"
-    # Its worker vanished; whether the work was done is not known.
-    JOB_LOST = "job_lost"
-    # Nobody was there to perform it in time.
-    JOB_MISSED = "job_missed"
+    status: int
+    meaning: str
 
+    def __new__(cls, code: str, status: int, meaning: str) -> Self:
+        self = str.__new__(cls, code)
+        self._value_, self.status, self.meaning = code, status, meaning
+        return self
 
-HTTP_STATUS: Mapping[ErrorCode, int] = {
-    ErrorCode.INVALID_BODY: 400,
-    ErrorCode.INVALID: 400,
-    ErrorCode.INVALID_PARAMETERS: 400,
-    ErrorCode.INVALID_SCHEDULE: 400,
-    ErrorCode.NOT_AUTHENTICATED: 401,
-    ErrorCode.AUTHENTICATION_FAILED: 401,
-    ErrorCode.PERMISSION_DENIED: 403,
-    ErrorCode.JOB_NOT_FOUND: 404,
-    ErrorCode.EXECUTION_NOT_FOUND: 404,
-    ErrorCode.QUEUE_NOT_FOUND: 404,
-    ErrorCode.METHOD_NOT_ALLOWED: 405,
-    ErrorCode.JOB_BROKEN: 409,
-    ErrorCode.JOB_EXISTS: 409,
-    ErrorCode.HAS_DEFINITION: 409,
-    ErrorCode.NOTHING_TO_SKIP: 409,
-    ErrorCode.NOT_OPEN: 409,
-    ErrorCode.STILL_OPEN: 409,
-    ErrorCode.NOT_RETRYABLE: 409,
-    ErrorCode.MONGODB_NOT_CONFIGURED: 409,
-    ErrorCode.BODY_TOO_LARGE: 413,
-    ErrorCode.THROTTLED: 429,
-    ErrorCode.REFUSED_TOO_OFTEN: 429,
-    ErrorCode.INTERNAL_ERROR: 500,
-    ErrorCode.METRICS_NOT_INSTALLED: 501,
-    ErrorCode.DATABASE_UNAVAILABLE: 503,
-    ErrorCode.NOT_READY: 503,
-    ErrorCode.NOT_SCHEDULING: 503,
-    ErrorCode.UNHEALTHY: 503,
-    ErrorCode.MONGODB_UNAVAILABLE: 503,
-    ErrorCode.JOB_FAILED: 200,
-    ErrorCode.JOB_SKIPPED: 200,
-    ErrorCode.JOB_CANCELLED: 200,
-    ErrorCode.JOB_LOST: 200,
-    ErrorCode.JOB_MISSED: 200,
-}
+    INVALID_BODY = "invalid_body", 400, "The body is not JSON, not an object, or holds a key that is not known."
+    INVALID = "invalid", 400, "The values in the body, or a header, cannot be meant; `errors` says why, by key."
+    INVALID_PARAMETERS = (
+        "invalid_parameters",
+        400,
+        "The job, or the address in its query, does not take these parameters; `errors` says why, by parameter.",
+    )
+    INVALID_SCHEDULE = (
+        "invalid_schedule",
+        400,
+        "The text is no schedule, or the name no time zone; `errors` says why, by field.",
+    )
+    NOT_AUTHENTICATED = "not_authenticated", 401, "No credentials came with the request."
+    AUTHENTICATION_FAILED = "authentication_failed", 401, "The credentials are not valid, or their user is not active."
+    PERMISSION_DENIED = (
+        "permission_denied",
+        403,
+        "The user, or the key, may not do this; or a session came without its CSRF token.",
+    )
+    NOT_FOUND = "not_found", 404, "There is no such address."
+    JOB_NOT_FOUND = "job_not_found", 404, "There is no job of this name."
+    EXECUTION_NOT_FOUND = "execution_not_found", 404, "There is no execution of this number."
+    QUEUE_NOT_FOUND = (
+        "queue_not_found",
+        404,
+        "No job uses a queue of this name, and nothing has been decided about one.",
+    )
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, "The address does not know this method."
+    JOB_BROKEN = "job_broken", 409, "The job cannot run until somebody mends it."
+    JOB_EXISTS = "job_exists", 409, "There is a job of this name already."
+    HAS_DEFINITION = (
+        "has_definition",
+        409,
+        "The code defines the job, so it would be made again; it can be disabled instead.",
+    )
+    NOTHING_TO_SKIP = "nothing_to_skip", 409, "No occurrence of the job comes that could be skipped."
+    NOT_OPEN = "not_open", 409, "The execution has ended, so there is nothing to cancel."
+    STILL_OPEN = "still_open", 409, "The execution has not ended, so it cannot be run again yet."
+    NOT_RETRYABLE = (
+        "not_retryable",
+        409,
+        "The execution cannot be run again: it was missed, or its job takes other parameters now.",
+    )
+    MONGODB_NOT_CONFIGURED = (
+        "mongodb_not_configured",
+        409,
+        "The installation has no MongoDB, or lacks what it takes to talk to one.",
+    )
+    BODY_TOO_LARGE = "body_too_large", 413, "The body is larger than the site accepts."
+    THROTTLED = "throttled", 429, "Too many requests; Retry-After says when to come back."
+    REFUSED_TOO_OFTEN = (
+        "refused_too_often",
+        429,
+        "The address has been refused too often, and is not told again why; Retry-After says when it is.",
+    )
+    INTERNAL_ERROR = "internal_error", 500, "A fault of the server; its log says which."
+    NOT_INSTALLED = "not_installed", 501, "The site has not installed what this address needs."
+    DATABASE_UNAVAILABLE = "database_unavailable", 503, "The SQL database does not answer."
+    NOT_READY = "not_ready", 503, "The probe `ready` says no."
+    NOT_SCHEDULING = "not_scheduling", 503, "The probe `scheduling` says no: nothing fires."
+    UNHEALTHY = "unhealthy", 503, "A part of the installation does not work; `unhealthy` says which."
+    MONGODB_UNAVAILABLE = "mongodb_unavailable", 503, "MongoDB does not answer, or not with what was asked for."
+
+    # The request was served; the execution it was about did not succeed.
+    JOB_FAILED = "job_failed", 200, "All attempts failed, or the last one took too long."
+    JOB_SKIPPED = "job_skipped", 200, "It was deliberately not performed; `error` is the reason."
+    JOB_CANCELLED = "job_cancelled", 200, "It was called off."
+    JOB_LOST = "job_lost", 200, "Its worker vanished; whether the work was done is not known."
+    JOB_MISSED = "job_missed", 200, "Nobody was there to perform it in time."
 
 
 class InvalidBody(CronJobsError, ValueError):
@@ -183,6 +155,13 @@ class RefusedTooOften(exceptions.Throttled):
     """Nobody was let in, as so often before from the same address."""
 
     default_detail = "Too many requests from this address were refused."
+
+
+class NoSuchAddress(CronJobsError, LookupError):
+    """Nothing of the API answers below the address it is mounted at, with what follows."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such address.")
 
 
 class JobExists(CronJobsError):
@@ -226,7 +205,7 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
         logger.error("The database is not available: %s", storable_text(error, mask=words_to_mask()).strip())
     return Response(
         error_document(code, sentence, errors=_errors_by_field(error)),
-        status=HTTP_STATUS[code],
+        status=code.status,
         headers=_headers(error),
     )
 
@@ -256,6 +235,8 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (InvalidValues, ErrorCode.INVALID, ""),
     (InvalidParameters, ErrorCode.INVALID_PARAMETERS, ""),
     (InvalidSchedule, ErrorCode.INVALID_SCHEDULE, ""),
+    (NoSuchAddress, ErrorCode.NOT_FOUND, ""),
+    (NotInstalled, ErrorCode.NOT_INSTALLED, ""),
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
     (QueueNotFound, ErrorCode.QUEUE_NOT_FOUND, ""),
     (JobExists, ErrorCode.JOB_EXISTS, ""),
@@ -270,7 +251,6 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (CannotRetry, ErrorCode.NOT_RETRYABLE, ""),
     (MongoNotConfigured, ErrorCode.MONGODB_NOT_CONFIGURED, ""),
     (MongoUnavailable, ErrorCode.MONGODB_UNAVAILABLE, ""),
-    (MetricsNotInstalled, ErrorCode.METRICS_NOT_INSTALLED, ""),
     (exceptions.NotAuthenticated, ErrorCode.NOT_AUTHENTICATED, ""),
     (exceptions.AuthenticationFailed, ErrorCode.AUTHENTICATION_FAILED, ""),
     (exceptions.PermissionDenied, ErrorCode.PERMISSION_DENIED, ""),

@@ -34,7 +34,7 @@ class ExecutionView(CronView):
     permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
     takes_limited_keys = True
 
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: str) -> Response:
         execution = find_execution(request, pk)
         waits_because = why_waiting(execution, now=timezone.now()) or None
         document = {**located_document(request, execution), "waitsBecause": waits_because}
@@ -53,7 +53,7 @@ class CancelView(CronView):
     permissions = (permissions.CANCEL_EXECUTIONS,)
     takes_limited_keys = True
 
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, pk: str) -> Response:
         find_execution(request, pk)
         reason = read_reason(request)
         done = cancel(executions_at(request, pk), reason=reason, by=request.user.get_username())
@@ -61,7 +61,7 @@ class CancelView(CronView):
         if done.cancelled:
             return Response(located_document(request, execution))
         if not done.asked | done.asked_before:
-            raise NotOpen(pk, execution.status)
+            raise NotOpen(execution.pk, execution.status)
         document = {**located_document(request, execution), "note": ASKED if done.asked else ASKED_BEFORE}
         return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
 
@@ -77,10 +77,10 @@ class RetryView(CronView):
     takes_limited_keys = True
     write_scope = EXECUTE
 
-    def post(self, request: Request, pk: int) -> Response:
-        find_execution(request, pk)
+    def post(self, request: Request, pk: str) -> Response:
+        asked = find_execution(request, pk)
         read_nothing(request)
-        execution, is_new = retry(int(pk), requested_by=request.user.get_username())
+        execution, is_new = retry(asked.pk, requested_by=request.user.get_username())
         document = located_document(request, execution)
         if not is_new:
             document["note"] = RETRIED_BEFORE

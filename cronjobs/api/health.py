@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import health, permissions
-from cronjobs.api.errors import HTTP_STATUS, ErrorCode, error_document
+from cronjobs.api.errors import ErrorCode, error_document
 from cronjobs.api.probes import is_ready
 from cronjobs.api.queries import Query
 from cronjobs.api.views import CronView
@@ -59,4 +59,4 @@ def _yes(document: dict[str, Any]) -> Response:
 
 
 def _no(code: ErrorCode, reason: str, document: dict[str, Any]) -> Response:
-    return Response({**error_document(code, reason), **document}, status=HTTP_STATUS[code])
+    return Response({**error_document(code, reason), **document}, status=code.status)

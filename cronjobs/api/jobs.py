@@ -15,12 +15,13 @@ from cronjobs import permissions
 from cronjobs.api.access import check_reach, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
-from cronjobs.api.errors import InvalidValues, NothingToSkip
+from cronjobs.api.errors import NothingToSkip
 from cronjobs.api.job_changes import create_job, delete_job, pause_job, resume_job, update_job
 from cronjobs.api.job_documents import job_documents, job_url
 from cronjobs.api.lookups import find_job, find_runnable
 from cronjobs.api.orders import read_document, read_nothing
 from cronjobs.api.previews import read_count
+from cronjobs.api.queries import Query, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job
@@ -29,7 +30,8 @@ from cronjobs.scheduler.requests import skip_next
 from cronjobs.schedules import Fire
 from cronjobs.storable import rfc3339, storable_text
 
-_MOST = 1_000
+DEFAULT_LIMIT = 100
+MOST = 1_000
 _LONGEST_NAME = 255
 
 
@@ -45,8 +47,11 @@ class JobsView(CronView):
     takes_limited_keys = True
 
     def get(self, request: Request) -> Response:
-        limit = _limit(request)
-        jobs = list(_after(request)[: limit + 1])
+        query = Query(request, known=("after", "limit"))
+        after = query.read("after", _name, default="")
+        limit = query.read("limit", whole_number(MOST), default=DEFAULT_LIMIT)
+        query.done()
+        jobs = list(_jobs(request, after)[: limit + 1])
         shown = jobs[:limit]
         return Response(
             {
@@ -148,7 +153,9 @@ class PreviewJobView(CronView):
     takes_limited_keys = True
 
     def get(self, request: Request, name: str) -> Response:
-        job, count = find_runnable(name), read_count(request)
+        job, query = find_runnable(name), Query(request, known=("count",))
+        count = read_count(query)
+        query.done()
         schedule = job.resolve().schedule
         found = preview_job(job, after=timezone.now(), count=count)
         document: dict[str, Any] = {
@@ -170,22 +177,18 @@ def _described(request: Request, name: str) -> dict[str, Any]:
     return {"success": True, **document, "timestamp": rfc3339(timezone.now())}
 
 
-def _after(request: Request) -> QuerySet[Job]:
-    jobs = Job.objects.order_by("name").resolvable()
-    names = reach(request)
+def _jobs(request: Request, after: str) -> QuerySet[Job]:
+    """Return the jobs that the caller reaches, by name; those after a name, if there is one."""
+    jobs, names = Job.objects.order_by("name").resolvable(), reach(request)
     if names is not None:
         jobs = jobs.filter(name__in=names)
-    after = request.query_params.get("after", "")
-    if len(after) > _LONGEST_NAME or storable_text(after) != after:
-        raise InvalidValues({"after": ["Must be the name that the answer before called next."]})
     return jobs.filter(name__gt=after) if after else jobs
 
 
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", "100")
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= _MOST):
-        raise InvalidValues({"limit": [f"Must be a whole number from 1 to {_MOST:,}."]})
-    return int(text)
+def _name(text: str) -> str:
+    if len(text) > _LONGEST_NAME or storable_text(text) != text:
+        raise ValueError("Must be the name that the answer before called next.")
+    return text
 
 
 def _detail(fire: Fire) -> dict[str, Any]:

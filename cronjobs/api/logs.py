@@ -34,19 +34,18 @@ class AttemptsView(CronView):
     permissions = (permissions.VIEW_EXECUTIONS,)
     takes_limited_keys = True
 
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: str) -> Response:
         query = Query(request, known=("after", "limit"))
         after = query.read("after", whole_number(_HIGHEST_ATTEMPT, least=0), default=0)
         limit = query.read("limit", whole_number(MOST_ATTEMPTS), default=MOST_ATTEMPTS)
         query.done()
-        find_execution(request, pk, "status")
-        rows = list(
-            ExecutionAttempt.objects.filter(execution_id=pk, attempt__gt=after).order_by("attempt")[: limit + 1]
-        )
+        execution = find_execution(request, pk, "status")
+        attempts = ExecutionAttempt.objects.filter(execution_id=execution.pk, attempt__gt=after)
+        rows = list(attempts.order_by("attempt")[: limit + 1])
         is_more, rows = len(rows) > limit, rows[:limit]
         document = {
             "success": True,
-            "executionId": int(pk),
+            "executionId": execution.pk,
             "attempts": [attempt_document(each) for each in rows],
             "next": next_address(request, after=rows[-1].attempt) if is_more else None,
             "timestamp": rfc3339(timezone.now()),
@@ -65,7 +64,7 @@ class LogsView(CronView):
     permissions = (permissions.VIEW_EXECUTIONS,)
     takes_limited_keys = True
 
-    def get(self, request: Request, pk: int) -> HttpResponseBase:
+    def get(self, request: Request, pk: str) -> HttpResponseBase:
         query = Query(request, known=("after", "limit", "format"))
         after = query.read("after", _place, default=Place())
         limit = query.read("limit", whole_number(MOST_LINES), default=MOST_LINES)

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from cronjobs.api.access import within_reach
 from cronjobs.api.errors import JobBroken
+from cronjobs.api.queries import whole_number
 from cronjobs.exceptions import ExecutionNotFound, JobNotFound
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import ExecutionQuerySet
@@ -28,8 +29,8 @@ def find_job(name: str) -> Job:
     return Job.objects.named(name)
 
 
-def find_execution(request: Request, pk: int, *columns: str) -> JobExecution:
-    """Return the execution of that number, only with `columns` if some are named; raise `ExecutionNotFound`."""
+def find_execution(request: Request, pk: str, *columns: str) -> JobExecution:
+    """Return the execution that the address names, only with `columns` if some are named; raise `ExecutionNotFound`."""
     rows = executions_at(request, pk)
     execution = (rows.only("pk", *columns) if columns else rows).first()
     if execution is None:
@@ -37,6 +38,11 @@ def find_execution(request: Request, pk: int, *columns: str) -> JobExecution:
     return execution
 
 
-def executions_at(request: Request, pk: int) -> ExecutionQuerySet:
-    """Return the execution of that number, if there is one and the caller reaches its job."""
-    return within_reach(request, JobExecution.objects.filter(pk=pk))
+def executions_at(request: Request, pk: str) -> ExecutionQuerySet:
+    """Return the execution that the address names, if there is one and the caller reaches its job."""
+    try:
+        number = whole_number()(pk)
+    except ValueError:
+        # Nothing else is a number, and a database may refuse to look for it.
+        return JobExecution.objects.none()
+    return within_reach(request, JobExecution.objects.filter(pk=number))

@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.errors import InvalidBody
+from cronjobs.api.queries import Query, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.conf import get_settings
 from cronjobs.schedules import parse_schedule, parse_time_zone, preview
 from cronjobs.storable import rfc3339
 
-_MOST = 100
+MOST = 100
 
 
 class PreviewView(CronView):
@@ -26,11 +26,14 @@ class PreviewView(CronView):
 
     def get(self, request: Request) -> Response:
         """Answer 400 with the field that is to blame for what is not a schedule or not a zone."""
-        query = request.query_params
-        expression, zone = query.get("expression", ""), query.get("timeZone") or get_settings().time_zone
+        query = Query(request, known=("expression", "timeZone", "count"))
+        expression = query.read("expression", str, default="")
+        zone = query.read("timeZone", str, default="") or get_settings().time_zone
+        count = read_count(query)
+        query.done()
         parse_time_zone(zone)
         schedule = parse_schedule(expression).in_zone(zone)
-        found = preview(schedule, after=timezone.now(), count=read_count(request))
+        found = preview(schedule, after=timezone.now(), count=count)
         document: dict[str, Any] = {
             "success": True,
             "expression": str(schedule),
@@ -43,9 +46,6 @@ class PreviewView(CronView):
         return Response(document)
 
 
-def read_count(request: Request) -> int:
-    """Return how many due times the query asks for; raise `InvalidBody`."""
-    text = request.query_params.get("count", "10")
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= _MOST):
-        raise InvalidBody(f"count must be a whole number from 1 to {_MOST}.")
-    return int(text)
+def read_count(query: Query) -> int:
+    """Return how many due times the query asks for; 10 if it does not say."""
+    return query.read("count", whole_number(MOST), default=10)

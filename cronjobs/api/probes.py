@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cronjobs.api.errors import HTTP_STATUS, ErrorCode, error_document
+from cronjobs.api.errors import ErrorCode, error_document
 from cronjobs.api.views import CronView
 from cronjobs.conf import words_to_mask
 from cronjobs.database import engine_alias
@@ -44,7 +44,7 @@ class ReadyView(ProbeView):
         if is_ready():
             return _yes()
         code = ErrorCode.NOT_READY
-        return Response(error_document(code, "Not ready."), status=HTTP_STATUS[code])
+        return Response(error_document(code, "Not ready."), status=code.status)
 
 
 def _yes() -> Response:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from cronjobs import permissions
 from cronjobs.api.answers import located_document
+from cronjobs.api.lookups import find_execution
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import ExecutionNotFound
 from cronjobs.models import JobExecution
@@ -26,12 +27,11 @@ class TreeView(CronView):
 
     permissions = (permissions.VIEW_EXECUTIONS, permissions.RUN_JOBS)
 
-    def get(self, request: Request, pk: int) -> Response:
-        execution = JobExecution.objects.filter(pk=pk).only("pk", "flow").first()
-        rows = JobExecution.objects.defer("params", "traceback")
-        members = [] if execution is None else rows.of_flow(execution.root_id, limit=MOST + 1)
+    def get(self, request: Request, pk: str) -> Response:
+        execution = find_execution(request, pk, "flow")
+        members = JobExecution.objects.defer("params", "traceback").of_flow(execution.root_id, limit=MOST + 1)
         if not members:
-            raise ExecutionNotFound(pk)
+            raise ExecutionNotFound(execution.pk)
         document = _document(request, build_tree(members[:MOST]))
         return Response({**document, "isCut": len(members) > MOST})
 

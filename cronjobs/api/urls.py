@@ -6,6 +6,7 @@ from django.urls import re_path
 
 from cronjobs.api.conversations import LegacyConversationsView
 from cronjobs.api.definitions import DefinitionsView
+from cronjobs.api.description import DocsView, SchemaView
 from cronjobs.api.executions import CancelView, ExecutionView, RetryView
 from cronjobs.api.health import HealthView, SchedulingView
 from cronjobs.api.histories import ExecutionsView
@@ -25,21 +26,21 @@ from cronjobs.api.queues import (
 )
 from cronjobs.api.stats import StatsView
 from cronjobs.api.trees import TreeView
-from cronjobs.api.views import ExecuteView, StatusView
+from cronjobs.api.views import ExecuteView, NoView, StatusView
 
 app_name = "cronjobs"
 urlpatterns = [
     re_path(r"^status/?\Z", StatusView.as_view(), name="status"),
-    # Anything may stand where the name does: what is no name is answered like every unknown job.
+    # Anything may stand where a name or a number does: what is none is answered like every unknown one.
     re_path(r"^execute/(?P<name>(?s:.*?))/?\Z", ExecuteView.as_view(), name="execute"),
     re_path(r"^execute\Z", ExecuteView.as_view(), {"name": ""}),
     re_path(r"^executions/?\Z", ExecutionsView.as_view(), name="executions"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/?\Z", ExecutionView.as_view(), name="execution"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/attempts/?\Z", AttemptsView.as_view(), name="attempts"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/logs/?\Z", LogsView.as_view(), name="logs"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/cancel/?\Z", CancelView.as_view(), name="cancel"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/retry/?\Z", RetryView.as_view(), name="retry"),
-    re_path(r"^executions/(?P<pk>[0-9]{1,18})/tree/?\Z", TreeView.as_view(), name="tree"),
+    re_path(r"^executions/(?P<pk>[^/]+)/?\Z", ExecutionView.as_view(), name="execution"),
+    re_path(r"^executions/(?P<pk>[^/]+)/attempts/?\Z", AttemptsView.as_view(), name="attempts"),
+    re_path(r"^executions/(?P<pk>[^/]+)/logs/?\Z", LogsView.as_view(), name="logs"),
+    re_path(r"^executions/(?P<pk>[^/]+)/cancel/?\Z", CancelView.as_view(), name="cancel"),
+    re_path(r"^executions/(?P<pk>[^/]+)/retry/?\Z", RetryView.as_view(), name="retry"),
+    re_path(r"^executions/(?P<pk>[^/]+)/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
     re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),
     re_path(r"^jobs/?\Z", JobsView.as_view(), name="jobs"),
@@ -62,4 +63,7 @@ urlpatterns = [
     re_path(r"^metrics/?\Z", MetricsView.as_view(), name="metrics"),
     re_path(r"^live/?\Z", LiveView.as_view(), name="live"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
+    re_path(r"^schema/?\Z", SchemaView.as_view(), name="schema"),
+    re_path(r"^docs/?\Z", DocsView.as_view(), name="docs"),
+    re_path(r"", NoView.as_view()),
 ]

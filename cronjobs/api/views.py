@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
 from cronjobs.api.answers import located_document
-from cronjobs.api.errors import handle_error
+from cronjobs.api.errors import NoSuchAddress, handle_error
 from cronjobs.api.guards import GuardedView
 from cronjobs.api.lookups import find_runnable
 from cronjobs.api.orders import Order, read_key, read_order
@@ -35,6 +35,8 @@ class CronView(GuardedView):
     authentication_classes: Sequence[type[BaseAuthentication]] = AUTHENTICATION
     permission_classes: Sequence[type[BasePermission]] = (HasAnyPermission,)
     versioning_class = None
+    # A description of the project's own leaves these addresses out: theirs is at `schema`.
+    schema = None
     http_method_names: Sequence[str] = ("get", "head", "post")
 
     # Any of them lets a user in.
@@ -58,6 +60,13 @@ class CronView(GuardedView):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+
+class NoView(CronView):
+    """Every other address below that of the API: there is nothing there, whoever asks and by whatever method."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NoSuchAddress
 
 
 class StatusView(CronView):

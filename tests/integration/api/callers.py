@@ -1,4 +1,4 @@
-"""A client of the API, who reads answers more strictly than browsers do."""
+"""A client of the API, who reads answers more strictly than browsers do, and compares them with the description."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.test import Client
 from rest_framework.authtoken.models import Token
+
+from tests.integration.api.contract import checked
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -24,21 +26,22 @@ class Caller:
 
     def get(self, path: str, **headers: str) -> Any:
         """Return the answer to a GET."""
-        return self._client.get(path, headers={**self._headers, **headers})
+        return checked(self._client.get(path, headers={**self._headers, **headers}))
 
     def post(self, path: str, body: Any = b"", *, content_type: str = "application/json", **headers: str) -> Any:
         """Return the answer to a POST; a body that is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._client.post(path, data, content_type=content_type, headers={**self._headers, **headers})
+        answer = self._client.post(path, data, content_type=content_type, headers={**self._headers, **headers})
+        return checked(answer, data)
 
     def patch(self, path: str, body: Any) -> Any:
         """Return the answer to a PATCH; a body that is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._client.patch(path, data, content_type="application/json", headers=self._headers)
+        return checked(self._client.patch(path, data, content_type="application/json", headers=self._headers), data)
 
     def delete(self, path: str) -> Any:
         """Return the answer to a DELETE."""
-        return self._client.delete(path, headers=self._headers)
+        return checked(self._client.delete(path, headers=self._headers))
 
 
 def grant(user: Any, *codenames: str) -> None:

@@ -33,6 +33,8 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[int, ...]]] = {
     ("post", "jobs/mine/resume"): ({}, (401, 403, 403, 200, 403, 200)),
     ("post", "jobs/mine/skip-next"): ({}, (401, 403, 403, 201, 403, 201)),
     ("get", "jobs/mine/preview"): (None, (401, 403, 200, 200, 200, 200)),
+    ("get", "schema"): (None, (401, 403, 200, 200, 200, 200)),
+    ("get", "docs"): (None, (401, 403, 200, 200, 200, 200)),
     ("get", "queues"): (None, (401, 403, 200, 403, 200, 200)),
     ("patch", "queues/default"): ({"limit": 3}, (401, 403, 403, 403, 200, 200)),
     ("post", "queues/default/pause"): ({}, (401, 403, 403, 403, 200, 200)),
@@ -109,6 +111,8 @@ def test_every_method_that_changes_something_has_a_permission_of_its_own():
         ("queues", ("post", "patch", "delete")),
         ("queues/default", ("get", "post", "put", "delete")),
         ("pause", ("get", "patch", "delete")),
+        ("schema", ("post", "patch", "delete", "options")),
+        ("docs", ("post", "patch", "delete", "options")),
     ],
 )
 def test_methods_that_no_address_knows_are_refused(make_job, django_user_model, path, methods):

@@ -149,10 +149,12 @@ def test_the_list_is_read_in_pages_by_name(viewer, noop, make_job):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "limit=²", "after=%00", "after=" + "n" * 256]
+    "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "limit=²", "after=%00", "after=" + "n" * 256, "page=2"]
 )
 def test_a_page_that_cannot_be_meant_is_refused(viewer, noop, query):
-    assert set(assert_error(viewer.get(f"/cron/jobs?{query}"), 400, "invalid")["errors"]) == {query.partition("=")[0]}
+    found = assert_error(viewer.get(f"/cron/jobs?{query}"), 400, "invalid_parameters")
+
+    assert set(found["errors"]) == {query.partition("=")[0]}
 
 
 def test_the_list_asks_as_often_for_10_100_and_1000_jobs(viewer):
@@ -274,6 +276,7 @@ MISTAKES = [
     ("timeoutSeconds", 1e300), ("timeoutSeconds", 10**400), ("misfireGraceSeconds", 1e10),
     ("calendar", "nowhere"), ("calendar", 1), ("calendar", "\ud800"),
     ("catchUp", "sometimes"), ("overlap", ""), ("overlap", "never"), ("maxInstances", 0), ("maxInstances", 1.5),
+    ("maxInstances", 2**15), ("maxAttempts", 2**15), ("memoryLimitBytes", 2**63), ("maxAttempts", 1e300),
     ("queue", "a,b"), ("queue", "*"), ("priority", 6), ("priority", "high"), ("maxAttempts", 0),
     ("backoffMultiplier", 0.5), ("backoffMultiplier", 10**400), ("rerunLost", "no"), ("rateLimit", "lots"),
     ("executor", "moon"), ("memoryLimitBytes", 0), ("memoryLimitBytes", -5), ("memoryLimitBytes", 2**70),
@@ -450,7 +453,7 @@ def test_what_never_comes_cannot_be_skipped(editor, noop):
     preview = document(editor.get("/cron/jobs/noop/preview/"))
     assert (preview["expression"], preview["fires"]) == (None, [])
     assert preview["notes"]
-    assert_error(editor.get("/cron/jobs/noop/preview?count=0"), 400, "invalid_body")
+    assert_error(editor.get("/cron/jobs/noop/preview?count=0"), 400, "invalid_parameters")
 
 
 def test_a_session_changes_nothing_without_a_csrf_token(noop, django_user_model):

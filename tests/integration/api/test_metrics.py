@@ -272,5 +272,5 @@ def test_without_the_package_it_says_what_to_install():
     )
 
     assert done.stdout.startswith("501 ")
-    assert '"code":"metrics_not_installed"' in done.stdout
+    assert '"code":"not_installed"' in done.stdout
     assert "pip install" in done.stdout

@@ -40,4 +40,5 @@ def test_what_is_no_schedule_is_refused_with_its_field(admin_client, query, fiel
 def test_only_a_sensible_count_is_answered(admin_client, count):
     answer = admin_client.get(URL, {"expression": "@daily", "count": count})
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameters")
+    assert list(answer.json()["errors"]) == ["count"]

@@ -83,6 +83,7 @@ def test_a_queue_is_paused_resumed_and_limited(keeper):
     assert document(keeper.post(f"{HEAVY}/pause/"))["waiting"] == 1
     assert document(keeper.patch(HEAVY, {"limit": 2}))["limit"] == 2
     assert document(keeper.patch(f"{HEAVY}/", {}))["limit"] == 2
+    assert document(keeper.patch(HEAVY, {"limit": 2.0}))["limit"] == 2
     assert document(keeper.post(f"{HEAVY}/resume"))["paused"] is False
     assert document(keeper.patch(HEAVY, {"limit": None, "description": "Slow."}))["limit"] is None
 
@@ -98,7 +99,7 @@ def test_a_queue_is_paused_resumed_and_limited(keeper):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("limit", 0), ("limit", -1), ("limit", 1.5), ("limit", "2"), ("limit", True), ("limit", 10**400),
+        ("limit", 0), ("limit", -1), ("limit", 1.5), ("limit", "2"), ("limit", True), ("limit", 10**400), ("limit", 2**31),
         ("description", None), ("description", "\x00"), ("name", "other"), ("paused", True),
     ],
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Every address with its methods, as the description has them."""

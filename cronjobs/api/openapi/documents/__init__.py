@@ -1,0 +1,1 @@
+"""The documents that are answered and sent, each as a serializer that serializes nothing."""

@@ -1,0 +1,116 @@
+"""The site on which it is sent."""
+
+from __future__ import annotations
+
+from cronjobs.api.openapi.examples.executions import NODE, NOW, Example
+
+YES: Example = {"success": True, "timestamp": NOW}
+
+_QUEUE: Example = {
+    "name": "default",
+    "limit": None,
+    "paused": False,
+    "waiting": 0,
+    "running": 1,
+    "description": "",
+}
+_HEAVY: Example = {
+    **_QUEUE,
+    "name": "heavy",
+    "limit": 2,
+    "waiting": 3,
+    "running": 2,
+    "description": "Reports that fill the memory.",
+}
+QUEUE_ANSWER: Example = {"success": True, **_HEAVY, "timestamp": NOW}
+EVERYTHING: Example = {"success": True, "paused": False, "pausedBecause": None, "timestamp": NOW}
+QUEUES: Example = {**EVERYTHING, "queues": [_QUEUE, _HEAVY]}
+_RUNCRON: Example = {
+    "name": NODE,
+    "host": "worker-1",
+    "processId": 4242,
+    "version": "0.1.0",
+    "workers": 8,
+    "running": 1,
+    "startedAt": "2026-03-01T22:14:03.511Z",
+    "heartbeatAt": "2026-03-02T06:00:05.870Z",
+    "lastTickAt": "2026-03-02T06:00:07.004Z",
+    "clockSkewMs": 2,
+}
+NODES: Example = {
+    "success": True,
+    "nodes": [{**_RUNCRON, "state": "alive", "stoppedAt": None, "rssBytes": 71_303_168}],
+    "isCut": False,
+    "timestamp": NOW,
+}
+STATUS: Example = {
+    "success": True,
+    "cronJobs": {
+        "send-digest": {
+            "running": True,
+            "scheduled": True,
+            "enabled": True,
+            "paused": False,
+            "pausedUntil": None,
+            "schedule": "0 7 * * mon-fri",
+            "description": "At 07:00 on Monday through Friday (Europe/Berlin)",
+            "dependsOn": {},
+            "timeZone": "Europe/Berlin",
+            "nextRun": "2026-03-03T06:00:00.000Z",
+            "broken": False,
+            "brokenReason": None,
+            "lastRun": "2026-03-02T06:00:07.110Z",
+            "lastStatus": "running",
+            "lastDurationMs": None,
+            "executing": 1,
+            "overrunning": 0,
+        }
+    },
+    "isRunning": True,
+    "paused": False,
+    "nodes": [_RUNCRON],
+    "queues": [_HEAVY],
+    "timestamp": NOW,
+}
+DEFINITIONS: Example = {
+    "success": True,
+    "definitions": {
+        "send-digest": {
+            "description": "Send what is new to those who want to read it.",
+            "schedule": "0 7 * * mon-fri",
+            "scheduleDescription": "At 07:00 on Monday through Friday (Europe/Berlin)",
+            "timeZone": "Europe/Berlin",
+            "available": True,
+            "parameters": {
+                "type": "object",
+                "properties": {"days": {"type": "integer", "minimum": 1, "default": 1}},
+                "required": [],
+                "additionalProperties": False,
+            },
+            "defaults": {
+                "queue": "default",
+                "priority": 3,
+                "overlap": "forbid",
+                "maxInstances": 1,
+                "retry": {
+                    "maxAttempts": 3,
+                    "initialDelaySeconds": 1,
+                    "maxDelaySeconds": 30,
+                    "backoffMultiplier": 2.0,
+                    "jitter": 0.1,
+                },
+                "jitterSeconds": None,
+                "misfireGraceSeconds": None,
+                "catchUp": None,
+                "rerunLost": None,
+                "executor": None,
+                "timeoutSeconds": 60,
+                "cpuLimitSeconds": None,
+                "memoryLimitBytes": None,
+                "rateLimit": None,
+                "dependsOn": {},
+            },
+        }
+    },
+    "timestamp": NOW,
+}
