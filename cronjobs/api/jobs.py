@@ -24,6 +24,7 @@ from cronjobs.api.previews import read_count
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job
+from cronjobs.models.loading import load_jobs
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.scheduler.requests import skip_next
 from cronjobs.schedules import Fire
@@ -46,7 +47,7 @@ class JobsView(CronView):
 
     def get(self, request: Request) -> Response:
         limit = _limit(request)
-        jobs = list(_after(request)[: limit + 1])
+        jobs = load_jobs(_after(request)[: limit + 1])
         shown = jobs[:limit]
         return Response(
             {
