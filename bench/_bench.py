@@ -139,7 +139,12 @@ def start_node(log: Path, *arguments: str) -> Child:
     from project.processes import start
 
     command = [sys.executable, str(ROOT / "manage.py"), "runcron", *arguments]
-    return start("node", command, log=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return start("node", command, log=log, env=environment())
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that works on the scratch database."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @contextmanager
@@ -216,8 +221,8 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0
-    if not 1 <= number <= 10_000:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 10000.")
+    if not 1 <= number <= 10_000_000:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 10000000.")
     return number
 
 
@@ -235,6 +240,8 @@ def _set_environment(url: str, directory: Path, log_level: str) -> None:
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "bench.settings",
         "DJANGO_SECRET_KEY": "of no use to anybody",
+        "DJANGO_HTTPS": "0",
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
         "DJANGO_LOG_LEVEL": log_level,
         "DJANGO_VAR_DIR": str(directory),
     }

@@ -18,6 +18,7 @@ CHILD = "bench-child"
 BUSY = "bench-busy"
 WITNESSED = "bench-witnessed"
 TALKATIVE = "bench-talkative"
+CHATTY = "bench-chatty"
 
 _SOON = RetryPolicy(max_attempts=3, initial_delay=timedelta(seconds=0.5))
 
@@ -68,3 +69,12 @@ def talkative(context: JobContext, *, fails: bool = False) -> dict[str, int]:
     if fails:
         raise RuntimeError("boom")
     return {"handlers": len(logging.getLogger().handlers)}
+
+
+@job(CHATTY, overlap="allow")
+def chatty(context: JobContext, *, seconds: float) -> None:
+    """Log five lines a second for so long, or until somebody wants it to end."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not context.cancelled:
+        context.log.progress("Still talking", data={"left": round(deadline - time.monotonic(), 1)})
+        time.sleep(0.2)

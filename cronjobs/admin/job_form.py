@@ -169,7 +169,8 @@ class JobForm(JobModelForm):
         changed = {"schedule" if name == "on_demand" else name for name in self.changed_data}
         if "paused" in changed:
             changed.add("paused_until")
-        return sorted(changed)
+        # What could not be read was shown as empty, and is mended by what is left there.
+        return sorted(changed | set(self.instance.unreadable) & set(self.fields))
 
     def _offer_definitions(self) -> None:
         field, current = self.fields["definition"], self.instance.definition

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -24,6 +25,7 @@ from cronjobs.admin.run_view import RunNowAdmin
 from cronjobs.admin.windows import WIDE
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.loading import load_job, load_jobs
 from cronjobs.registry import registry
 from cronjobs.scheduler.agenda import next_run_times
 
@@ -87,15 +89,15 @@ class JobList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        jobs: list[Any] = load_jobs(self.result_list)
         history = JobExecution.objects.filter(job=OuterRef("pk")).order_by("-id")
-        rows = self.result_list.annotate(last_id=Subquery(history.values("pk")[:1]))
-        jobs: list[Any] = list(rows)
-        latest = JobExecution.objects.defer(*WIDE)
-        executions = latest.in_bulk({job.last_id for job in jobs if job.last_id is not None})
+        last = Job.objects.filter(pk__in=[job.pk for job in jobs]).annotate(last_id=Subquery(history.values("pk")[:1]))
+        last_ids = dict(last.order_by().values_list("pk", "last_id"))
+        executions = JobExecution.objects.defer(*WIDE).in_bulk({pk for pk in last_ids.values() if pk is not None})
         times, order = next_run_times(), JobOrder()
         for job in jobs:
             job.order = order
-            job.last_execution = executions.get(job.last_id)
+            job.last_execution = executions.get(last_ids.get(job.pk))
             job.next_run_at = times.get(job.pk)
         self.result_list = jobs
 
@@ -187,6 +189,14 @@ class JobAdmin(PreviewAdmin, RunNowAdmin):
         done, rest = self._switch(request, jobs, Q(enabled=True), enabled=False)
         self._report(request, done, ngettext("%d job was disabled.", "%d jobs were disabled.", done))
         self._report_rest(request, rest, ngettext("%d was disabled already.", "%d were disabled already.", rest))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Job | None:
+        # Also one whose row cannot be read: who would mend it must see the rest.
+        try:
+            pk = Job._meta.pk.to_python(object_id)  # noqa: SLF001 - Django's documented API
+        except ValidationError:
+            return None
+        return load_job(self.get_queryset(request).filter(pk=pk))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JobList]:
         return JobList

@@ -23,6 +23,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.admin.run_now import Queued, Refused, explain, run_now
 from cronjobs.models import Job
+from cronjobs.models.loading import load_job
 from cronjobs.registry import registry
 
 TOKEN = "run_token"  # noqa: S105 - the name of a field
@@ -86,7 +87,7 @@ class RunNowAdmin(PageAdmin):
     def stored(self, job: Job) -> Job:
         """Return the job as it is in the database: a form with mistakes leaves them on the object it shows."""
         is_from_list = hasattr(job, "next_run_at")
-        return job if is_from_list else Job.objects.get(pk=job.pk)
+        return job if is_from_list else load_job(Job.objects.filter(pk=job.pk)) or job
 
     def _report_answers(self, request: HttpRequest, answers: list[Queued | Refused]) -> None:
         for level, text in explain(answers):

@@ -97,10 +97,7 @@ def _with_locked(name: str, work: Callable[[Job], None]) -> None:
     alias = engine_alias(Job)
 
     def locked() -> None:
-        job = Job.objects.using(alias).filter(name=name).resolvable().select_for_update().first()
-        if job is None:
-            raise JobNotFound(name)
-        work(job)
+        work(Job.objects.using(alias).resolvable().select_for_update().named(name))
 
     in_transaction(alias, locked)
 
@@ -126,7 +123,7 @@ def _apply(job: Job, values: Mapping[str, Any]) -> list[str]:
     for column, given in values.items():
         stored = getattr(job, column)
         value = unmasked_json(given, stored, mask=get_settings().mask) if column == "params" else given
-        if _differs(value, stored):
+        if _differs(value, stored) or column in job.unreadable:
             setattr(job, column, value)
             columns.append(column)
     errors = {

@@ -25,6 +25,7 @@ from cronjobs.api.queries import Query, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job
+from cronjobs.models.loading import load_jobs
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.scheduler.requests import skip_next
 from cronjobs.schedules import Fire
@@ -51,7 +52,7 @@ class JobsView(CronView):
         after = query.read("after", _name, default="")
         limit = query.read("limit", whole_number(MOST), default=DEFAULT_LIMIT)
         query.done()
-        jobs = list(_jobs(request, after)[: limit + 1])
+        jobs = load_jobs(_jobs(request, after)[: limit + 1])
         shown = jobs[:limit]
         return Response(
             {

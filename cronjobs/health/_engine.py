@@ -14,6 +14,7 @@ from cronjobs.database import as_utc, engine_alias, read_clock
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, notice, probe, warn
 from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models.loading import load_jobs
 from cronjobs.models.moves import in_open_queues
 from cronjobs.models.pausing import PAUSED_BY_OPERATOR, PAUSED_BY_SETTINGS
 from cronjobs.models.queue import EVERYTHING
@@ -70,7 +71,7 @@ def check_jobs() -> Probe:
     """Look for enabled jobs that cannot run until somebody mends them."""
     # Without settings no job can run, and each would say the same.
     get_settings()
-    jobs = list(Job.objects.filter(enabled=True).resolvable())
+    jobs = load_jobs(Job.objects.filter(enabled=True).resolvable())
     broken = {job.name: reason for job in jobs if (reason := job.why_broken())}
     details = {"enabled": len(jobs), "broken": broken}
     if not broken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,9 +70,12 @@ class CronManager:
                 return True
             return node.stop(grace=get_settings().shutdown_grace if grace is None else grace)
 
-    def get_status(self) -> dict[str, Any]:
-        """Return what ``GET status`` answers: every job and every living node, as JSON data."""
-        return status_document()
+    def get_status(self, *, names: Collection[str] | None = None) -> dict[str, Any]:
+        """Return what ``GET status`` answers: every job and every living node, as JSON data.
+
+        With `names`, only the jobs of these names; those that there are none of are left out.
+        """
+        return status_document(names)
 
     def register_job(self, name: str, schedule: Schedule | str | None, func: Callable[..., Any]) -> Job:
         """Register `func` as a job definition, make sure that its job exists, and return the job.

@@ -9,8 +9,8 @@ from functools import partial
 from django.db import transaction
 
 from cronjobs import events
-from cronjobs.models.batches import load_each
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.loading import load_each
 from cronjobs.states import FINAL
 
 logger = logging.getLogger(__name__)

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connections, models, router
+from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, QuerySet
 
 M = TypeVar("M", bound=Model)
 
-logger = logging.getLogger(__name__)
-
 # SQLite's default limit of bound variables was 999 before 3.32; rows are sent in chunks below it.
 _MOST_VARIABLES = 900
 _LARGEST_BATCH = 500
-
-
-def load_each(rows: QuerySet[M], *, singly: QuerySet[M] | None = None) -> tuple[list[M], dict[int, Exception]]:
-    """Return the rows that can be read and, by primary key, why the others cannot.
-
-    A value that SQL let in and Python cannot hold makes a driver fail on the whole result;
-    only then is each row read by itself, with the annotations of `singly` if they are needed.
-    """
-    try:
-        return list(rows), {}
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:  # noqa: BLE001 - whatever a driver or a field makes of a value it cannot hold
-        logger.warning("Some rows of %s cannot be read together.", rows.model._meta.label)  # noqa: SLF001 - as above
-    good: list[M] = []
-    bad: dict[int, Exception] = {}
-    for pk in list(rows.prefetch_related(None).values_list("pk", flat=True)):
-        try:
-            one = rows.model._base_manager.using(rows.db) if singly is None else singly  # noqa: SLF001 - Django's documented API
-            good += list(one.filter(pk=pk))
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 - as above
-            bad[pk] = error
-    return good, bad
 
 
 class EngineManager(models.Manager[M]):

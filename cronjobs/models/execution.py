@@ -250,7 +250,8 @@ class JobExecution(models.Model):
             models.Index(fields=["status", "run_after"], name="cronjobs_execution_due"),
             models.Index(fields=["status", "-id"], name="cronjobs_execution_status"),
             models.Index(fields=["job", "-id"], name="cronjobs_execution_job"),
-            models.Index(fields=["job", "started_at"], name="cronjobs_execution_started"),
+            # Its end is the latest start of a job; the id decides between two that were claimed together.
+            models.Index(fields=["job", "started_at", "id"], name="cronjobs_execution_started"),
             models.Index(fields=["flow"], name="cronjobs_execution_flow"),
             models.Index(fields=["followup_due"], name="cronjobs_execution_followup"),
             # What ended lately, or on a given day, of all jobs: for figures. New entries come at its end.

@@ -18,6 +18,7 @@ from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Staleness
+from cronjobs.models.loading import load_job
 from cronjobs.models.mistakes import mistakes
 from cronjobs.models.resolved import ResolvedJob, resolve, schedule_text
 from cronjobs.permissions import JOB_PERMISSIONS
@@ -73,10 +74,10 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def named(self, name: str) -> Job:
         """Return the job of that name; raise `JobNotFound` if there is none."""
-        try:
-            return self.get(name=name)
-        except Job.DoesNotExist:
-            raise JobNotFound(name) from None
+        found = load_job(self.filter(name=name))
+        if found is None:
+            raise JobNotFound(name)
+        return found
 
     def resolvable(self) -> Self:
         """Return them with what `resolve` reads; without a join, since locking queries have none."""
@@ -217,6 +218,9 @@ class Job(models.Model):
 
     objects = EngineManager.from_queryset(JobQuerySet)()
 
+    # The columns that hold what Python cannot; `load_jobs` leaves them out, and the job is broken.
+    unreadable: tuple[str, ...] = ()
+
     class Meta:
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
@@ -238,14 +242,18 @@ class Job(models.Model):
 
     def why_broken(self) -> str:
         """Return why the job, as it was loaded, cannot run; empty if it can."""
+        # What only a node can find out, it has written down; of a job edited since, that is out of date.
+        return self.why_unresolvable() or (self.broken_reason if self.stale == Staleness.BROKEN else "")
+
+    def why_unresolvable(self) -> str:
+        """Return why `resolve` fails, as anybody can tell who has the row; empty if it does not."""
         try:
             self.resolve()
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a row may hold anything
             return storable_text(error, mask=words_to_mask()) or type(error).__name__
-        # What only a node can find out, it has written down; of a job edited since, that is out of date.
-        return self.broken_reason if self.stale == Staleness.BROKEN else ""
+        return ""
 
     def is_paused_at(self, now: datetime) -> bool:
         """Return whether the job itself is paused, and not only until a time that has passed."""

@@ -18,6 +18,7 @@ from cronjobs.exceptions import (
 from cronjobs.models.choices import Trigger
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.loading import load_job
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.states import ExecutionStatus
 
@@ -66,7 +67,7 @@ def _ensure_repeatable(original: JobExecution) -> None:
 
 def _fitting_job(alias: str, original: JobExecution) -> tuple[Job, ResolvedJob]:
     """Return the job that the original belongs to, if it can run with its parameters."""
-    job = Job.objects.using(alias).resolvable().filter(pk=original.job_id or 0).first()
+    job = load_job(Job.objects.using(alias).resolvable().filter(pk=original.job_id or 0))
     if job is None:
         raise JobGone(original.pk, original.job_name)
     if reason := job.why_broken():

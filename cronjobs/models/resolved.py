@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
@@ -18,6 +19,7 @@ from cronjobs.models.choices import ExecutorName, Overlap, Priority
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.retries import NEVER_RETRIED, RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, excluding, parse_schedule, parse_time_zone
+from cronjobs.storable import storable_text
 
 if TYPE_CHECKING:
     from cronjobs.models.job import Job
@@ -64,14 +66,16 @@ class ResolvedJob:
 
 def resolve(job: Job) -> ResolvedJob:
     """Return the effective values of `job`; raise a `CronJobsError` that says why it is broken."""
+    if job.unreadable:
+        raise InvalidJob(f"Its row cannot be read: {', '.join(job.unreadable)}.")
     definition = registry[job.definition]
     try:
         return _resolve(job, definition)
-    except CronJobsError:
+    except (CronJobsError, DatabaseError):
         raise
-    except (ValueError, TypeError, OverflowError) as error:
+    except Exception as error:
         # Written past the forms, by SQL. Whoever asks must be able to go on with the other jobs.
-        raise InvalidJob(str(error)) from error
+        raise InvalidJob(str(error) or type(error).__name__) from error
 
 
 def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
@@ -126,7 +130,8 @@ def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
 def schedule_text(job: Job) -> str:
     """Return the effective schedule as text ("": on demand), without asking whether it is valid."""
     if job.schedule is not None:
-        return job.schedule
+        # On SQLite a text column may hold bytes.
+        return storable_text(job.schedule)
     schedules = get_settings().schedules
     if job.name in schedules:
         return schedules[job.name] or ""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.loading import load_job
 from cronjobs.models.moves.candidates import with_limited_queue
 from cronjobs.models.moves.places import Places
 from cronjobs.models.node import Node
@@ -35,7 +36,7 @@ def _reasons(execution: JobExecution, now: datetime) -> Iterator[str]:
         what = "Its next attempt" if execution.attempt else "It"
         yield f"{what} is not due before {rfc3339(execution.run_after)}."
     yield why_held(execution)
-    job = Job.objects.resolvable().filter(pk=execution.job_id or 0).first()
+    job = load_job(Job.objects.resolvable().filter(pk=execution.job_id or 0))
     if job is not None and job.definition not in registry:
         yield f"Only a node that knows the definition {job.definition} can perform it."
     yield "" if Node.objects.alive().exists() else NO_NODE

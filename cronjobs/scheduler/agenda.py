@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from django.db.models import Exists, Q
+from django.db.models import Exists, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
-from cronjobs.database import DatabaseNow, as_utc, engine_alias
+from cronjobs.database import DatabaseNow, as_utc, engine_alias, readable_time
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.models.job import JobQuerySet
+from cronjobs.models.loading import load_jobs
 from cronjobs.scheduler.clock_rows import job_id_of, own_rows
 from cronjobs.scheduler.planner import first_run_time
 from cronjobs.scheduler.plans import policy_of
@@ -28,28 +32,43 @@ def next_run_times() -> dict[int, datetime]:
     of time. A job that never runs, or that no node has planned yet, has no entry. While no node
     is alive a time may lie in the past: that occurrence is still to be decided.
     """
-    with_calendar = Job.objects.using(engine_alias(JobExecution)).filter(calendar__isnull=False).order_by()
-    is_nominal = ~Q(Exists(with_calendar)) & ~Q(Exists(_skipped_ahead()))
-    rows = own_rows().filter(next_run_time__isnull=False).annotate(is_nominal=is_nominal)
-    visits = list(rows.values_list("id", "next_run_time", "is_nominal"))
-    times = {pk: as_utc(at) for row_id, at, _ in visits if (pk := job_id_of(row_id)) is not None}
-    if not all(each[-1] for each in visits):
-        _pass_over(times, with_calendar)
+    alias = engine_alias(JobExecution)
+    visits = list(_visits(alias).all())
+    times = {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
+    if not all(is_nominal for *_, is_nominal in visits):
+        _pass_over(times, _with_calendar(alias))
     return times
 
 
 def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
     """Return the due times ahead (UTC) that are not to run, with the reasons, by the job's primary key."""
     # By id: a job that is still being typed into a form has none, and may be asked about all the same.
-    rows = _skipped_ahead() if job is None else _skipped_ahead().filter(job_id=job.pk)
+    rows = _skipped_ahead(engine_alias(JobExecution))
+    if job is not None:
+        rows = rows.filter(job_id=job.pk)
     found: defaultdict[int, dict[datetime, str]] = defaultdict(dict)
     for job_id, at, reason in rows.values_list("job_id", "scheduled_for", "reason"):
         found[job_id][as_utc(at)] = reason
     return dict(found)
 
 
-def _skipped_ahead() -> ExecutionQuerySet:
-    rows = JobExecution.objects.using(engine_alias(JobExecution)).filter(status=ExecutionStatus.SKIPPED)
+# To put it together takes as long as to ask it.
+@lru_cache(maxsize=8)
+def _visits(alias: str) -> QuerySet[Any]:
+    """Return the clock's rows: id, time, and whether it is the next run of every job whose clock it is."""
+    is_nominal = ~Q(Exists(_with_calendar(alias))) & ~Q(Exists(_skipped_ahead(alias)))
+    # As text: a driver takes longer to make a time of it, and fails on one that Python does not have.
+    rows = own_rows().using(alias).order_by().annotate(at=Cast("next_run_time", TextField()), is_nominal=is_nominal)
+    visits: QuerySet[Any] = rows.filter(next_run_time__isnull=False).values_list("id", "at", "is_nominal")
+    return visits
+
+
+def _with_calendar(alias: str) -> JobQuerySet:
+    return Job.objects.using(alias).filter(calendar__isnull=False).order_by()
+
+
+def _skipped_ahead(alias: str) -> ExecutionQuerySet:
+    rows = JobExecution.objects.using(alias).filter(status=ExecutionStatus.SKIPPED)
     # By `claim_at`, since it has an index; only of a back-fill does it lie beyond the due time.
     return rows.filter(claim_at__gt=DatabaseNow(), scheduled_for__gt=DatabaseNow()).order_by("claim_at")
 
@@ -57,7 +76,7 @@ def _skipped_ahead() -> ExecutionQuerySet:
 def _pass_over(times: dict[int, datetime], with_calendar: JobQuerySet) -> None:
     """Put off, or take out, the times at which the clock only looks in."""
     skipped = skipped_ahead()
-    for job in (with_calendar | Job.objects.using(with_calendar.db).filter(pk__in=skipped)).resolvable():
+    for job in load_jobs((with_calendar | Job.objects.using(with_calendar.db).filter(pk__in=skipped)).resolvable()):
         if job.pk in times:
             at = _first_that_runs(job, times.pop(job.pk), skipped.get(job.pk, ()))
             times |= {} if at is None else {job.pk: at}

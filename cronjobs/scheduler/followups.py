@@ -19,10 +19,10 @@ from django.db import InterfaceError, OperationalError
 from cronjobs.database import DatabaseNow, as_utc, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
-from cronjobs.models.batches import load_each
 from cronjobs.models.execution import ExecutionQuerySet, insert_once
 from cronjobs.models.flows import is_decided, reason_to_skip
 from cronjobs.models.graph import Follower, Followers, load_followers
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves import revive
 from cronjobs.scheduler.clock_rows import EARLIEST
 from cronjobs.states import ExecutionStatus

@@ -16,8 +16,9 @@ from django_apscheduler.models import DjangoJob
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
-from cronjobs.models.batches import load_each, upsert
+from cronjobs.models.batches import upsert
 from cronjobs.models.job import PLAN_COLUMNS
+from cronjobs.models.loading import load_each
 from cronjobs.scheduler.clock_rows import PREFIX, clock_id, own_rows
 from cronjobs.scheduler.planner import Policy, first_run_time
 from cronjobs.storable import storable_text

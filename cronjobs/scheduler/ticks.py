@@ -15,8 +15,8 @@ from cronjobs.conf import words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
-from cronjobs.models.batches import load_each
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves import cancel
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times

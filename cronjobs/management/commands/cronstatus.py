@@ -28,6 +28,7 @@ from cronjobs.management.running import running_document, running_row
 from cronjobs.manager.status import status_document
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.graph import effective_dependencies
+from cronjobs.models.loading import load_jobs
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.states import FINAL, ExecutionStatus
@@ -161,7 +162,7 @@ def _job_states(*, is_everything_paused: bool) -> list[JobState]:
             running=running.get(job.pk),
             is_everything_paused=is_everything_paused,
         )
-        for job in Job.objects.resolvable()
+        for job in load_jobs(Job.objects.resolvable())
     ]
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Subquery
 
 from cronjobs.database import lock_unlocked
-from cronjobs.models.batches import load_each
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves.places import Refusal
 from cronjobs.models.queue import Queue
 

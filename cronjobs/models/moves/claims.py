@@ -16,9 +16,9 @@ from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import AtLimit, ClaimLost, CronJobsError
 from cronjobs.models.announcements import announce_final
-from cronjobs.models.batches import load_each
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves.candidates import Candidates, with_limited_queue
 from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.models.moves.places import Places

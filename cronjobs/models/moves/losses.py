@@ -11,9 +11,10 @@ from django.db.models import Count
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, engine_alias, in_transaction, lock_unlocked, read_clock
 from cronjobs.models.announcements import announce_final, announce_lost
-from cronjobs.models.batches import load_each, update_from_values, upsert
+from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.states import ExecutionStatus, ensure_move
 

@@ -1,0 +1,115 @@
+"""What jobs come to, worked out once for as long as their rows, the settings and their definitions stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from cronjobs.conf import Settings, get_settings
+from cronjobs.database import RowText
+from cronjobs.dependencies import Dependencies
+from cronjobs.models import Job
+from cronjobs.models.graph import effective_dependencies
+from cronjobs.models.job import PLAN_COLUMNS
+from cronjobs.models.loading import load_jobs
+from cronjobs.registry import registry
+
+# What people read, and what nodes write.
+_DECIDES_NOTHING = {"description", "owner", "created_at", "updated_at", "broken_reason", "stale", "planned_at"}
+_DECIDES_NOTHING |= {f"planned_{each}" for each in PLAN_COLUMNS}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class JobFacts:
+    """What is so of a job whatever the time is; `why_broken` without what only a node has found out."""
+
+    enabled: bool
+    paused: bool
+    paused_until: datetime | None
+    is_active: bool
+    schedule: str
+    description: str | None
+    time_zone: str | None
+    depends_on: Dependencies
+    why_broken: str
+
+    def is_paused_at(self, now: datetime) -> bool:
+        """Return whether the job itself is paused, and not only until a time that has passed."""
+        return self.paused and (self.paused_until is None or self.paused_until > now)
+
+
+# By which to tell whether a row has changed; None, if that is too long for the database.
+Text = str | bytes | None
+
+
+class _Known(NamedTuple):
+    basis: tuple[Any, ...]
+    definition: str
+    facts: JobFacts
+
+
+# More than this many jobs are worked out anew each time.
+_MOST = 20_000
+# By primary key: one for each job, however often it is edited.
+_known: dict[int, _Known] = {}
+
+
+def with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
+    """Annotate the `text` of each row that `facts_of` compares."""
+    columns = [each.attname for each in Job._meta.concrete_fields if each.attname not in _DECIDES_NOTHING]  # noqa: SLF001 - Django's documented API
+    return jobs.annotate(text=RowText(*columns, "calendar__name", "calendar__dates"))
+
+
+def facts_of(texts: Mapping[int, Text]) -> dict[int, JobFacts]:
+    """Return the facts of the jobs that have these texts, all by primary key.
+
+    Takes a query, or two, if some have to be worked out. A job that was deleted meanwhile has none.
+    """
+    settings = get_settings()
+    if unknown := {pk: text for pk, text in texts.items() if not _is_known(pk, text, settings)}:
+        _work_out(unknown, settings)
+    return {pk: known.facts for pk in texts if (known := _known.get(pk))}
+
+
+def _is_known(pk: int, text: Text, settings: Settings) -> bool:
+    known = _known.get(pk)
+    return known is not None and text is not None and known.basis == _basis(text, settings, known.definition)
+
+
+def _basis(text: Text, settings: Settings, definition: str) -> tuple[Any, ...]:
+    """Return all that facts depend on, to be compared; of what is there by name, what it is now."""
+    # Without a definition the reasons are told: what could not be imported.
+    return text, settings, registry.get(definition) or tuple(registry.problems)
+
+
+def _work_out(texts: Mapping[int, Text], settings: Settings) -> None:
+    if len(_known) + len(texts) > _MOST:
+        _known.clear()
+    for pk in texts:
+        _known.pop(pk, None)
+    for job in load_jobs(with_text(Job.objects.filter(pk__in=texts).resolvable())):
+        # It may have been edited since the texts were read; its own, unless some rows had to be read apart, is that
+        # of the columns that were loaded.
+        text = getattr(job, "text", texts[job.pk])
+        _known[job.pk] = _Known(_basis(text, settings, job.definition), job.definition, _facts(job))
+
+
+def _facts(job: Job) -> JobFacts:
+    why_broken = job.why_unresolvable()
+    resolved = None if why_broken else job.resolve()
+    schedule = None if resolved is None else resolved.schedule
+    return JobFacts(
+        enabled=bool(job.enabled),
+        paused=bool(job.paused),
+        paused_until=job.paused_until,
+        is_active=resolved is not None and resolved.is_active,
+        schedule=job.schedule_text(),
+        description=None if schedule is None else schedule.describe(),
+        time_zone=None if resolved is None else resolved.time_zone,
+        depends_on=effective_dependencies(job),
+        why_broken=why_broken,
+    )
