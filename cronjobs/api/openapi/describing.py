@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -17,7 +17,12 @@ from cronjobs.api.probes import ProbeView
 
 _JSON = "application/json"
 _EVERYWHERE = (ErrorCode.THROTTLED, ErrorCode.INTERNAL_ERROR, ErrorCode.DATABASE_UNAVAILABLE)
-_CLOSED = (ErrorCode.NOT_AUTHENTICATED, ErrorCode.AUTHENTICATION_FAILED, ErrorCode.PERMISSION_DENIED)
+_CLOSED = (
+    ErrorCode.NOT_AUTHENTICATED,
+    ErrorCode.AUTHENTICATION_FAILED,
+    ErrorCode.PERMISSION_DENIED,
+    ErrorCode.REFUSED_TOO_OFTEN,
+)
 _CHANGING = (ErrorCode.INVALID_BODY, ErrorCode.BODY_TOO_LARGE)
 _TEXT = {"type": "string"}
 _ERROR_HEADERS: dict[int, dict[str, Any]] = {
@@ -94,15 +99,23 @@ class Description(AutoSchema):
                 yield status, OpenApiResponse(None, answer.meaning)
 
     def _refused(self) -> Iterator[tuple[Any, Any]]:
-        # One document for all errors, of which each address has only some.
-        error = self.resolve_serializer(Error, "response").ref
         for status, codes in self._errors().items():
-            schema = {"allOf": [error, {"properties": {"code": {"enum": [str(each) for each in codes]}}}]}
-            examples = [OpenApiExample(each, _error(each)) for each in codes]
+            plain = [each for each in codes if each not in self._operation.reports]
+            schemas = [
+                *([self._refusal(Error, plain)] if plain else []),
+                *(self._refusal(self._operation.reports[each], [each]) for each in codes if each not in plain),
+            ]
+            schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+            examples = [OpenApiExample(each, _error(each)) for each in plain]
             yield (status, _JSON), OpenApiResponse(schema, " ".join(each.meaning for each in codes), examples)
 
+    def _refusal(self, document: type[Document], codes: Sequence[ErrorCode]) -> dict[str, Any]:
+        # One document serves many addresses, of which each has only some of the codes.
+        error = self.resolve_serializer(document, "response").ref
+        return {"allOf": [error, {"properties": {"code": {"enum": [str(each) for each in codes]}}}]}
+
     def _errors(self) -> dict[int, list[ErrorCode]]:
-        codes = {*self._operation.errors, *self._common_errors()}
+        codes = {*self._operation.errors, *self._operation.reports, *self._common_errors()}
         by_status: dict[int, list[ErrorCode]] = {}
         for code in ErrorCode:
             if code in codes:

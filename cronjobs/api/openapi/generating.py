@@ -18,7 +18,7 @@ from drf_spectacular.renderers import (
 from drf_spectacular.settings import SPECTACULAR_DEFAULTS, patched_settings
 from rest_framework.schemas.generators import BaseSchemaGenerator
 
-from cronjobs.api.openapi.addresses import executions, jobs, site
+from cronjobs.api.openapi.addresses import executions, figures, jobs, site
 from cronjobs.api.openapi.describing import Description
 from cronjobs.api.openapi.operations import Operations
 from cronjobs.api.openapi.security import csrf_header, security_schemes
@@ -54,7 +54,7 @@ _SETTINGS = {
     for name, value in {**SPECTACULAR_DEFAULTS, **_OWN}.items()
     if not name.startswith("SERVE_") and name != "DEFAULT_GENERATOR_CLASS"
 }
-OPERATIONS: Operations = {**site.OPERATIONS, **jobs.OPERATIONS, **executions.OPERATIONS}
+OPERATIONS: Operations = {**site.OPERATIONS, **figures.OPERATIONS, **jobs.OPERATIONS, **executions.OPERATIONS}
 
 _RENDERERS = (OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer, OpenApiYamlRenderer2)
 

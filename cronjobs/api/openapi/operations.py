@@ -42,13 +42,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method of an address. `errors` are those beside the ones that any such request may be answered."""
+    """A method of an address.
+
+    `errors` are those beside the ones that any such request may be answered; `reports` are those
+    that say more than an error does, with the document that says it.
+    """
 
     id: str
     tag: str
     summary: str
     answers: Mapping[int, Answer]
     errors: Sequence[ErrorCode] = ()
+    reports: Mapping[ErrorCode, type[Document]] = field(default_factory=dict)
     parameters: Sequence[OpenApiParameter] = ()
     body: type[Given] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
