@@ -5,29 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.urls import resolve
 
 from cronjobs.api.errors import HTTP_STATUS
-from cronjobs.api.urls import urlpatterns
 from tests.examples import API, differences, read_examples, read_json
+from tests.routes import all_routes, route_of
 
 TEXT = API.read_text(encoding="utf-8")
 ADDRESSES = re.findall(r"^\| `([A-Z]+) (/cron/\S+)` \|", TEXT, re.MULTILINE)
 CODES = re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", TEXT, re.MULTILINE)
 
 
-def routes():
-    return {
-        (method.upper(), pattern.name)
-        for pattern in urlpatterns
-        if pattern.name
-        for method in pattern.callback.cls.http_method_names
-        if hasattr(pattern.callback.cls, method) and method != "head"
-    }
-
-
-def route_of(method, path):
-    return method, resolve(path.replace("<name>", "x").replace("<number>", "1")).url_name
+def named(path):
+    return path.replace("<name>", "x").replace("<number>", "1")
 
 
 def test_every_code_is_documented_with_its_status():
@@ -37,13 +26,13 @@ def test_every_code_is_documented_with_its_status():
 
 
 def test_every_address_is_documented():
-    assert sorted(route_of(*each) for each in ADDRESSES) == sorted(routes())
+    assert sorted(route_of(method, named(path)) for method, path in ADDRESSES) == sorted(all_routes())
 
 
 def test_every_address_has_an_example():
     asked = {route_of(*each) for example in read_examples(TEXT) for each in example.requests()}
 
-    assert asked == routes()
+    assert asked == all_routes()
 
 
 def test_every_block_of_commands_is_an_example():
