@@ -13,10 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.documentation import README
-
-API = README.parent / "docs" / "api.md"
-
 _BLOCKS: Final = re.compile(r"^```console\n(.*?)^```\n(?:\n```(json|http)\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 _METHOD: Final = re.compile(r"-X (\w+)")
 _ADDRESS: Final = re.compile(r"https://example\.org(/[^\s'?]*)")

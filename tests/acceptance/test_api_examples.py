@@ -19,11 +19,12 @@ from rest_framework.authtoken.models import Token
 
 from cronjobs import RetryPolicy, job
 from cronjobs.executors.inline import perform_inline, run_inline
-from cronjobs.models import ApiKey, Job, JobExecution
+from cronjobs.models import ApiKey, Job, JobExecution, Node
 from cronjobs.permissions import KEY_ACTIONS
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.scheduler.node import NodeProcess
-from tests.examples import API, Example, Shown, differences, read_examples
+from tests.documentation import API
+from tests.examples import Example, Shown, differences, read_examples
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_needs_curl"), pytest.mark.django_db(transaction=True)]
@@ -107,6 +108,7 @@ def node(numbers: Mapping[str, int]) -> Iterator[NodeProcess]:
     node.start()
     try:
         wait_for(lambda: JobExecution.objects.filter(job_name="report", status="succeeded").exists())
+        wait_for(lambda: Node.objects.filter(last_tick_at__isnull=False).exists())
         yield node
     finally:
         node.stop(grace=timedelta(seconds=10))
@@ -123,11 +125,19 @@ def environment(transactional_db: None, tmp_path: Path, django_user_model: Any) 
 
 
 @pytest.fixture
+def site_settings(mongo_server: str, settings: Any) -> None:
+    """Give the site a MongoDB, and let it wait for results however busy the machine is."""
+    settings.CRONJOBS = {"EXECUTE_TIMEOUT": 90, "MONGODB_URI": mongo_server}
+
+
+@pytest.fixture
 def world(
-    numbers: Mapping[str, int], node: NodeProcess, environment: Mapping[str, str], live_server: Any, settings: Any
+    numbers: Mapping[str, int],
+    node: NodeProcess,
+    environment: Mapping[str, str],
+    live_server: Any,
+    site_settings: None,
 ) -> World:
-    # However busy the machine is, a result is waited for.
-    settings.CRONJOBS = {"EXECUTE_TIMEOUT": 90}
     return World(site=live_server.url, environment=environment, numbers=numbers, node=node.name)
 
 

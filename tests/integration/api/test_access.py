@@ -25,6 +25,7 @@ from tests.integration.api.callers import Caller, assert_error, document, grant
 
 pytestmark = pytest.mark.django_db
 
+
 def test_a_permission_may_come_from_a_group(django_user_model):
     user, group = django_user_model.objects.create_user("vera"), Group.objects.create(name="viewers")
     group.permissions.add(Permission.objects.get(codename="view_job"))

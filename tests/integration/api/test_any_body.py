@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from rest_framework.authtoken.models import Token
 
 from cronjobs.api.columns import NEW_JOB_KEYS, QUEUE_KEYS
-from cronjobs.api.errors import HTTP_STATUS, ErrorCode
+from cronjobs.api.errors import ErrorCode
 from cronjobs.models import Job, JobExecution, Queue
 from tests.integration.api.callers import assert_error, document
 from tests.integration.tables import everything
@@ -140,8 +140,9 @@ def damaged(body: bytes, damage: list[tuple[int, int]]) -> bytes:
 
 
 @pytest.fixture
-def numbers(make_job: Any) -> Mapping[str, int]:
-    """The jobs and executions that are written to."""
+def numbers(make_job: Any, settings: Any) -> Mapping[str, int]:
+    """The jobs and executions that are written to, as often as it takes."""
+    settings.CRONJOBS = {"THROTTLES": dict.fromkeys(("read", "write", "execute", "refused"))}
     Job.objects.all().delete()
     make_job("succeeds", schedule="@hourly")
     make_job("noop", name="mine", schedule="@hourly")
@@ -176,7 +177,7 @@ def judge(client: Client, answer: Any, before: Any) -> None:
         return
     code = document(answer)["code"]
     assert answer.status_code < 500
-    assert_error(answer, HTTP_STATUS[ErrorCode(code)], code)
+    assert_error(answer, ErrorCode(code).status, code)
     assert everything() == before
 
 
