@@ -10,13 +10,33 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django
+
 README = Path(__file__).resolve().parent.parent / "README.md"
-_TABLE = re.compile(r"(?<=<!-- settings: begin -->\n).*?(?=<!-- settings: end -->)", re.DOTALL)
+API = README.parent / "docs" / "api.md"
 
 
 def with_settings_table(text: str) -> str:
     """Return the README with its table of settings as the code has them."""
-    return _TABLE.sub(lambda _: settings_table(), text)
+    return _with_table(text, "settings", settings_table())
+
+
+def with_errors_table(text: str) -> str:
+    """Return the document of the API with its table of errors as the code has them."""
+    return _with_table(text, "errors", errors_table())
+
+
+def _with_table(text: str, name: str, table: str) -> str:
+    place = re.compile(rf"(?<=<!-- {name}: begin -->\n).*?(?=<!-- {name}: end -->)", re.DOTALL)
+    return place.sub(lambda _: table, text)
+
+
+def errors_table() -> str:
+    """Return every code of an error with its status and its meaning, as a Markdown table."""
+    from cronjobs.api.errors import ErrorCode
+
+    rows = [f"| {each.status} | `{each}` | {each.meaning} |" for each in ErrorCode]
+    return "\n".join(["| status | code | |", "|---|---|---|", *rows, ""])
 
 
 def settings_table() -> str:
@@ -52,4 +72,6 @@ def _shown(value: object) -> str:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    API.write_text(with_errors_table(API.read_text(encoding="utf-8")), encoding="utf-8")
     README.write_text(with_settings_table(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from cronjobs.registry import registry
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 MakeJob = Callable[..., Job]
+
+# What no code registers: functions that do harm, what is no function, and what does something by being imported.
+CALLABLES = ("os.system", "subprocess.run", "builtins.eval", "os.sep", "sentinel_module", "sentinel_module.run")
 
 
 @pytest.fixture
@@ -37,6 +41,15 @@ def make_job(db: None) -> MakeJob:
 def database_now(db: None) -> datetime:
     """The database's own time."""
     return read_clock("default")
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that is there once somebody has imported ``sentinel_module``, or unpickled what names it."""
+    mark = tmp_path / "sentinel"
+    (tmp_path / "sentinel_module.py").write_text(f"open({str(mark)!r}, 'w').close()\ndef run(context): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return mark
 
 
 def flow_rows(root: JobExecution) -> QuerySet[JobExecution]:

@@ -1,4 +1,4 @@
-"""Who may do what through the API, and what everybody else is told."""
+"""Who is let in, what everybody else is told, and what the server tells of itself; who may do what: test_authorisation."""
 
 from __future__ import annotations
 
@@ -18,86 +18,12 @@ from rest_framework.renderers import JSONRenderer
 
 from cronjobs.api.answers import CODES
 from cronjobs.api.errors import ErrorCode, handle_error
-from cronjobs.api.probes import ProbeView
 from cronjobs.api.rendering import StrictJSONRenderer
-from cronjobs.api.urls import urlpatterns
-from cronjobs.database import DatabaseNow
 from cronjobs.models import JobExecution, Node
 from cronjobs.states import FINAL, ExecutionStatus
 from tests.integration.api.callers import Caller, assert_error, document, grant
 
 pytestmark = pytest.mark.django_db
-
-CODE_OF = {401: "not_authenticated", 403: "permission_denied", 405: "method_not_allowed"}
-
-# Rows: who asks. Columns: what for, and the status of the answer.
-ENDPOINTS = (
-    "GET status",
-    "POST execute/noop",
-    "GET execute/noop",
-    "GET executions/1",
-    "GET live",
-    "GET ready",
-    "GET preview?expression=@daily",
-    "GET executions",
-    "GET executions/1/attempts",
-    "GET executions/1/logs",
-    "GET nodes",
-    "GET definitions",
-    "GET stats",
-    "GET health",
-    "GET scheduling",
-    "GET metrics",
-)
-TABLE = {
-    "anonymous": (401, 401, 401, 401, 200, 200, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401),
-    "plain": (403, 403, 403, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
-    "staff": (403, 403, 403, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
-    "view_job": (200, 403, 403, 403, 200, 200, 200, 403, 403, 403, 200, 200, 403, 200, 200, 200),
-    "view_jobexecution": (403, 403, 403, 404, 200, 200, 403, 200, 404, 404, 403, 403, 200, 403, 403, 403),
-    "run_job": (403, 200, 405, 404, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
-    "change_job": (403, 403, 403, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
-    "superuser": (200, 200, 405, 404, 200, 200, 200, 200, 404, 404, 200, 200, 200, 200, 200, 200),
-    "inactive": (401, 401, 401, 401, 200, 200, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401),
-}
-PERMISSIONS = ("view_job", "view_jobexecution", "run_job", "change_job")
-
-
-def make_caller(kind, users):
-    if kind == "anonymous":
-        return Caller()
-    user = users.create_user("somebody", password="secret", is_staff=kind == "staff", is_superuser=kind == "superuser")
-    if kind in PERMISSIONS:
-        grant(user, kind)
-    if kind == "inactive":
-        grant(user, *PERMISSIONS)
-        user.is_superuser, user.is_active = True, False
-        user.save()
-    return Caller(user)
-
-
-@pytest.mark.parametrize(
-    ("kind", "endpoint", "status"),
-    [
-        pytest.param(kind, endpoint, status, id=f"{kind}-{endpoint}")
-        for kind, row in TABLE.items()
-        for endpoint, status in zip(ENDPOINTS, row, strict=True)
-    ],
-)
-def test_the_authorisation_table(django_user_model, kind, endpoint, status):
-    caller = make_caller(kind, django_user_model.objects)
-    method, path = endpoint.split()
-    if path in {"health", "scheduling"}:
-        now = DatabaseNow()
-        Node.objects.create(name="alive", pid=1, workers=1, started_at=now, heartbeat_at=now)
-
-    answer = getattr(caller, method.lower())(f"/cron/{path}")
-
-    assert answer.status_code == status
-    if status >= 400:
-        code = "authentication_failed" if kind == "inactive" else CODE_OF.get(status, "execution_not_found")
-        assert_error(answer, status, code)
-    assert JobExecution.objects.count() == (endpoint == "POST execute/noop" and status == 200)
 
 
 def test_a_permission_may_come_from_a_group(django_user_model):
@@ -191,23 +117,6 @@ def test_a_body_without_a_length_runs_nothing(operator):
     answer = operator._client.post("/cron/execute/noop", b"", content_type="application/json", headers=chunked)
 
     assert "Content-Length" in assert_error(answer, 400, "invalid_body")["error"]
-    assert not JobExecution.objects.exists()
-
-
-def test_every_address_but_the_probes_is_closed():
-    views = {each.name: each.callback.cls for each in urlpatterns if each.name}
-
-    opened = {name for name, view in views.items() if issubclass(view, ProbeView)}
-    assert opened == {"live", "ready"}
-    for name in views.keys() - opened:
-        assert views[name].permissions, name
-        assert views[name].permission_classes, name
-
-
-def test_methods_that_no_address_knows_are_refused(operator):
-    for method in ("put", "patch", "delete", "options"):
-        answer = getattr(operator._client, method)("/cron/execute/noop", headers=operator._headers)
-        assert_error(answer, 405, "method_not_allowed")
     assert not JobExecution.objects.exists()
 
 

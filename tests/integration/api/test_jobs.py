@@ -6,7 +6,6 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from cronjobs.models import Calendar, Job, JobExecution, Queue
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.plans import sync
 from tests.integration.api.callers import TIME, Caller, assert_error, document, grant
+from tests.integration.conftest import CALLABLES
 
 pytestmark = pytest.mark.django_db
 
@@ -235,18 +235,6 @@ def test_a_name_that_no_job_has_is_not_found(editor, noop, name, what):
     if not what:
         assert_error(editor.patch(f"/cron/jobs/{name}", {}), 404, "job_not_found")
         assert_error(editor.delete(f"/cron/jobs/{name}"), 404, "job_not_found")
-
-
-CALLABLES = ["os.system", "subprocess.run", "builtins.eval", "os.sep", "sentinel_module", "sentinel_module.run"]
-
-
-@pytest.fixture
-def sentinel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module that leaves a file when somebody imports it."""
-    mark = tmp_path / "imported"
-    (tmp_path / "sentinel_module.py").write_text(f"open({str(mark)!r}, 'w').close()\ndef run(context): pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    return mark
 
 
 @pytest.mark.parametrize("path", CALLABLES)
