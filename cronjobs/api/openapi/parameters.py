@@ -7,10 +7,11 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from cronjobs.api.openapi.values import NAME
+from cronjobs.api.openapi.values import NAME, NO_NUL
 
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
 _QUEUE = {"type": "string", "minLength": 1, "maxLength": 50}
+SOME_NAME = {"type": "string", "minLength": 1, "maxLength": 150, "pattern": NO_NUL}
 # No server hands on spaces at the ends of a header.
 _KEY = {"type": "string", "pattern": "^[!-~]([ -~]*[!-~])?$", "maxLength": 255}
 

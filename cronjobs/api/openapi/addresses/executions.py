@@ -19,8 +19,7 @@ from cronjobs.api.openapi.documents.executions import (
 )
 from cronjobs.api.openapi.examples import executions as examples
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
-from cronjobs.api.openapi.parameters import BEFORE, EXECUTION, IDEMPOTENCY_KEY, JOB, LOCATION, limit, query
-from cronjobs.api.openapi.values import NO_NUL
+from cronjobs.api.openapi.parameters import BEFORE, EXECUTION, IDEMPOTENCY_KEY, JOB, LOCATION, SOME_NAME, limit, query
 from cronjobs.api.trees import TreeView
 from cronjobs.api.views import ExecuteView
 from cronjobs.models import Trigger
@@ -29,7 +28,6 @@ from cronjobs.states import ExecutionStatus
 _TAG = "Executions"
 _STATUSES = {"type": "array", "items": {"type": "string", "enum": ExecutionStatus.values}}
 _TIME = {"type": "string", "format": "date-time"}
-_NAME = {"type": "string", "minLength": 1, "maxLength": 150, "pattern": NO_NUL}
 _TEXT_HEADERS = {
     "Link": {"description": "As text: the address of what follows.", "schema": {"type": "string"}},
     "X-Is-Final": {"description": "As text: whether nothing will follow.", "schema": {"type": "boolean"}},
@@ -81,10 +79,10 @@ OPERATIONS: Operations = {
         tag=_TAG,
         summary="The history, newest first, page by page",
         parameters=(
-            query("job", _NAME, "The name of a job that is there."),
+            query("job", SOME_NAME, "The name of a job that is there."),
             query("status", _STATUSES, "One or several: repeated, or with commas."),
             query("trigger", {"type": "string", "enum": Trigger.values}, "Why they exist."),
-            query("node", _NAME, "Where they ran last."),
+            query("node", SOME_NAME, "Where they ran last."),
             query("since", _TIME, "Recorded from then on.", example="2026-03-01T00:00:00Z"),
             query("until", _TIME, "Recorded before then."),
             BEFORE,

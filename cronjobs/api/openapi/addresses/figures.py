@@ -16,7 +16,7 @@ from cronjobs.api.openapi.documents.figures import (
 )
 from cronjobs.api.openapi.examples import figures as examples
 from cronjobs.api.openapi.operations import Answer, Operation, Operations
-from cronjobs.api.openapi.parameters import limit, query
+from cronjobs.api.openapi.parameters import SOME_NAME, limit, query
 from cronjobs.api.openapi.values import NAME
 from cronjobs.api.stats import MOST_JOBS, StatsView
 from cronjobs.jobs._values import MAX_MINUTES
@@ -41,7 +41,7 @@ OPERATIONS: Operations = {
                 "Hours, for 7 days at most; or days, for 31.",
             ),
             query("timeZone", _TEXT, "By whose clock hours and days begin: an IANA name.", example="Europe/Berlin"),
-            query("after", NAME, "Only the jobs after this name."),
+            query("after", SOME_NAME, "Only the jobs after this name."),
             limit(MOST_JOBS, MOST_JOBS),
         ),
         answers={200: Answer(meaning="The figures.", document=Stats, example=examples.STATS)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework.serializers import BooleanField, CharField, DateTimeField, DictField, FloatField, ListField
 
 from cronjobs.api.openapi.documents.site import Error, Yes
-from cronjobs.api.openapi.values import NAME, Always, Count, Document, Never, Value
+from cronjobs.api.openapi.values import Address, Always, Count, Document, Never, Value
 from cronjobs.health import Status as ProbeStatus
 
 _NUMBER = {"type": "number", "minimum": 0}
@@ -62,7 +62,7 @@ class JobPeriod(Document):
 class JobFigures(Document):
     """A job's figures: the periods in which anything ended, oldest first."""
 
-    jobName = Value(NAME)
+    jobName = CharField()
     periods = ListField(child=JobPeriod())
 
 
@@ -75,7 +75,7 @@ class Stats(Document):
     period = Value({"type": "string", "enum": ["hour", "day"]})
     timeZone = CharField()
     jobs = ListField(child=JobFigures())
-    next = CharField(allow_null=True, help_text="The address of the jobs that follow; null: none do.")
+    next = Address(allow_null=True, help_text="The address of the jobs that follow; null: none do.")
     timestamp = DateTimeField()
 
 
