@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
+from cronjobs.api.access import AUTHENTICATION, HasAnyPermission, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.errors import NoSuchAddress, handle_error
 from cronjobs.api.guards import GuardedView
@@ -74,9 +74,10 @@ class StatusView(CronView):
     """``GET status``: what every job and every node is doing."""
 
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(status_text(), content_type=StrictJSONRenderer.media_type)
+        return HttpResponse(status_text(reach(request)), content_type=StrictJSONRenderer.media_type)
 
 
 class ExecuteView(CronView):

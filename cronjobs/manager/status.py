@@ -16,7 +16,7 @@ from cronjobs.storable import json_text, rfc3339
 
 
 def status_document(names: Collection[str] | None = None) -> dict[str, Any]:
-    """Return the state of the whole app, of jobs only of those with these `names` (None: of all).
+    """Return the state of the whole app; with `names`, of these jobs only, and of no node or queue.
 
     Of a job, ``running`` means that it is enabled, not paused, and a node is alive;
     ``scheduled`` that it has a next run; ``executing`` is how many executions run now, and
@@ -72,11 +72,11 @@ def _look(names: Collection[str] | None) -> _Status:
     nodes, restricted = list(Node.objects.alive()), dict(Queue.objects.restricted().values_list("name", "paused"))
     is_paused = get_settings().paused or restricted.pop(EVERYTHING, False)
     # Most applications restrict none.
-    queues = _counted_queues() if restricted else []
+    queues = _counted_queues() if restricted and names is None else []
     rest = {
         "isRunning": bool(nodes),
         "paused": is_paused,
-        "nodes": [node_document(each) for each in nodes],
+        "nodes": [node_document(each) for each in nodes] if names is None else [],
         "queues": [queue_document(each) for each in queues],
         "timestamp": rfc3339(timezone.now()),
     }
