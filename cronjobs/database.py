@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
@@ -216,6 +217,8 @@ def as_utc(value: datetime | str) -> datetime:
     return datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else moment.replace(tzinfo=UTC)
 
 
+# Whoever looks again and again is told the same times.
+@lru_cache(maxsize=4_096)
 def readable_time(text: str) -> datetime | None:
     """Return a time as a database writes it, aware, in UTC; None for one that Python does not have."""
     try:

@@ -58,6 +58,17 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def json_text(value: Any) -> str:
+    """Return JSON data as text that the strictest parser accepts; what JSON or UTF-8 cannot say becomes text."""
+    try:
+        text = _encode(value)
+        text.encode()
+    except (ValueError, TypeError):
+        text = _encode(storable_json(value))
+    # Two characters that JSON allows, and JavaScript for long did not.
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
 def storable_json(value: object, *, mask: Iterable[str] = ()) -> Any:
     """Return `value` as JSON data: what JSON cannot say becomes text, never an error.
 
@@ -159,6 +170,7 @@ class _Converter:
         return shown, MASKED if is_secret(text, self._mask) else self.convert(value)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 

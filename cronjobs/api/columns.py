@@ -32,7 +32,8 @@ class Key:
 
     column: str
     read: Callable[[Any], Any]
-    write: Callable[[Any], Any] = lambda value: value
+    # Of text, where SQL may have written bytes.
+    write: Callable[[Any], Any] = storable_text
     takes_null: bool = True
 
 
@@ -168,6 +169,15 @@ def _dependencies(value: Any) -> str:
     return _text(dependencies_text(parse_dependencies(value)))
 
 
+def _if_of(*kinds: type) -> Callable[[Any], Any]:
+    """Return a writer of values of these types; what SQL wrote instead, where it may, is null."""
+    return lambda value: value if isinstance(value, kinds) else None
+
+
+def _parameters_object(value: Any) -> Any:
+    return masked(value) if isinstance(value, dict) else None
+
+
 def _dependencies_object(text: str) -> Any:
     try:
         return dict(parse_dependencies(text))
@@ -193,27 +203,27 @@ _POLICIES: Keys = {
     "misfireGraceSeconds": _duration_key("misfire_grace"),
     "catchUp": Key(column="catch_up", read=_some_text),
     "overlap": Key(column="overlap", read=_some_text),
-    "maxInstances": Key(column="max_instances", read=_whole_number(SMALL)),
+    "maxInstances": Key(column="max_instances", read=_whole_number(SMALL), write=_if_of(int)),
     "queue": Key(column="queue", read=_some_text),
-    "priority": Key(column="priority", read=_whole_number(SMALL)),
-    "maxAttempts": Key(column="max_attempts", read=_whole_number(SMALL)),
+    "priority": Key(column="priority", read=_whole_number(SMALL), write=_if_of(int)),
+    "maxAttempts": Key(column="max_attempts", read=_whole_number(SMALL), write=_if_of(int)),
     "initialDelaySeconds": _duration_key("initial_delay"),
     "maxDelaySeconds": _duration_key("max_delay"),
-    "backoffMultiplier": Key(column="backoff_multiplier", read=_number),
-    "rerunLost": Key(column="rerun_lost", read=_flag),
+    "backoffMultiplier": Key(column="backoff_multiplier", read=_number, write=_if_of(float, int)),
+    "rerunLost": Key(column="rerun_lost", read=_flag, write=_if_of(bool)),
     "rateLimit": Key(column="rate_limit", read=_some_text),
     "executor": Key(column="executor", read=_some_text),
     "timeoutSeconds": _duration_key("timeout"),
-    "memoryLimitBytes": Key(column="memory_limit", read=_whole_number(LARGE)),
+    "memoryLimitBytes": Key(column="memory_limit", read=_whole_number(LARGE), write=_if_of(int)),
     "cpuLimitSeconds": _duration_key("cpu_limit"),
     "dependsOn": Key(column="depends_on", read=_dependencies, write=_dependencies_object),
 }
 # What may be changed of a job. Its name never: settings, addresses and history know it by that.
 JOB_KEYS: Keys = {
     "definition": Key(column="definition", read=_text, takes_null=False),
-    "params": Key(column="params", read=_parameters, write=masked, takes_null=False),
-    "enabled": Key(column="enabled", read=_flag, takes_null=False),
-    "paused": Key(column="paused", read=_flag, takes_null=False),
+    "params": Key(column="params", read=_parameters, write=_parameters_object, takes_null=False),
+    "enabled": Key(column="enabled", read=_flag, write=bool, takes_null=False),
+    "paused": Key(column="paused", read=_flag, write=bool, takes_null=False),
     "pausedUntil": _time_key("paused_until"),
     "startsAt": _time_key("starts_at"),
     "endsAt": _time_key("ends_at"),
@@ -225,6 +235,6 @@ JOB_KEYS: Keys = {
 NEW_JOB_KEYS: Keys = {"name": Key(column="name", read=_text, takes_null=False), **JOB_KEYS}
 PAUSE_KEYS: Keys = {"until": _time_key("paused_until")}
 QUEUE_KEYS: Keys = {
-    "limit": Key(column="limit", read=_whole_number(MEDIUM)),
+    "limit": Key(column="limit", read=_whole_number(MEDIUM), write=_if_of(int)),
     "description": Key(column="description", read=_text, takes_null=False),
 }

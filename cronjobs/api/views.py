@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.db import connections, transaction
+from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import AUTHENTICATION, HasAnyPermission
+from cronjobs.api.access import AUTHENTICATION, HasAnyPermission, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.errors import NoSuchAddress, handle_error
 from cronjobs.api.guards import GuardedView
@@ -22,7 +23,7 @@ from cronjobs.api.orders import Order, read_key, read_order
 from cronjobs.api.rendering import JSONOnly, StrictJSONRenderer, Unparsed
 from cronjobs.api.throttles import EXECUTE
 from cronjobs.api.waiting import NOT_ASKED_TO_WAIT, bring_to_end
-from cronjobs.manager import cron_manager
+from cronjobs.manager.status import status_text
 from cronjobs.models import Job, JobExecution, Trigger
 
 
@@ -73,9 +74,10 @@ class StatusView(CronView):
     """``GET status``: what every job and every node is doing."""
 
     permissions = (permissions.VIEW_JOBS,)
+    takes_limited_keys = True
 
-    def get(self, request: Request) -> Response:
-        return Response(cron_manager.get_status())
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(status_text(reach(request)), content_type=StrictJSONRenderer.media_type)
 
 
 class ExecuteView(CronView):

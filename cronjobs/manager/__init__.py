@@ -73,7 +73,7 @@ class CronManager:
     def get_status(self, *, names: Collection[str] | None = None) -> dict[str, Any]:
         """Return what ``GET status`` answers: every job and every living node, as JSON data.
 
-        With `names`, only the jobs of these names; those that there are none of are left out.
+        With `names`, only those of the jobs with these names that there are, and no nodes or queues.
         """
         return status_document(names)
 

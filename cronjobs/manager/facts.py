@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -18,15 +18,21 @@ from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.models.loading import load_jobs
 from cronjobs.registry import registry
 
-# What people read, and what nodes write.
-_DECIDES_NOTHING = {"description", "owner", "created_at", "updated_at", "broken_reason", "stale", "planned_at"}
+# What people read, and what nodes only compare.
+_DECIDES_NOTHING = {"description", "owner", "created_at", "updated_at", "planned_at"}
 _DECIDES_NOTHING |= {f"planned_{each}" for each in PLAN_COLUMNS}
+# More than this many jobs are worked out anew each time.
+_MOST = 20_000
+
+# By which to tell whether a row has changed; None, if that is too long for the database.
+Text = str | bytes | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """What is so of a job whatever the time is; `why_broken` without what only a node has found out."""
+    """What is so of a job whatever happens, until somebody changes it."""
 
+    name: str
     enabled: bool
     paused: bool
     paused_until: datetime | None
@@ -42,37 +48,43 @@ class JobFacts:
         return self.paused and (self.paused_until is None or self.paused_until > now)
 
 
-# By which to tell whether a row has changed; None, if that is too long for the database.
-Text = str | bytes | None
+class KnownJob:
+    """The facts of a job, what they depend on, and what was made of them last."""
+
+    __slots__ = ("_made", "basis", "definition", "facts")
+
+    def __init__(self, basis: tuple[Any, ...], definition: str, facts: JobFacts) -> None:
+        self.basis, self.definition, self.facts = basis, definition, facts
+        self._made: tuple[Any, Any] = (None, None)
+
+    def made(self, make: Callable[[JobFacts, Any], Any], of: Any) -> Any:
+        """Return what `make` makes of the facts and of `of`; again the same object, if it was that the last time."""
+        before, made = self._made
+        if before != of:
+            made = make(self.facts, of)
+            self._made = (of, made)
+        return made
 
 
-class _Known(NamedTuple):
-    basis: tuple[Any, ...]
-    definition: str
-    facts: JobFacts
-
-
-# More than this many jobs are worked out anew each time.
-_MOST = 20_000
 # By primary key: one for each job, however often it is edited.
-_known: dict[int, _Known] = {}
+_known: dict[int, KnownJob] = {}
 
 
 def with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
-    """Annotate the `text` of each row that `facts_of` compares."""
+    """Annotate the `text` of each row that `known_jobs` compares."""
     columns = [each.attname for each in Job._meta.concrete_fields if each.attname not in _DECIDES_NOTHING]  # noqa: SLF001 - Django's documented API
     return jobs.annotate(text=RowText(*columns, "calendar__name", "calendar__dates"))
 
 
-def facts_of(texts: Mapping[int, Text]) -> dict[int, JobFacts]:
-    """Return the facts of the jobs that have these texts, all by primary key.
+def known_jobs(texts: Mapping[int, Text]) -> dict[int, KnownJob]:
+    """Return the jobs that have these texts, all by primary key.
 
-    Takes a query, or two, if some have to be worked out. A job that was deleted meanwhile has none.
+    Takes a query, or two, if some have to be worked out. A job that was deleted meanwhile is left out.
     """
     settings = get_settings()
     if unknown := {pk: text for pk, text in texts.items() if not _is_known(pk, text, settings)}:
         _work_out(unknown, settings)
-    return {pk: known.facts for pk in texts if (known := _known.get(pk))}
+    return {pk: known for pk in texts if (known := _known.get(pk))}
 
 
 def _is_known(pk: int, text: Text, settings: Settings) -> bool:
@@ -95,14 +107,15 @@ def _work_out(texts: Mapping[int, Text], settings: Settings) -> None:
         # It may have been edited since the texts were read; its own, unless some rows had to be read apart, is that
         # of the columns that were loaded.
         text = getattr(job, "text", texts[job.pk])
-        _known[job.pk] = _Known(_basis(text, settings, job.definition), job.definition, _facts(job))
+        _known[job.pk] = KnownJob(_basis(text, settings, job.definition), job.definition, _facts(job))
 
 
 def _facts(job: Job) -> JobFacts:
-    why_broken = job.why_unresolvable()
+    why_broken = job.why_broken()
     resolved = None if why_broken else job.resolve()
     schedule = None if resolved is None else resolved.schedule
     return JobFacts(
+        name=job.name,
         enabled=bool(job.enabled),
         paused=bool(job.paused),
         paused_until=job.paused_until,

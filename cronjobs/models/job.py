@@ -242,18 +242,14 @@ class Job(models.Model):
 
     def why_broken(self) -> str:
         """Return why the job, as it was loaded, cannot run; empty if it can."""
-        # What only a node can find out, it has written down; of a job edited since, that is out of date.
-        return self.why_unresolvable() or (self.broken_reason if self.stale == Staleness.BROKEN else "")
-
-    def why_unresolvable(self) -> str:
-        """Return why `resolve` fails, as anybody can tell who has the row; empty if it does not."""
         try:
             self.resolve()
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a row may hold anything
             return storable_text(error, mask=words_to_mask()) or type(error).__name__
-        return ""
+        # What only a node can find out, it has written down; of a job edited since, that is out of date.
+        return self.broken_reason if self.stale == Staleness.BROKEN else ""
 
     def is_paused_at(self, now: datetime) -> bool:
         """Return whether the job itself is paused, and not only until a time that has passed."""

@@ -13,7 +13,7 @@ from django_apscheduler.models import DjangoJob
 from cronjobs import Cron, job
 from cronjobs.database import DatabaseNow
 from cronjobs.manager import cron_manager, facts
-from cronjobs.models import Calendar, Job, JobExecution, Node
+from cronjobs.models import Calendar, Job, JobExecution, Node, Queue
 from cronjobs.registry import Problem, registry
 from cronjobs.scheduler.clock_rows import clock_id
 from cronjobs.scheduler.plans import reconcile
@@ -159,7 +159,7 @@ def test_an_edited_column_shows_at_once_and_so_does_its_mending(columns, key, ex
 
 
 def test_every_column_that_decides_something_is_watched():
-    of_people_and_nodes = {"description", "owner", "created_at", "updated_at", "broken_reason", "stale"}
+    of_people = {"description", "owner", "created_at", "updated_at"}
     names = {each.attname for each in Job._meta.concrete_fields if not each.attname.startswith("planned_")}
     pk = nightly().pk
 
@@ -168,9 +168,16 @@ def test_every_column_that_decides_something_is_watched():
 
     # As unlike the default as the column's type allows.
     calendar = Calendar.objects.create(name="closed", dates=["2999-12-25"])
-    values = {"CharField": "x", "JSONField": {"a": 1}, "DateTimeField": NOON, "DurationField": HOUR, "FloatField": 1.5}
+    values = {
+        "CharField": "x",
+        "TextField": "x",
+        "JSONField": {"a": 1},
+        "DateTimeField": NOON,
+        "DurationField": HOUR,
+        "FloatField": 1.5,
+    }
     values["ForeignKey"] = calendar.pk
-    for name in sorted(names - of_people_and_nodes - {"id"}):
+    for name in sorted(names - of_people - {"id", "stale"}):
         before, field = text(), Job._meta.get_field(name)
         stored = Job.objects.values_list(name, flat=True).get(pk=pk)
         Job.objects.filter(pk=pk).update(**{name: values.get(field.get_internal_type(), not stored)})
@@ -273,12 +280,14 @@ def test_whoever_adds_to_the_answer_changes_no_other():
 def test_only_the_jobs_that_are_named():
     for name in ("a", "b", "c"):
         Job.objects.create(name=name, definition="noop")
+    Queue.objects.create(name="scarce", limit=1)
     everything = cron_manager.get_status()
 
     some = cron_manager.get_status(names=["c", "a", "no-such-job", "\x00"])
 
     assert some["cronJobs"] == {name: everything["cronJobs"][name] for name in ("a", "c")}
     assert some.keys() == everything.keys()
+    assert (some["queues"], len(everything["queues"])) == ([], 1)
     assert statuses(names=[]) == {}
     assert list(statuses(names={"b"})) == ["b"]
 

@@ -14,7 +14,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.utils import timezone
 
-from cronjobs.models import ApiKey, Job, JobExecution
+from cronjobs.models import ApiKey, Job, JobExecution, Queue
 from cronjobs.permissions import KEY_ACTIONS
 from tests.integration.api.callers import assert_error, document, grant
 
@@ -120,7 +120,10 @@ def limited(issue, make_job):
 
 def test_a_limited_key_sees_its_jobs_only(limited):
     client = Client(headers=limited)
+    Queue.objects.create(name="scarce", limit=1)
 
+    status = document(client.get("/cron/status"))
+    assert (list(status["cronJobs"]), status["nodes"], status["queues"]) == (["mine"], [], [])
     assert [each["name"] for each in document(client.get("/cron/jobs"))["jobs"]] == ["mine"]
     assert [each["jobName"] for each in document(client.get("/cron/executions"))["executions"]] == ["mine"]
     assert document(client.get("/cron/executions?job=other"))["executions"] == []

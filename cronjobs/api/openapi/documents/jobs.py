@@ -125,7 +125,7 @@ class Job(Document):
 
     name = CharField()
     definition = CharField()
-    params = AnyObject(help_text="Secrets are masked.")
+    params = AnyObject(allow_null=True, help_text="Secrets are masked. Null: SQL wrote what is none.")
     enabled = BooleanField()
     paused = BooleanField()
     pausedUntil = DateTimeField(allow_null=True)
@@ -163,8 +163,8 @@ class Job(Document):
     brokenReason = CharField(allow_null=True)
     dependencies = Conditions()
     dependents = Conditions()
-    createdAt = DateTimeField()
-    updatedAt = DateTimeField()
+    createdAt = DateTimeField(allow_null=True)
+    updatedAt = DateTimeField(allow_null=True)
     url = Address()
 
 
