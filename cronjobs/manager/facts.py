@@ -82,14 +82,21 @@ def known_jobs(texts: Mapping[int, Text]) -> dict[int, KnownJob]:
     Takes a query, or two, if some have to be worked out. A job that was deleted meanwhile is left out.
     """
     settings = get_settings()
-    if unknown := {pk: text for pk, text in texts.items() if not _is_known(pk, text, settings)}:
-        _work_out(unknown, settings)
-    return {pk: known for pk in texts if (known := _known.get(pk))}
+    found = {pk: known for pk, text in texts.items() if (known := _remembered(pk, text, settings))}
+    if unknown := {pk: text for pk, text in texts.items() if pk not in found}:
+        worked_out = _work_out(unknown, settings)
+        if len(_known) + len(worked_out) > _MOST:
+            # Also what is remembered of jobs that are gone.
+            _known.clear()
+        _known.update(worked_out)
+        found |= worked_out
+    return found
 
 
-def _is_known(pk: int, text: Text, settings: Settings) -> bool:
+def _remembered(pk: int, text: Text, settings: Settings) -> KnownJob | None:
     known = _known.get(pk)
-    return known is not None and text is not None and known.basis == _basis(text, settings, known.definition)
+    is_so_still = known is not None and text is not None and known.basis == _basis(text, settings, known.definition)
+    return known if is_so_still else None
 
 
 def _basis(text: Text, settings: Settings, definition: str) -> tuple[Any, ...]:
@@ -98,16 +105,14 @@ def _basis(text: Text, settings: Settings, definition: str) -> tuple[Any, ...]:
     return text, settings, registry.get(definition) or tuple(registry.problems)
 
 
-def _work_out(texts: Mapping[int, Text], settings: Settings) -> None:
-    if len(_known) + len(texts) > _MOST:
-        _known.clear()
-    for pk in texts:
-        _known.pop(pk, None)
+def _work_out(texts: Mapping[int, Text], settings: Settings) -> dict[int, KnownJob]:
+    found = {}
     for job in load_jobs(with_text(Job.objects.filter(pk__in=texts).resolvable())):
         # It may have been edited since the texts were read; its own, unless some rows had to be read apart, is that
         # of the columns that were loaded.
         text = getattr(job, "text", texts[job.pk])
-        _known[job.pk] = KnownJob(_basis(text, settings, job.definition), job.definition, _facts(job))
+        found[job.pk] = KnownJob(_basis(text, settings, job.definition), job.definition, _facts(job))
+    return found
 
 
 def _facts(job: Job) -> JobFacts:

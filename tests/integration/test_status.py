@@ -357,3 +357,14 @@ def test_what_is_remembered_does_not_grow_with_edits():
         sizes.add(len(facts._known))
 
     assert len(sizes) == 1
+
+
+def test_no_job_is_left_out_when_too_many_are_remembered(monkeypatch):
+    Job.objects.bulk_create(Job(name=f"job-{i}", definition="noop", schedule="0 3 * * *") for i in range(10))
+    everything = statuses().keys()
+    monkeypatch.setattr(facts, "_MOST", 5)
+
+    Job.objects.filter(name="job-3").update(schedule="0 4 * * *")
+
+    assert statuses().keys() == everything
+    assert statuses()["job-3"]["schedule"] == "0 4 * * *"
