@@ -6,7 +6,8 @@ import hashlib
 import logging
 from datetime import timedelta
 
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, cache, caches
+from django.core.cache.backends.base import BaseCache
 
 from cronjobs.conf import words_to_mask
 from cronjobs.storable import storable_text
@@ -40,9 +41,18 @@ def count_one(key: str, *, lasts: timedelta) -> int | None:
 def _count(key: str, seconds: float) -> int:
     for _ in range(2):
         try:
-            return cache.incr(key)
+            number = cache.incr(key)
         except ValueError:
             # It is not there; somebody else may put it there first.
             if cache.add(key, 1, seconds):
                 return 1
+        else:
+            if _forgets_timeouts():
+                cache.touch(key, seconds)
+            return number
     return 1
+
+
+def _forgets_timeouts() -> bool:
+    """Return whether the cache keeps what was incremented for its own default time, as those in files and tables do."""
+    return type(caches[DEFAULT_CACHE_ALIAS]).incr is BaseCache.incr

@@ -8,6 +8,7 @@ executions, and is closed out of every view that does not say that it takes such
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -21,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from cronjobs.conf import words_to_mask
+from cronjobs.dependencies import parse_dependencies
 from cronjobs.models import ApiKey
 from cronjobs.models.choices import KeyState
 from cronjobs.models.execution import ExecutionQuerySet
@@ -43,6 +45,14 @@ class KeyRefused(AuthenticationFailed):
 
     def __init__(self, key: ApiKey, reason: str) -> None:
         self.key = key
+        super().__init__(reason)
+
+
+class CsrfRefused(PermissionDenied):
+    """A session, without the token that shows that the page which sent the request is the site's own."""
+
+    def __init__(self, user: Any, reason: str) -> None:
+        self.user = user
         super().__init__(reason)
 
 
@@ -74,8 +84,18 @@ class TokenWhereInstalled(TokenAuthentication):
         return super().authenticate(request) if apps.is_installed("rest_framework.authtoken") else None
 
 
+class SessionWithToken(SessionAuthentication):
+    """Sessions, whose requests that change something bring the CSRF token; without it, it is known whose they are."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as error:
+            raise CsrfRefused(request._request.user, str(error.detail)) from error  # noqa: SLF001 - as REST framework finds it
+
+
 # The first one decides that anonymous requests are answered 401, not 403.
-AUTHENTICATION = (KeyAuthentication, TokenWhereInstalled, SessionAuthentication)
+AUTHENTICATION = (KeyAuthentication, TokenWhereInstalled, SessionWithToken)
 
 
 class HasAnyPermission(BasePermission):
@@ -116,6 +136,18 @@ def check_reach(request: Request, name: str) -> None:
     names = reach(request)
     if names is not None and name not in names:
         raise PermissionDenied(_OTHER_JOBS)
+
+
+def check_reach_of_columns(request: Request, values: Mapping[str, Any]) -> None:
+    """Raise `PermissionDenied` if these columns of a job name others that the caller does not reach."""
+    for upstream in parse_dependencies(values.get("depends_on") or ""):
+        check_reach(request, upstream)
+
+
+def check_may_redefine(request: Request) -> None:
+    """Raise `PermissionDenied` if the caller reaches only some jobs: whoever says what one of them does runs anything."""
+    if reach(request) is not None:
+        raise PermissionDenied("The key is limited to some jobs, and cannot say what they do.")
 
 
 def within_reach(request: Request, executions: ExecutionQuerySet) -> ExecutionQuerySet:

@@ -15,7 +15,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from cronjobs import audit
-from cronjobs.api.access import KeyRefused, key_of
+from cronjobs.api.access import CsrfRefused, KeyRefused, key_of
 from cronjobs.api.bodies import check_length
 from cronjobs.api.origins import address_of, network_of
 from cronjobs.api.throttles import WRITE, CallerThrottle, or_refused_too_often
@@ -64,6 +64,8 @@ class GuardedView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, KeyRefused):
             self.caller = Caller(exc.key.user.get_username(), exc.key.label)
+        elif isinstance(exc, CsrfRefused):
+            self.caller = Caller(exc.user.get_username(), "session")
         return super().handle_exception(or_refused_too_often(exc, self.request))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

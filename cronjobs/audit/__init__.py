@@ -41,6 +41,6 @@ def _store(entry: AuditEntry) -> None:
     entries = AuditEntry.objects.using(engine_alias(AuditEntry))
     if entry.outcome != Outcome.REFUSED:
         entries.store(entry)
-    elif number := refusals_to_add(entry.flood_key):
+    elif number := refusals_to_add(entry.caller_key):
         entries.add_refusals(entry, number)
         look_into(entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from django.db import models
@@ -53,8 +53,10 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         in_transaction(self.db, work, attempts=_ATTEMPTS)
 
     def refusals(self, codes: tuple[str, ...], since: datetime) -> Self:
-        """Return those that were refused with one of `codes`, from `since` on."""
-        return self.filter(outcome=Outcome.REFUSED, code__in=codes, at__gte=since).order_by()
+        """Return those that were refused with one of `codes`, the last time at `since` or later."""
+        recent = self.filter(outcome=Outcome.REFUSED, code__in=codes, last_at__gte=since).order_by()
+        # What an index finds: a row is of one minute.
+        return recent.filter(at__gte=since - timedelta(minutes=1))
 
     def counted(self) -> tuple[int, datetime | None]:
         """Return how many requests they stand for, and when the first of them came."""
@@ -107,8 +109,12 @@ class AuditEntry(models.Model):
     @property
     def flood_key(self) -> str:
         """What all refusals of this kind within the same minute have in common."""
-        kind = (self.who, self.credential, self.address, self.method, self.route, self.status, self.code)
-        return digest(int(self.at.timestamp() // 60), *kind)
+        return digest(self.caller_key, self.method, self.route, self.status, self.code)
+
+    @property
+    def caller_key(self) -> str:
+        """What all refusals of the same caller, at the same address, within the same minute have in common."""
+        return digest(int(self.at.timestamp() // 60), self.who, self.credential, self.address)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what there is to say, for a log record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 import time_machine
@@ -70,6 +71,16 @@ def test_a_session_and_a_key_are_told_from_a_token(user, key, make_job):
         assert client.post("/cron/jobs/noop/resume", content_type="application/json").status_code == 200
 
     assert entries("who", "credential") == [("olive", "session"), ("olive", f"cron_{key[0].prefix}")]
+
+
+def test_whose_session_it_was_that_came_without_its_token(user, make_job):
+    make_job("noop")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(user)
+
+    assert browser.post("/cron/jobs/noop/resume", content_type="application/json").status_code == 403
+
+    assert entries("who", "credential", "code") == [("olive", "session", "permission_denied")]
 
 
 @pytest.mark.parametrize(
@@ -347,3 +358,15 @@ def test_a_write_that_breaks_is_recorded_as_failed(caller, define):
     assert_error(caller.post(f"/cron/execute/{name}"), 500, "internal_error")
 
     assert entries("outcome", "target", "status", "code") == [("failed", name, 500, "internal_error")]
+
+
+def test_a_flood_of_many_kinds_is_bounded_as_one_of_one_kind_is():
+    paths = ("status", "jobs", "queues", "nodes", "executions", "health", "stats", "pause", "resume", "preview")
+    kinds = list(product(("get", "post", "patch", "delete"), paths, ({}, {"Authorization": "Bearer x"})))
+
+    with time_machine.travel(AT, tick=False):
+        for method, path, headers in kinds:
+            getattr(Client(), method)(f"/cron/{path}", headers=headers)
+
+    assert len(kinds) == 80
+    assert 1 < AuditEntry.objects.count() <= 64

@@ -209,3 +209,14 @@ def test_settings_that_cannot_be_understood_throttle_by_the_defaults(settings, c
     statuses = [Client().get("/cron/queues").status_code for _ in range(61)]
 
     assert statuses == [401] * 60 + [429]
+
+
+def test_a_cache_that_forgets_how_long_it_keeps_still_counts_a_day(caller, throttle, clock, settings, tmp_path):
+    backend = "django.core.cache.backends.filebased.FileBasedCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path), "TIMEOUT": 300}}
+    throttle(read="2/day")
+    assert [caller.get("/cron/queues").status_code for _ in range(2)] == [200, 200]
+
+    clock.shift(timedelta(hours=1))
+
+    assert caller.get("/cron/queues").status_code == 429
