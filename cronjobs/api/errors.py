@@ -10,7 +10,8 @@ import logging
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Final, Self
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -40,6 +41,9 @@ from cronjobs.exceptions import (
 from cronjobs.storable import rfc3339, storable_json, storable_text
 
 logger = logging.getLogger(__name__)
+
+# Nobody reads more, and a body of a megabyte has room for a hundred thousand.
+_MOST_FIELDS: Final = 50
 
 
 class ErrorCode(StrEnum):
@@ -220,9 +224,11 @@ def error_document(code: ErrorCode, sentence: str, *, errors: Mapping[str, Any] 
     """Return the body of an error; text that came from the caller may hold anything.
 
     The messages in `errors` are masked, but not for the name of the field that they are about.
+    Of very many fields only the first are told.
     """
     mask = words_to_mask()
-    shown = {field: storable_json(messages, mask=mask) for field, messages in (errors or {}).items()}
+    told = islice((errors or {}).items(), _MOST_FIELDS)
+    shown = {field: storable_json(messages, mask=mask) for field, messages in told}
     details = {"errors": storable_json(shown)} if shown else {}
     now = rfc3339(timezone.now())
     return {"success": False, "error": storable_text(sentence, mask=mask), "code": code, **details, "timestamp": now}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Max
@@ -12,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import reach
+from cronjobs.api.access import check_reach, reach
 from cronjobs.api.answers import execution_address, summary_document
 from cronjobs.api.queries import Query, instant, next_address, one_of, some_name, whole_number
 from cronjobs.api.views import CronView
@@ -75,7 +74,7 @@ class ExecutionsView(CronView):
 def _read(request: Request) -> _Choice:
     query = Query(request, known=_KNOWN)
     choice = _Choice(
-        job_ids=query.read("job", lambda text: _job_ids([some_name(text)]), default=None),
+        job_ids=query.read("job", lambda text: _job_ids(request, some_name(text)), default=_reached(request)),
         statuses=query.read_several("status", ExecutionStatus.values),
         trigger=query.read("trigger", one_of(Trigger.values), default=None),
         node=query.read("node", some_name, default=None),
@@ -85,24 +84,22 @@ def _read(request: Request) -> _Choice:
         limit=query.read("limit", whole_number(MOST), default=DEFAULT_LIMIT),
     )
     query.done()
-    return _reached(choice, reach(request))
+    return choice
 
 
-def _job_ids(names: Collection[str]) -> list[int]:
+def _job_ids(request: Request, name: str) -> list[int]:
+    check_reach(request, name)
     # The name in an execution is not indexed; its job is.
-    found = list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
+    found = list(Job.objects.filter(name=name).values_list("pk", flat=True))
     if not found:
         raise ValueError("There is no job of this name.")
     return found
 
 
-def _reached(choice: _Choice, names: frozenset[str] | None) -> _Choice:
-    """Return the choice, kept to the jobs that the caller reaches; None: all."""
-    if names is None:
-        return choice
-    ids = list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
-    kept = ids if choice.job_ids is None else [each for each in choice.job_ids if each in ids]
-    return replace(choice, job_ids=kept)
+def _reached(request: Request) -> list[int] | None:
+    """Return the keys of the jobs that the caller reaches; None: all."""
+    names = reach(request)
+    return None if names is None else list(Job.objects.filter(name__in=names).values_list("pk", flat=True))
 
 
 def _page(choice: _Choice) -> tuple[list[JobExecution], int | None]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
+from cronjobs.api.access import reach
 from cronjobs.api.columns import JOB_KEYS, masked, moment, seconds, write_values
 from cronjobs.database import engine_alias
 from cronjobs.models import Job, ResolvedJob
@@ -49,7 +50,10 @@ def job_url(request: Request, name: str) -> str:
 def _document(request: Request, job: Job, around: _Surroundings) -> dict[str, Any]:
     reason = job.why_broken()
     resolved = None if reason else job.resolve()
-    followers = around.followers.by_upstream.get(job.name, ())
+    reached = reach(request)
+    followers = [
+        each for each in around.followers.by_upstream.get(job.name, ()) if reached is None or each.name in reached
+    ]
     return {
         "name": job.name,
         **write_values(job, JOB_KEYS),

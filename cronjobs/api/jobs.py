@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import check_reach, reach
+from cronjobs.api.access import check_may_redefine, check_reach, check_reach_of_columns, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
 from cronjobs.api.errors import NothingToSkip
@@ -21,7 +21,7 @@ from cronjobs.api.job_documents import job_documents, job_url
 from cronjobs.api.lookups import find_job, find_runnable
 from cronjobs.api.orders import read_document, read_nothing
 from cronjobs.api.previews import read_count
-from cronjobs.api.queries import Query, whole_number
+from cronjobs.api.queries import Query, next_address, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job
@@ -39,10 +39,9 @@ _LONGEST_NAME = 255
 class JobsView(CronView):
     """``GET jobs?after=&limit=``: jobs by name, those after a name, up to 1,000 at once. ``POST jobs``: make one.
 
-    ``next`` is what ``after`` must be for those that follow; null if none do.
+    ``next`` is the address of those that follow; null: none do.
     """
 
-    http_method_names = ("get", "head", "post")
     permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {"POST": (permissions.ADD_JOBS,)}
     permissions = (permissions.VIEW_JOBS,)
     takes_limited_keys = True
@@ -58,7 +57,7 @@ class JobsView(CronView):
             {
                 "success": True,
                 "jobs": job_documents(request, shown),
-                "next": shown[-1].name if len(jobs) > limit else None,
+                "next": next_address(request, after=shown[-1].name) if len(jobs) > limit else None,
                 "timestamp": rfc3339(timezone.now()),
             }
         )
@@ -68,6 +67,7 @@ class JobsView(CronView):
         values = read_values(read_document(request), NEW_JOB_KEYS, required=("name", "definition"))
         self.target = values["name"]
         check_reach(request, self.target)
+        check_reach_of_columns(request, values)
         name = create_job(request, values).name
         headers = {"Location": job_url(request, name)}
         return Response(_described(request, name), status=HTTPStatus.CREATED, headers=headers)
@@ -90,7 +90,11 @@ class JobView(CronView):
     def patch(self, request: Request, name: str) -> Response:
         """Change what the body names, and nothing else; nodes follow by themselves."""
         find_job(name)
-        update_job(request, name, read_values(read_document(request), JOB_KEYS))
+        values = read_values(read_document(request), JOB_KEYS)
+        check_reach_of_columns(request, values)
+        if "definition" in values:
+            check_may_redefine(request)
+        update_job(request, name, values)
         return Response(_described(request, name))
 
     def delete(self, request: Request, name: str) -> Response:
@@ -188,7 +192,7 @@ def _jobs(request: Request, after: str) -> QuerySet[Job]:
 
 def _name(text: str) -> str:
     if len(text) > _LONGEST_NAME or storable_text(text) != text:
-        raise ValueError("Must be the name that the answer before called next.")
+        raise ValueError("Must be a job's name.")
     return text
 
 

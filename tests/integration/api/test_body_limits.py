@@ -206,3 +206,10 @@ def test_what_is_too_long_is_in_the_audit(operator, small):
     operator.post("/cron/execute/noop", body_of(1_001))
 
     assert AuditEntry.objects.values_list("outcome", "status", "code").get() == ("refused", 413, "body_too_large")
+
+
+def test_of_very_many_mistakes_the_first_are_told(operator):
+    answer = operator.post("/cron/execute/noop", {f"k{number}": 1 for number in range(20_000)})
+
+    assert len(assert_error(answer, 400, "invalid_body")["errors"]) == 50
+    assert len(answer.content) < 10_000

@@ -126,7 +126,8 @@ def test_a_limited_key_sees_its_jobs_only(limited):
     assert (list(status["cronJobs"]), status["nodes"], status["queues"]) == (["mine"], [], [])
     assert [each["name"] for each in document(client.get("/cron/jobs"))["jobs"]] == ["mine"]
     assert [each["jobName"] for each in document(client.get("/cron/executions"))["executions"]] == ["mine"]
-    assert document(client.get("/cron/executions?job=other"))["executions"] == []
+    assert_error(client.get("/cron/executions?job=other"), 403, "permission_denied")
+    assert_error(client.get("/cron/executions?job=not-there"), 403, "permission_denied")
     assert [each["jobName"] for each in document(client.get("/cron/executions?job=mine"))["executions"]] == ["mine"]
 
 
@@ -364,3 +365,26 @@ def test_what_comes_with_a_request_is_in_no_log(issue, caplog):
 
     assert "/cron/status" in caplog.text
     assert text.split("_", 2)[2] not in caplog.text
+
+
+def test_a_limited_key_does_not_say_what_its_job_does(limited):
+    client = Client(headers=limited)
+
+    for body in (
+        {"definition": "cleanup-old-quotes"},
+        {"dependsOn": {"other": "success"}},
+        {"dependsOn": {"zzz": "success"}},
+    ):
+        answer = client.patch("/cron/jobs/mine", body, content_type="application/json")
+        assert_error(answer, 403, "permission_denied")
+    body = {"name": "not-yet", "definition": "noop", "dependsOn": {"other": "success"}}
+    assert_error(client.post("/cron/jobs", body, content_type="application/json"), 403, "permission_denied")
+
+    assert Job.objects.get(name="mine").definition == "noop"
+    assert not Job.objects.filter(name="not-yet").exists()
+
+
+def test_a_limited_key_is_not_told_what_depends_on_its_job(limited):
+    Job.objects.filter(name="other").update(depends_on="mine")
+
+    assert document(Client(headers=limited).get("/cron/jobs/mine"))["dependents"] == {}

@@ -180,7 +180,7 @@ class Jobs(Document):
 
     success = Always()
     jobs = ListField(child=Job())
-    next = CharField(allow_null=True, help_text="What `after` must be for those that follow; null: none do.")
+    next = Address(allow_null=True, help_text="Those that follow; null: none do.")
     timestamp = DateTimeField()
 
 

@@ -56,7 +56,7 @@ _JOB: Example = {
     "url": "/cron/jobs/send-digest-again",
 }
 JOB_ANSWER: Example = {"success": True, **_JOB, "timestamp": NOW}
-JOBS: Example = {"success": True, "jobs": [_JOB], "next": "send-digest-again", "timestamp": NOW}
+JOBS: Example = {"success": True, "jobs": [_JOB], "next": "/cron/jobs?after=send-digest&limit=1", "timestamp": NOW}
 PREVIEW: Example = {
     "success": True,
     "expression": "0 7 * * mon-fri",
