@@ -63,7 +63,7 @@ MADE = {"name": "made", "definition": "noop"}
 
 # "mine" is a job, and the executions {waiting} and {ended} are of that; "held" is a paused one, and a paused queue.
 TABLE: Mapping[str, Row] = {
-    "GET status": Row("view_job", CLOSED),
+    "GET status": Row("view_job", OPEN),
     "POST execute/mine": Row("run_job", NAMED),
     "GET executions": Row("view_jobexecution", OPEN),
     "GET executions/{ended}": Row("view_jobexecution run_job", FOUND),
@@ -233,6 +233,8 @@ def test_the_table(numbers, django_user_model, kind, slash):
             wrong.append(f"{method} {path}: {answer.status_code}, and not {status}")
         elif code is not None and method != "HEAD":
             assert_error(answer, status, code)
+        if caller.jobs is not None and "mine" not in caller.jobs and b'"mine"' in answer.content:
+            wrong.append(f"{method} {path}: it tells of another job")
         if has_changed != (refusal is None and method not in {"GET", "HEAD"} and row.changes):
             wrong.append(f"{method} {path}: {'something' if has_changed else 'nothing'} has changed")
 
