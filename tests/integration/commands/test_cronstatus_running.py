@@ -14,6 +14,12 @@ from tests.commands import run_command
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch):
+    # However long the number of an execution is, nothing is cut.
+    monkeypatch.setenv("COLUMNS", "500")
+
+
 @pytest.fixture
 def make_running(make_job):
     def make(**columns):
@@ -49,7 +55,6 @@ def test_who_has_been_asked_to_stop_is_shown(make_running):
 
     (line,) = running_part(run_command("cronstatus").out)
 
-    # Cut to the width of the terminal, from where the number of the execution is long.
     assert line.startswith(f"{asked}  10 min, asked to stop 2 min")
 
 
