@@ -23,7 +23,6 @@ from django.db.models import (
     Func,
     Model,
     QuerySet,
-    TextField,
     Value,
 )
 from django.db.models.expressions import Combinable
@@ -64,29 +63,6 @@ class DatabaseNow(Func):
         return self.as_sql(
             compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f','NOW')", **extra
         )
-
-
-class RowText(Func):
-    """Columns as one text, by which to tell whether any of them has changed: nobody reads it.
-
-    The database makes it of whatever they hold, also of what Python cannot hold.
-    """
-
-    template = "CAST(ROW(%(expressions)s) AS text)"
-    output_field = TextField()
-
-    def as_mysql(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        # NULL if it becomes longer than a packet.
-        return self.as_sql(
-            compiler, connection, template="CONCAT(QUOTE(%(expressions)s))", arg_joiner="), ',', QUOTE(", **extra
-        )
-
-    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        # Each quoted, or NULL; a chain of QUOTE and || copies the text once for each column. A text column may
-        # hold what is no text, hence the bytes.
-        quoted = ",".join(["%%%%Q"] * len(self.source_expressions))
-        template = f"CAST(PRINTF('{quoted}', %(expressions)s) AS BLOB)"
-        return self.as_sql(compiler, connection, template=template, **extra)
 
 
 def database_now_plus(delta: timedelta) -> Combinable:

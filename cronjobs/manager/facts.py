@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from cronjobs.conf import Settings, get_settings
-from cronjobs.database import RowText
 from cronjobs.dependencies import Dependencies
 from cronjobs.models import Job
+from cronjobs.models.asking import RowText
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.models.loading import load_jobs

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -13,9 +12,10 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from cronjobs.database import engine_alias, readable_time
+from cronjobs.database import DatabaseNow, engine_alias, readable_time
 from cronjobs.manager.facts import JobFacts, known_jobs, with_text
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.asking import Row, ask
 from cronjobs.registry import is_valid_name
 from cronjobs.scheduler.agenda import next_run_times
 from cronjobs.storable import json_text, rfc3339
@@ -72,16 +72,16 @@ def job_statuses(
     return found
 
 
-def _rows(names: Collection[str] | None) -> QuerySet[Any]:
-    rows = _rows_of_all(engine_alias(Job)).all()
+def _rows(names: Collection[str] | None) -> Iterable[Row]:
+    """Return of each job, by name: key, text, and its last run."""
+    alias = engine_alias(Job)
+    if names is None:
+        return ask(_rows_of_all, alias)
     # Nothing else can be a name, and a database may refuse to look for it.
-    return rows if names is None else rows.filter(name__in=[each for each in names if is_valid_name(each)])
+    return _rows_of_all(alias).filter(name__in=[each for each in names if is_valid_name(each)])
 
 
-# To put it together takes as long as to ask a small question.
-@lru_cache(maxsize=8)
 def _rows_of_all(alias: str) -> QuerySet[Any]:
-    """Return what is asked of each job, by name: key, text, and its last run."""
     return _with_last_run(with_text(Job.objects.using(alias))).order_by("name").values_list("pk", "text", "last_run")
 
 
@@ -102,11 +102,15 @@ def _with_last_run(jobs: QuerySet[Any]) -> QuerySet[Any]:
 
 def _count_running() -> tuple[Counter[int | None], Counter[int | None]]:
     """Return how many executions of each job run now, and how many of these longer than their timeout."""
+    rows = ask(_running, engine_alias(JobExecution))
+    return Counter(job_id for job_id, _ in rows), Counter(job_id for job_id, is_late in rows if is_late)
+
+
+def _running(alias: str) -> QuerySet[Any]:
     # In this order, and not grouped by the database: SQLite, once it has seen ANALYZE, believes that
     # any status is as frequent as succeeded, and would read the whole history.
-    running = JobExecution.objects.running().order_by("claim_at").annotate(is_late=Q(deadline_at__lt=timezone.now()))
-    rows = list(running.values_list("job_id", "is_late"))
-    return Counter(job_id for job_id, _ in rows), Counter(job_id for job_id, is_late in rows if is_late)
+    rows = JobExecution.objects.using(alias).running().order_by("claim_at")
+    return rows.annotate(is_late=Q(deadline_at__lt=DatabaseNow())).values_list("job_id", "is_late")
 
 
 def _describe(job: JobFacts, present: _Present) -> JobStatus:

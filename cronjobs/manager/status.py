@@ -6,11 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from cronjobs.conf import get_settings
+from cronjobs.database import engine_alias
 from cronjobs.manager.job_status import JobStatus, job_statuses
 from cronjobs.models import Node, Queue
+from cronjobs.models.asking import ask
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.storable import json_text, rfc3339
 
@@ -69,7 +72,8 @@ class _Status(NamedTuple):
 
 
 def _look(names: Collection[str] | None) -> _Status:
-    nodes, restricted = list(Node.objects.alive()), dict(Queue.objects.restricted().values_list("name", "paused"))
+    nodes = list(Node.objects.alive())
+    restricted = {name: bool(paused) for name, paused in ask(_restricted, engine_alias(Queue))}
     is_paused = get_settings().paused or restricted.pop(EVERYTHING, False)
     # Most applications restrict none.
     queues = _counted_queues() if restricted and names is None else []
@@ -81,6 +85,10 @@ def _look(names: Collection[str] | None) -> _Status:
         "timestamp": rfc3339(timezone.now()),
     }
     return _Status(job_statuses(names, is_running=bool(nodes), is_everything_paused=is_paused), rest)
+
+
+def _restricted(alias: str) -> QuerySet[Any]:
+    return Queue.objects.using(alias).restricted().values_list("name", "paused")
 
 
 def _counted_queues() -> list[Any]:

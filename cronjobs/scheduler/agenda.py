@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Exists, Q, QuerySet, TextField
@@ -14,6 +13,7 @@ from django.db.models.functions import Cast
 from cronjobs.database import DatabaseNow, as_utc, engine_alias, readable_time
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.asking import ask
 from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.models.job import JobQuerySet
 from cronjobs.models.loading import load_jobs
@@ -33,7 +33,7 @@ def next_run_times() -> dict[int, datetime]:
     is alive a time may lie in the past: that occurrence is still to be decided.
     """
     alias = engine_alias(JobExecution)
-    visits = list(_visits(alias).all())
+    visits = ask(_visits, alias)
     times = {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
     if not all(is_nominal for *_, is_nominal in visits):
         _pass_over(times, _with_calendar(alias))
@@ -52,8 +52,6 @@ def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
     return dict(found)
 
 
-# To put it together takes as long as to ask it.
-@lru_cache(maxsize=8)
 def _visits(alias: str) -> QuerySet[Any]:
     """Return the clock's rows: id, time, and whether it is the next run of every job whose clock it is."""
     is_nominal = ~Q(Exists(_with_calendar(alias))) & ~Q(Exists(_skipped_ahead(alias)))

@@ -183,7 +183,15 @@ def test_every_column_that_decides_something_is_watched():
         Job.objects.filter(pk=pk).update(**{name: values.get(field.get_internal_type(), not stored)})
         assert text() != before, name
         Job.objects.filter(pk=pk).update(**{name: stored})
-        assert text() == before, name
+
+
+def test_nothing_and_what_looks_like_it_are_told_apart():
+    pk, texts = nightly().pk, []
+    for value in (None, "", "NULL", "'NULL'", ","):
+        Job.objects.filter(pk=pk).update(time_zone=value)
+        texts += facts.with_text(Job.objects.filter(pk=pk)).values_list("text", flat=True)
+
+    assert len(set(texts)) == 5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Questions that are asked again and again: put together once, and whether a row has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from django.db import connections
+from django.db.models import Func, QuerySet, TextField
+
+Row = tuple[Any, ...]
+
+
+@lru_cache(maxsize=32)
+def _compiled(make: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, Row]:
+    sql, params = make(alias).query.get_compiler(alias).as_sql()
+    return str(sql), tuple(params)
+
+
+def ask(make: Callable[[str], QuerySet[Any]], alias: str) -> list[Row]:
+    """Return the rows of the query that `make` returns for a database, as the driver hands them out.
+
+    It must always be the same query: it is put together once, which else takes as long as
+    asking it does.
+    """
+    with connections[alias].cursor() as cursor:
+        cursor.execute(*_compiled(make, alias))
+        return list(cursor.fetchall())
+
+
+class RowText(Func):
+    """Columns as one text, by which to tell whether any of them has changed: nobody reads it.
+
+    The database makes it of whatever they hold, also of what Python cannot hold. PostgreSQL has
+    something shorter: which version of its row each is from.
+    """
+
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        columns: list[Any] = self.source_expressions
+        tables = dict.fromkeys(column.alias for column in columns)
+        versions = (f"{name}.ctid, {name}.xmin" for name in map(compiler.quote_name_unless_alias, tables))
+        return f"CONCAT_WS(' ', {', '.join(versions)})", []
+
+    def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # NULL if it becomes longer than a packet.
+        return self.as_sql(
+            compiler, connection, template="CONCAT(QUOTE(%(expressions)s))", arg_joiner="), ',', QUOTE(", **extra
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # Each quoted, or NULL; a chain of QUOTE and || copies the text once for each column. A text column may
+        # hold what is no text, hence the bytes.
+        quoted = ",".join(["%%%%Q"] * len(self.source_expressions))
+        template = f"CAST(PRINTF('{quoted}', %(expressions)s) AS BLOB)"
+        return self.as_sql(compiler, connection, template=template, **extra)
