@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from cronjobs.admin.api_keys import ApiKeyAdmin
+from cronjobs.admin.api_keys.listing import ApiKeyAdmin
 from cronjobs.admin.audit_entries import AuditEntryAdmin
 from cronjobs.admin.calendars import CalendarAdmin
-from cronjobs.admin.executions import ExecutionAdmin
-from cronjobs.admin.jobs import JobAdmin
+from cronjobs.admin.executions.listing import ExecutionAdmin
+from cronjobs.admin.jobs.listing import JobAdmin
 from cronjobs.admin.nodes import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin

@@ -14,7 +14,7 @@ from django.db.models import JSONField, Value
 from django.test import Client
 from django.utils import timezone
 
-from cronjobs.admin.api_key_form import ACTIONS
+from cronjobs.admin.api_keys.form import ACTIONS
 from cronjobs.models import ApiKey
 from cronjobs.permissions import KEY_ACTIONS
 from tests.integration.admin.pages import KEYS, act, change_url, get, messages_of, text_of

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cronjobs.admin import flows
+from cronjobs.admin.executions import flows
 from cronjobs.models import Job
 from tests.integration.admin.pages import JOBS, change_url, get, text_of
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from cronjobs.admin import execution_actions
+from cronjobs.admin.executions import actions
 from cronjobs.models import Job, JobExecution
 from cronjobs.states import FINAL
 from tests.integration.admin.pages import EXECUTIONS, change_url, get, messages_of, text_of
@@ -338,7 +338,7 @@ def test_running_several_again_says_what_happened_to_each(retrier, make):
     ("action", "bound"), [("cancel_selected", "MOST_CANCELLED"), ("run_selected_again", "MOST_RERUN")]
 )
 def test_too_many_at_a_time_are_refused_as_a_whole(superuser, make, monkeypatch, action, bound):
-    monkeypatch.setattr(execution_actions, bound, 2)
+    monkeypatch.setattr(actions, bound, 2)
     rows = [make("queued" if action == "cancel_selected" else "failed") for _ in range(3)]
     before = state()
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from cronjobs.admin import rendering
-from cronjobs.admin.api_key_form import ApiKeyForm, KeyForAnybodyForm, NewKeyForm, action_labels
+from cronjobs.admin.api_keys.form import ApiKeyForm, KeyForAnybodyForm, NewKeyForm, action_labels
 from cronjobs.admin.badges import key_badge
 from cronjobs.admin.filters import KeyStateFilter
 from cronjobs.admin.pages import PageAdmin

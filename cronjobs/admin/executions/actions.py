@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cronjobs import permissions
-from cronjobs.admin.outcomes import explain_cancellation, explain_reruns
+from cronjobs.admin.executions.outcomes import explain_cancellation, explain_reruns
+from cronjobs.admin.jobs.running import executions_ahead, queued_answer
 from cronjobs.admin.pages import ReadOnlyAdmin
-from cronjobs.admin.run_now import executions_ahead, queued_answer
 from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.models import JobExecution

@@ -16,9 +16,9 @@ from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
-from cronjobs.admin.flows import flow_section
-from cronjobs.admin.progress import progress_figures, progress_of
-from cronjobs.admin.relations import relations, stop_request
+from cronjobs.admin.executions.flows import flow_section
+from cronjobs.admin.executions.progress import progress_figures, progress_of
+from cronjobs.admin.executions.relations import relations, stop_request
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution, Trigger
 from cronjobs.models.waiting import why_waiting
 from cronjobs.states import ExecutionStatus

@@ -14,14 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
-from cronjobs.admin import conditions, rendering
+from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
-from cronjobs.admin.effective import effective_table
+from cronjobs.admin.executions.flows import JobOrder
 from cronjobs.admin.filters import BrokenFilter
-from cronjobs.admin.flows import JobOrder
-from cronjobs.admin.job_form import JobForm
-from cronjobs.admin.preview_view import PreviewAdmin
-from cronjobs.admin.run_view import RunNowAdmin
+from cronjobs.admin.jobs import conditions
+from cronjobs.admin.jobs.effective import effective_table
+from cronjobs.admin.jobs.form import JobForm
+from cronjobs.admin.jobs.preview import PreviewAdmin
+from cronjobs.admin.jobs.run_view import RunNowAdmin
 from cronjobs.admin.windows import WIDE
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import Job, JobExecution

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
-from cronjobs.admin.execution_actions import ExecutionActionsAdmin
-from cronjobs.admin.execution_page import execution_page
+from cronjobs.admin.executions.actions import ExecutionActionsAdmin
+from cronjobs.admin.executions.page import execution_page
+from cronjobs.admin.executions.progress import brief_progress
 from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
-from cronjobs.admin.progress import brief_progress
 from cronjobs.admin.windows import ExecutionList, WindowPaginator
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cronjobs.admin.run_now import Queued, explain
+from cronjobs.admin.jobs.running import Queued, explain
 from cronjobs.models.moves import Cancellation
 from cronjobs.models.reruns import Rerun
 

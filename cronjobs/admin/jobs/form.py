@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
-from cronjobs.admin.effective import inherited_values
+from cronjobs.admin.jobs.effective import inherited_values
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidLimit
 from cronjobs.limits import parse_bytes
