@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from cronjobs.api.conversations import LegacyConversationsView
-from cronjobs.api.definitions import DefinitionsView
-from cronjobs.api.description import DocsView, SchemaView
-from cronjobs.api.executions import CancelView, ExecutionView, RetryView
-from cronjobs.api.health import HealthView, SchedulingView
-from cronjobs.api.histories import ExecutionsView
-from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
-from cronjobs.api.logs import AttemptsView, LogsView
-from cronjobs.api.metrics import MetricsView
-from cronjobs.api.nodes import NodesView
-from cronjobs.api.previews import PreviewView
-from cronjobs.api.probes import LiveView, ReadyView
-from cronjobs.api.queues import (
+from cronjobs.api.executions.execute import ExecuteView
+from cronjobs.api.executions.histories import ExecutionsView
+from cronjobs.api.executions.logs import AttemptsView, LogsView
+from cronjobs.api.executions.trees import TreeView
+from cronjobs.api.executions.views import CancelView, ExecutionView, RetryView
+from cronjobs.api.figures.conversations import LegacyConversationsView
+from cronjobs.api.figures.metrics import MetricsView
+from cronjobs.api.figures.stats import StatsView
+from cronjobs.api.jobs.definitions import DefinitionsView
+from cronjobs.api.jobs.previews import PreviewView
+from cronjobs.api.jobs.views import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
+from cronjobs.api.site.description import DocsView, SchemaView
+from cronjobs.api.site.health import HealthView, SchedulingView
+from cronjobs.api.site.nodes import NodesView
+from cronjobs.api.site.probes import LiveView, ReadyView
+from cronjobs.api.site.queues import (
     PauseEverythingView,
     PauseQueueView,
     QueuesView,
@@ -24,9 +27,8 @@ from cronjobs.api.queues import (
     ResumeEverythingView,
     ResumeQueueView,
 )
-from cronjobs.api.stats import StatsView
-from cronjobs.api.trees import TreeView
-from cronjobs.api.views import ExecuteView, NoView, StatusView
+from cronjobs.api.site.status import StatusView
+from cronjobs.api.views import NoView
 
 app_name = "cronjobs"
 urlpatterns = [

@@ -13,7 +13,7 @@ from cronjobs.api.openapi.documents.site import Error
 from cronjobs.api.openapi.operations import Operation
 from cronjobs.api.openapi.security import requirements
 from cronjobs.api.openapi.values import Document
-from cronjobs.api.probes import ProbeView
+from cronjobs.api.site.probes import ProbeView
 
 _JSON = "application/json"
 _EVERYWHERE = (ErrorCode.THROTTLED, ErrorCode.INTERNAL_ERROR, ErrorCode.DATABASE_UNAVAILABLE)

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 
-from cronjobs.api.access import KeyAuthentication, TokenWhereInstalled
+from cronjobs.api.requests.access import KeyAuthentication, TokenWhereInstalled
 
 Scheme = dict[str, Any]
 

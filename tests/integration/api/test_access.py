@@ -16,8 +16,8 @@ from django.test import Client
 from rest_framework.exceptions import Throttled
 from rest_framework.renderers import JSONRenderer
 
-from cronjobs.api.answers import CODES
 from cronjobs.api.errors import ErrorCode, handle_error
+from cronjobs.api.executions.answers import CODES
 from cronjobs.api.rendering import StrictJSONRenderer
 from cronjobs.models import JobExecution, Node
 from cronjobs.states import FINAL, ExecutionStatus

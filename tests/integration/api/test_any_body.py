@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.authtoken.models import Token
 
-from cronjobs.api.columns import NEW_JOB_KEYS, QUEUE_KEYS
 from cronjobs.api.errors import ErrorCode
+from cronjobs.api.jobs.columns import NEW_JOB_KEYS, QUEUE_KEYS
 from cronjobs.models import Job, JobExecution, Queue
 from tests.integration.api.callers import assert_error, document
 from tests.integration.tables import everything

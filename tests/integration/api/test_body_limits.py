@@ -12,7 +12,7 @@ from django.test import Client
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cronjobs.api.bodies import _is_deeper
+from cronjobs.api.requests.bodies import _is_deeper
 from cronjobs.models import AuditEntry, JobExecution
 from tests.integration.api.callers import assert_error, document
 

@@ -14,8 +14,8 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import SPECTACULAR_DEFAULTS, spectacular_settings
 from drf_spectacular.validation import validate_schema
 
-from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, QUEUE_KEYS
 from cronjobs.api.errors import ErrorCode
+from cronjobs.api.jobs.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, QUEUE_KEYS
 from cronjobs.api.openapi import generating
 from cronjobs.api.urls import urlpatterns as routes
 from tests.integration.api.callers import Caller, assert_error, grant

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import path
 from rest_framework.response import Response
 
-from cronjobs.api.probes import ProbeView
+from cronjobs.api.site.probes import ProbeView
 from cronjobs.models import Job
 from tests.integration.api.callers import assert_error
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cronjobs.api import histories
+from cronjobs.api.executions import histories
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import JobExecution, recorded
 from tests.integration.api.callers import assert_error, document

@@ -252,7 +252,7 @@ import django
 django.setup()
 from django.test import RequestFactory
 from rest_framework.permissions import AllowAny
-from cronjobs.api.metrics import MetricsView
+from cronjobs.api.figures.metrics import MetricsView
 answer = MetricsView.as_view(authentication_classes=[], permission_classes=[AllowAny])(RequestFactory().get("/"))
 answer.render()
 print(answer.status_code, answer.content.decode())

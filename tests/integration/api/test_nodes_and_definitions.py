@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs import RetryPolicy
-from cronjobs.api import nodes
+from cronjobs.api.site import nodes
 from cronjobs.conf import get_settings
 from cronjobs.models import Node
 from cronjobs.registry import registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 
-from cronjobs.api import trees
+from cronjobs.api.executions import trees
 from cronjobs.database import read_clock
 from cronjobs.executors.inline import perform_inline, run_inline
 from cronjobs.models import Job, JobExecution

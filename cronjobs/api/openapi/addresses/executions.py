@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from cronjobs.api.errors import ErrorCode
-from cronjobs.api.executions import CancelView, ExecutionView, RetryView
-from cronjobs.api.histories import DEFAULT_LIMIT, MOST, ExecutionsView
-from cronjobs.api.logs import MOST_ATTEMPTS, MOST_LINES, AttemptsView, LogsView
+from cronjobs.api.executions.execute import ExecuteView
+from cronjobs.api.executions.histories import DEFAULT_LIMIT, MOST, ExecutionsView
+from cronjobs.api.executions.logs import MOST_ATTEMPTS, MOST_LINES, AttemptsView, LogsView
+from cronjobs.api.executions.trees import TreeView
+from cronjobs.api.executions.views import CancelView, ExecutionView, RetryView
 from cronjobs.api.openapi.documents.executions import (
     Attempts,
     Cancellation,
@@ -20,8 +22,6 @@ from cronjobs.api.openapi.documents.executions import (
 from cronjobs.api.openapi.examples import executions as examples
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
 from cronjobs.api.openapi.parameters import BEFORE, EXECUTION, IDEMPOTENCY_KEY, JOB, LOCATION, SOME_NAME, limit, query
-from cronjobs.api.trees import TreeView
-from cronjobs.api.views import ExecuteView
 from cronjobs.models import Trigger
 from cronjobs.states import ExecutionStatus
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cronjobs.api.conversations import LegacyConversationsView
 from cronjobs.api.errors import ErrorCode
-from cronjobs.api.health import HealthView, SchedulingView
-from cronjobs.api.metrics import MetricsView
+from cronjobs.api.figures.conversations import LegacyConversationsView
+from cronjobs.api.figures.metrics import MetricsView
+from cronjobs.api.figures.stats import MOST_JOBS, StatsView
 from cronjobs.api.openapi.documents.figures import (
     Conversations,
     Health,
@@ -18,7 +18,7 @@ from cronjobs.api.openapi.examples import figures as examples
 from cronjobs.api.openapi.operations import Answer, Operation, Operations
 from cronjobs.api.openapi.parameters import SOME_NAME, limit, query
 from cronjobs.api.openapi.values import NAME
-from cronjobs.api.stats import MOST_JOBS, StatsView
+from cronjobs.api.site.health import HealthView, SchedulingView
 from cronjobs.jobs._values import MAX_MINUTES
 
 _FIGURES, _PROBES = "Figures", "Probes"

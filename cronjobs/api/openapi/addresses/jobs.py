@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cronjobs.api.errors import ErrorCode
-from cronjobs.api.jobs import (
+from cronjobs.api.jobs.previews import PreviewView
+from cronjobs.api.jobs.views import (
     DEFAULT_LIMIT,
     MOST,
     JobsView,
@@ -21,7 +22,6 @@ from cronjobs.api.openapi.examples.executions import SKIPPED
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
 from cronjobs.api.openapi.parameters import COUNT, JOB, LOCATION, limit, query
 from cronjobs.api.openapi.values import NO_NUL
-from cronjobs.api.previews import PreviewView
 
 _TAG = "Jobs"
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from cronjobs.api.definitions import DefinitionsView
-from cronjobs.api.description import DocsView, SchemaView
 from cronjobs.api.errors import ErrorCode
-from cronjobs.api.nodes import NodesView
+from cronjobs.api.jobs.definitions import DefinitionsView
 from cronjobs.api.openapi.documents.site import (
     Definitions,
     Everything,
@@ -19,8 +17,10 @@ from cronjobs.api.openapi.documents.site import (
 from cronjobs.api.openapi.examples import site as examples
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
 from cronjobs.api.openapi.parameters import QUEUE, query
-from cronjobs.api.probes import LiveView, ReadyView
-from cronjobs.api.queues import (
+from cronjobs.api.site.description import DocsView, SchemaView
+from cronjobs.api.site.nodes import NodesView
+from cronjobs.api.site.probes import LiveView, ReadyView
+from cronjobs.api.site.queues import (
     PauseEverythingView,
     PauseQueueView,
     QueuesView,
@@ -28,7 +28,7 @@ from cronjobs.api.queues import (
     ResumeEverythingView,
     ResumeQueueView,
 )
-from cronjobs.api.views import StatusView
+from cronjobs.api.site.status import StatusView
 
 _STATE, _QUEUES, _PROBES, _DESCRIPTION = "State", "Queues", "Probes", "Description"
 

@@ -13,7 +13,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from cronjobs.api.columns import LARGE, SMALL
+from cronjobs.api.jobs.columns import LARGE, SMALL
 from cronjobs.api.openapi.values import (
     CONDITIONS,
     NAME,

@@ -12,7 +12,7 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from cronjobs.api.columns import MEDIUM
+from cronjobs.api.jobs.columns import MEDIUM
 from cronjobs.api.openapi.values import (
     Always,
     CatchUpField,

@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from rest_framework.request import Request
 
-from cronjobs.api.columns import NEW_JOB_KEYS, by_key
 from cronjobs.api.errors import HasDefinition, InvalidValues, JobExists
+from cronjobs.api.jobs.columns import NEW_JOB_KEYS, by_key
 from cronjobs.api.journal import record_addition, record_change, record_deletion
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from rest_framework.request import Request
 
-from cronjobs.api.bodies import read_json
 from cronjobs.api.errors import InvalidBody, InvalidValues
+from cronjobs.api.requests.bodies import read_json
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
 
 _KEY: Final = "Idempotency-Key"

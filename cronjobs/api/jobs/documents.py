@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from cronjobs.api.access import reach
-from cronjobs.api.columns import JOB_KEYS, masked, moment, seconds, write_values
+from cronjobs.api.jobs.columns import JOB_KEYS, masked, moment, seconds, write_values
+from cronjobs.api.requests.access import reach
 from cronjobs.database import engine_alias
 from cronjobs.models import Job, ResolvedJob
 from cronjobs.models.graph import Followers, effective_dependencies, load_followers

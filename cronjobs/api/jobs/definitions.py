@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.columns import seconds
-from cronjobs.api.queries import Query
-from cronjobs.api.schemas import parameter_schema
+from cronjobs.api.jobs.columns import seconds
+from cronjobs.api.jobs.schemas import parameter_schema
+from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.retries import RetryPolicy

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import check_reach, reach
 from cronjobs.api.errors import InvalidQuery
-from cronjobs.api.lookups import find_job
-from cronjobs.api.queries import Query, instant, next_address, one_of, some_name, whole_number
+from cronjobs.api.requests.access import check_reach, reach
+from cronjobs.api.requests.lookups import find_job
+from cronjobs.api.requests.queries import Query, instant, next_address, one_of, some_name, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import InvalidSchedule

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from cronjobs import permissions
 from cronjobs.api.errors import MongoNotConfigured
-from cronjobs.api.queries import Query, whole_number
+from cronjobs.api.requests.queries import Query, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidSettings, MongoUnavailable

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from cronjobs.api.access import key_of
 from cronjobs.api.errors import RefusedTooOften
-from cronjobs.api.origins import address_of, network_of
+from cronjobs.api.requests.access import key_of
+from cronjobs.api.requests.origins import address_of, network_of
 from cronjobs.conf import settings_or_defaults
 from cronjobs.tallies import count_one, digest
 

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import may
-from cronjobs.api.answers import located_document
-from cronjobs.api.lookups import executions_at, find_execution
-from cronjobs.api.orders import read_nothing, read_reason
-from cronjobs.api.throttles import EXECUTE
+from cronjobs.api.executions.answers import located_document
+from cronjobs.api.requests.access import may
+from cronjobs.api.requests.lookups import executions_at, find_execution
+from cronjobs.api.requests.orders import read_nothing, read_reason
+from cronjobs.api.requests.throttles import EXECUTE
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import NotOpen
 from cronjobs.models.moves import cancel

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import check_reach, reach
-from cronjobs.api.answers import execution_address, summary_document
-from cronjobs.api.queries import Query, instant, next_address, one_of, some_name, whole_number
+from cronjobs.api.executions.answers import execution_address, summary_document
+from cronjobs.api.requests.access import check_reach, reach
+from cronjobs.api.requests.queries import Query, instant, next_address, one_of, some_name, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.execution import ExecutionQuerySet

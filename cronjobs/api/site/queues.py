@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.columns import QUEUE_KEYS, by_key, read_values
+from cronjobs.api.jobs.columns import QUEUE_KEYS, by_key, read_values
 from cronjobs.api.errors import InvalidValues
 from cronjobs.api.journal import record_change
-from cronjobs.api.orders import read_document, read_nothing
+from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.exceptions import QueueNotFound

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.lookups import find_execution
-from cronjobs.api.queries import Query, next_address, one_of, whole_number
+from cronjobs.api.requests.lookups import find_execution
+from cronjobs.api.requests.queries import Query, next_address, one_of, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, ExecutionLog

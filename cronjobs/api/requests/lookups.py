@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
-from cronjobs.api.access import within_reach
 from cronjobs.api.errors import JobBroken
-from cronjobs.api.queries import whole_number
+from cronjobs.api.requests.access import within_reach
+from cronjobs.api.requests.queries import whole_number
 from cronjobs.exceptions import ExecutionNotFound, JobNotFound
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import ExecutionQuerySet

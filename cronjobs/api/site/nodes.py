@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.answers import time
-from cronjobs.api.queries import Query
+from cronjobs.api.executions.answers import time
+from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView
 from cronjobs.manager.status import node_document
 from cronjobs.models import Node

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.answers import located_document
-from cronjobs.api.lookups import find_execution
+from cronjobs.api.executions.answers import located_document
+from cronjobs.api.requests.lookups import find_execution
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import ExecutionNotFound
 from cronjobs.models import JobExecution

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.queries import Query, whole_number
+from cronjobs.api.requests.queries import Query, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.conf import get_settings
 from cronjobs.schedules import parse_schedule, parse_time_zone, preview

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from cronjobs import metrics, permissions
-from cronjobs.api.queries import Query
+from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView
 
 

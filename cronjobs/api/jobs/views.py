@@ -12,16 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import check_may_redefine, check_reach, check_reach_of_columns, reach
-from cronjobs.api.answers import located_document
-from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
 from cronjobs.api.errors import NothingToSkip
-from cronjobs.api.job_changes import create_job, delete_job, pause_job, resume_job, update_job
-from cronjobs.api.job_documents import job_documents, job_url
-from cronjobs.api.lookups import find_job, find_runnable
-from cronjobs.api.orders import read_document, read_nothing
-from cronjobs.api.previews import read_count
-from cronjobs.api.queries import Query, next_address, whole_number
+from cronjobs.api.executions.answers import located_document
+from cronjobs.api.jobs.changes import create_job, delete_job, pause_job, resume_job, update_job
+from cronjobs.api.jobs.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
+from cronjobs.api.jobs.documents import job_documents, job_url
+from cronjobs.api.jobs.previews import read_count
+from cronjobs.api.requests.access import check_may_redefine, check_reach, check_reach_of_columns, reach
+from cronjobs.api.requests.lookups import find_job, find_runnable
+from cronjobs.api.requests.orders import read_document, read_nothing
+from cronjobs.api.requests.queries import Query, next_address, whole_number
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.models import Job

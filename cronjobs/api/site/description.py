@@ -12,7 +12,7 @@ from django.shortcuts import render
 from rest_framework.request import Request
 
 from cronjobs import permissions
-from cronjobs.api.queries import Query, one_of
+from cronjobs.api.requests.queries import Query, one_of
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import NotInstalled
 

@@ -1,0 +1,1 @@
+"""The addresses of figures: about jobs, conversations, and everything for a Prometheus server."""
