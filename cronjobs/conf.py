@@ -6,11 +6,9 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any, Self, get_type_hints
+from typing import Any, ClassVar, Self, get_type_hints
 
 from django.conf import settings as django_settings
-from django.core.signals import setting_changed
 
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.limits import RateLimit, parse_rate_limit
@@ -30,6 +28,8 @@ DEFAULT_THROTTLES: Mapping[str, RateLimit | None] = types.MappingProxyType(
         for scope, rate in (("read", "12000/min"), ("write", "1200/min"), ("execute", "600/min"), ("refused", "60/min"))
     }
 )
+
+_NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def _setting(
@@ -187,10 +187,21 @@ class Settings(_Parsed):
     )
 
 
-@lru_cache(maxsize=1)
+class _Known:
+    """What CRONJOBS was when it was read last, and what it came to; replaced as one, since threads read settings."""
+
+    last: ClassVar[tuple[object, Settings]] = ({}, Settings())
+
+
 def get_settings() -> Settings:
     """Return the current settings; raise `InvalidSettings` if they cannot be understood."""
-    return Settings.from_mapping(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")
+    raw = getattr(django_settings, "CRONJOBS", _NOTHING)
+    known, parsed = _Known.last
+    # By identity: a setting is replaced, not changed in place.
+    if raw is not known:
+        parsed = Settings.from_mapping(raw, path="CRONJOBS")
+        _Known.last = (raw, parsed)
+    return parsed
 
 
 def settings_or_defaults() -> Settings:
@@ -204,14 +215,6 @@ def settings_or_defaults() -> Settings:
 def words_to_mask() -> tuple[str, ...]:
     """Return MASK, whatever is wrong with the rest of the settings."""
     return settings_or_defaults().mask
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "CRONJOBS":
-        get_settings.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="cronjobs.conf")
 
 
 def _parse(hint: Any, value: Any, metadata: Mapping[str, Any], path: str) -> Any:
