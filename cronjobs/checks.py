@@ -145,6 +145,19 @@ def check_definitions_strictly(**_: Any) -> list[checks.CheckMessage]:
     return [_definition_message(checks.Error, each) for each in _problems()]
 
 
+@checks.register("cronjobs")
+def check_cache(**_: Any) -> list[checks.CheckMessage]:
+    """W009: there is no cache of the name that the settings say, so nothing is counted in it."""
+    try:
+        name = get_settings().cache
+    except InvalidSettings:
+        return []
+    if name in django_settings.CACHES:
+        return []
+    text = f"CRONJOBS['CACHE'] is {name!r}, which CACHES does not have: no caller of the API is throttled."
+    return [checks.Warning(text, hint=_did_you_mean(name, list(django_settings.CACHES)), id="cronjobs.W009")]
+
+
 @checks.register("cronjobs", checks.Tags.database)
 def check_sqlite(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
     """W002: SQLite is not set up for several writers."""

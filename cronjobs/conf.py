@@ -135,6 +135,10 @@ class Settings(_Parsed):
         "and how often one address is refused before it is told to wait. None: any number.",
         default=DEFAULT_THROTTLES,
     )
+    cache: str = _setting(
+        "The one of CACHES in which THROTTLES are counted. One of its own keeps what the site caches from pushing counts out.",
+        default="default",
+    )
     suspicious_refusals: int = _setting(
         "An address, or a user, that the HTTP API refuses so often within SUSPICIOUS_WINDOW is reported.",
         default=10,

@@ -1,4 +1,4 @@
-"""Counts in Django's cache, shared by the processes that share it: good enough to hold back floods, and never in the way."""
+"""Counts in one of Django's caches, shared by the processes that share it: good enough to hold back floods, and never in the way."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 import logging
 from datetime import timedelta
 
-from django.core.cache import DEFAULT_CACHE_ALIAS, cache, caches
+from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 
-from cronjobs.conf import words_to_mask
+from cronjobs.conf import settings_or_defaults, words_to_mask
 from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ def count_one(key: str, *, lasts: timedelta) -> int | None:
 
 
 def _count(key: str, seconds: float) -> int:
+    cache = caches[settings_or_defaults().cache]
     for _ in range(2):
         try:
             number = cache.incr(key)
@@ -47,12 +48,12 @@ def _count(key: str, seconds: float) -> int:
             if cache.add(key, 1, seconds):
                 return 1
         else:
-            if _forgets_timeouts():
+            if _forgets_timeouts(cache):
                 cache.touch(key, seconds)
             return number
     return 1
 
 
-def _forgets_timeouts() -> bool:
+def _forgets_timeouts(cache: BaseCache) -> bool:
     """Return whether the cache keeps what was incremented for its own default time, as those in files and tables do."""
-    return type(caches[DEFAULT_CACHE_ALIAS]).incr is BaseCache.incr
+    return type(cache).incr is BaseCache.incr

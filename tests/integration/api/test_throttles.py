@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.exceptions import Throttled
 
 from cronjobs.api.errors import handle_error
+from cronjobs.checks import check_cache
 from cronjobs.conf import DEFAULT_THROTTLES
 from cronjobs.models import ApiKey, AuditEntry
 from cronjobs.permissions import KEY_ACTIONS
@@ -187,6 +189,31 @@ def test_a_cache_that_keeps_nothing_holds_nobody_back(caller, throttle, settings
     throttle(read="1/d")
 
     assert [caller.get("/cron/queues").status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_what_the_site_caches_pushes_no_counts_out_of_a_cache_of_their_own(caller, throttle, settings, clock):
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = {"default": {**memory, "LOCATION": "site"}, "counts": {**memory, "LOCATION": "counts"}}
+    throttle(read="1/min")
+    settings.CRONJOBS = {**settings.CRONJOBS, "CACHE": "counts"}
+    assert caller.get("/cron/status").status_code == 200
+
+    for number in range(1000):
+        cache.set(f"page-{number}", "")
+
+    assert caller.get("/cron/status").status_code == 429
+    assert check_cache() == []
+
+
+def test_a_cache_that_is_not_there_is_told_by_a_check_and_holds_nobody_back(caller, throttle, settings, clock, caplog):
+    throttle(read="1/min")
+    settings.CRONJOBS = {**settings.CRONJOBS, "CACHE": "defautl"}
+
+    assert [caller.get("/cron/status").status_code for _ in range(3)] == [200, 200, 200]
+    assert "does not count" in caplog.text
+    (warning,) = check_cache()
+    assert warning.id == "cronjobs.W009"
+    assert warning.hint == "Did you mean 'default'?"
 
 
 def test_the_projects_own_throttles_do_not_matter(caller, settings):
