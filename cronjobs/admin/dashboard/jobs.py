@@ -43,12 +43,9 @@ class Jobs:
             return next_starts(job.resolved, now=self.now, until=until, most=most, skipped=job.skipped)
         return [each for each in job.coming.starts if each <= until][:most]
 
-    def count_in_minute(self, jobs: Iterable[ComingJob], minute: datetime) -> int:
-        """Return how many of the jobs start in that minute, counted by their schedules."""
-        return sum(
-            starts_in_minute(each.resolved, minute, now=self.now, until=self.until, skipped=each.skipped)
-            for each in jobs
-        )
+    def starts_in_minute(self, job: ComingJob, minute: datetime) -> bool:
+        """Return whether a job, however frequent, starts in that minute."""
+        return starts_in_minute(job.resolved, minute, now=self.now, until=self.until, skipped=job.skipped)
 
 
 def read_jobs(now: datetime, *, is_everything_paused: bool) -> Jobs:

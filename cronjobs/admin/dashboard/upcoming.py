@@ -82,6 +82,25 @@ def upcoming(jobs: Jobs, *, workers: int) -> Upcoming:
     )
 
 
+class _Alike:
+    """A job, equal to each that starts at the same times: of a thousand frequent jobs few are not alike."""
+
+    __slots__ = ("_when", "job")
+
+    def __init__(self, job: ComingJob) -> None:
+        self.job = job
+        of = job.resolved
+        window = of.starts_at, of.ends_at, of.paused_until, frozenset(job.skipped)
+        # Jitter puts off each job by another time.
+        self._when = of.schedule, window, of.name if of.jitter else ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Alike) and self._when == other._when
+
+    def __hash__(self) -> int:
+        return hash(self._when)
+
+
 def _minute(at: datetime, jobs: Sequence[ComingJob]) -> Minute:
     named = sorted(jobs, key=lambda each: each.facts.name)[:MOST_NAMED]
     return Minute(at=at, jobs=named, more=len(jobs) - len(named))
@@ -94,8 +113,12 @@ def _piles(
 
     One alone among frequent jobs is no candidate: else every minute would be.
     """
+    alike = Counter(map(_Alike, frequent))
     shared = [at for at, of in at_minutes.items() if len(of) > 1]
     candidates = sorted(shared, key=lambda at: (-len(at_minutes[at]), at))[:_MOST_CANDIDATES]
-    piles = [Pile(at, len(at_minutes[at]) + jobs.count_in_minute(frequent, at)) for at in candidates]
+    piles = [
+        Pile(at, len(at_minutes[at]) + sum(n for each, n in alike.items() if jobs.starts_in_minute(each.job, at)))
+        for at in candidates
+    ]
     fullest = sorted((each for each in piles if each.jobs >= threshold), key=lambda each: (-each.jobs, each.at))
     return sorted(fullest[:MOST_PILES], key=lambda each: each.at)

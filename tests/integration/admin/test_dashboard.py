@@ -334,6 +334,17 @@ def test_jobs_on_the_same_minute_are_a_warning(superuser, make_job, now):
     assert "Every minute (UTC): 1 job" in upcoming
 
 
+def test_frequent_jobs_are_counted_one_by_one_though_alike(superuser, make_job, now):
+    when = due_soon(now)
+    for number in range(2):
+        make_job("noop", name=f"together-{number}", schedule=at(when))
+    for number in range(3):
+        make_job("noop", name=f"often-{number}", schedule="* * * * *")
+    make_job("noop", name="often-no-more", schedule="* * * * *", ends_at=when - timedelta(minutes=1))
+
+    assert "5 jobs start in the same minute." in read(superuser, "upcoming")
+
+
 def test_as_many_as_there_are_workers_are_none(superuser, make_job, make_node, now):
     make_node(workers=8)
     for number in range(8):
