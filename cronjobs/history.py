@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from itertools import groupby, pairwise
-from zoneinfo import ZoneInfo
 
 from cronjobs.models.figures import DURATION, LATENESS, Percentiles, Tally, ended_between, percentiles, tally
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus
@@ -51,7 +50,7 @@ class Figures:
         return succeeded / judged if judged else None
 
 
-def boundaries(since: datetime, until: datetime, *, period: Period, zone: ZoneInfo) -> list[datetime]:
+def boundaries(since: datetime, until: datetime, *, period: Period, zone: tzinfo) -> list[datetime]:
     """Return the times (UTC) at which the periods from `since` to `until` begin and end, these two among them.
 
     The first and the last period may be cut. Hours are 60 minutes long, and full by the zone's clock at `since`.
@@ -90,7 +89,7 @@ def job_figures(names: Collection[str], bounds: Sequence[datetime]) -> dict[str,
     return {name: [figures[each] for each in groups] for name, groups in groupby(figures, key=lambda group: group[0])}
 
 
-def _hours(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def _hours(since: datetime, zone: tzinfo) -> Iterator[datetime]:
     local = since.astimezone(zone)
     at = since.astimezone(UTC) - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     while True:
@@ -98,7 +97,7 @@ def _hours(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         at += _HOUR
 
 
-def _midnights(since: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def _midnights(since: datetime, zone: tzinfo) -> Iterator[datetime]:
     day = since.astimezone(zone).date()
     while True:
         # One that the clock jumps over is the moment of the jump; of two, the first.

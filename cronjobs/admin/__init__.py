@@ -7,23 +7,26 @@ from django.contrib import admin
 from cronjobs.admin.api_keys.listing import ApiKeyAdmin
 from cronjobs.admin.audit_entries import AuditEntryAdmin
 from cronjobs.admin.calendars import CalendarAdmin
+from cronjobs.admin.dashboard.page import DashboardAdmin
 from cronjobs.admin.executions.listing import ExecutionAdmin
 from cronjobs.admin.jobs.listing import JobAdmin
 from cronjobs.admin.nodes import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import ApiKey, AuditEntry, Calendar, Job, JobExecution, Node, Queue
+from cronjobs.models import ApiKey, AuditEntry, Calendar, Dashboard, Job, JobExecution, Node, Queue
 
 __all__ = [
     "ApiKeyAdmin",
     "AuditEntryAdmin",
     "CalendarAdmin",
+    "DashboardAdmin",
     "ExecutionAdmin",
     "JobAdmin",
     "NodeAdmin",
     "QueueAdmin",
 ]
 
+admin.site.register(Dashboard, DashboardAdmin)
 admin.site.register(Job, JobAdmin)
 admin.site.register(Calendar, CalendarAdmin)
 admin.site.register(JobExecution, ExecutionAdmin)

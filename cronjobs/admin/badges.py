@@ -66,6 +66,11 @@ def status_badge(status: str) -> SafeString:
     return badge(known.label, STATUS_TONES[known])
 
 
+def status_tone(status: str) -> Tone:
+    """Return the tone of an execution's status, known or not."""
+    return {str(known): tone for known, tone in STATUS_TONES.items()}.get(status, Tone.ODD)
+
+
 def key_badge(state: KeyState) -> SafeString:
     """Return the label of the state that a key of the API is in."""
     return badge(state.label, KEY_TONES[state])

@@ -44,6 +44,11 @@ def precise_moment(at: datetime) -> str:
     return _tag(at, _to_milliseconds(timezone.localtime(at)).partition(" ")[2])
 
 
+def clock_time(at: datetime) -> str:
+    """Return the time of day in the current zone, without seconds, with UTC at hand."""
+    return _tag(at, f"{timezone.localtime(at):%H:%M}")
+
+
 def ago(at: datetime | None, *, now: datetime) -> str:
     """Return a time in the current zone, and how long ago it was."""
     if at is None:

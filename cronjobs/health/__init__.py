@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cronjobs.health._engine import (
+    LONG_WAIT,
     PAUSED,
     check_configuration,
     check_definitions,
@@ -13,6 +14,7 @@ from cronjobs.health._engine import (
     check_nodes,
     check_queue,
     check_ticks,
+    longest_silence,
 )
 from cronjobs.health._errors import NOT_MIGRATED, explain_database_error
 from cronjobs.health._machine import check_memory, check_zones
@@ -21,6 +23,7 @@ from cronjobs.health._probes import Probe, Status
 from cronjobs.health._sql import check_clock, check_migrations, check_reading, check_sql
 
 __all__ = [
+    "LONG_WAIT",
     "NOT_MIGRATED",
     "PAUSED",
     "Probe",
@@ -42,6 +45,7 @@ __all__ = [
     "check_zones",
     "explain_database_error",
     "is_scheduling",
+    "longest_silence",
     "mongodb_configured",
     "report",
     "why_unhealthy",

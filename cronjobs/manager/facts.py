@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import QuerySet
 
 from cronjobs.conf import Settings, get_settings
+from cronjobs.database import engine_alias
 from cronjobs.dependencies import Dependencies
-from cronjobs.models import Job
-from cronjobs.models.asking import RowText
+from cronjobs.models import Job, ResolvedJob
+from cronjobs.models.asking import RowText, ask
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.job import PLAN_COLUMNS
 from cronjobs.models.loading import load_jobs
@@ -42,6 +43,8 @@ class JobFacts:
     time_zone: str | None
     depends_on: Dependencies
     why_broken: str
+    # None: it is broken.
+    resolved: ResolvedJob | None
 
     def is_paused_at(self, now: datetime) -> bool:
         """Return whether the job itself is paused, and not only until a time that has passed."""
@@ -76,10 +79,15 @@ def with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
     return jobs.annotate(text=RowText(*columns, "calendar__name", "calendar__dates"))
 
 
+def all_known_jobs() -> dict[int, JobFacts]:
+    """Return what is so of every job, by primary key; takes one query, or two if some have to be worked out."""
+    return {pk: known.facts for pk, known in known_jobs(dict(ask(_texts, engine_alias(Job)))).items()}
+
+
 def known_jobs(texts: Mapping[int, Text]) -> dict[int, KnownJob]:
     """Return the jobs that have these texts, all by primary key.
 
-    Takes a query, or two, if some have to be worked out. A job that was deleted meanwhile is left out.
+    Takes a query if some have to be worked out. A job that was deleted meanwhile is left out.
     """
     settings = get_settings()
     found = {pk: known for pk, text in texts.items() if (known := _remembered(pk, text, settings))}
@@ -91,6 +99,10 @@ def known_jobs(texts: Mapping[int, Text]) -> dict[int, KnownJob]:
         _known.update(worked_out)
         found |= worked_out
     return found
+
+
+def _texts(alias: str) -> QuerySet[Any]:
+    return with_text(Job.objects.using(alias)).order_by().values_list("pk", "text")
 
 
 def _remembered(pk: int, text: Text, settings: Settings) -> KnownJob | None:
@@ -107,7 +119,8 @@ def _basis(text: Text, settings: Settings, definition: str) -> tuple[Any, ...]:
 
 def _work_out(texts: Mapping[int, Text], settings: Settings) -> dict[int, KnownJob]:
     found = {}
-    for job in load_jobs(with_text(Job.objects.filter(pk__in=texts).resolvable())):
+    # Joined, since the text reads the calendar anyway.
+    for job in load_jobs(with_text(Job.objects.filter(pk__in=texts).select_related("calendar"))):
         # It may have been edited since the texts were read; its own, unless some rows had to be read apart, is that
         # of the columns that were loaded.
         text = getattr(job, "text", texts[job.pk])
@@ -130,4 +143,5 @@ def _facts(job: Job) -> JobFacts:
         time_zone=None if resolved is None else resolved.time_zone,
         depends_on=effective_dependencies(job),
         why_broken=why_broken,
+        resolved=resolved,
     )

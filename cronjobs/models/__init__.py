@@ -6,6 +6,7 @@ from cronjobs.models.api_key import ApiKey
 from cronjobs.models.audit_entry import AuditEntry
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Trigger
+from cronjobs.models.dashboard import Dashboard
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.node import Node
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Calendar",
+    "Dashboard",
     "ExecutionAttempt",
     "ExecutionLog",
     "ExecutorName",

@@ -44,12 +44,12 @@ Group = tuple[str, int]
 # The least value that is not smaller than half, and than 95 %, of all: the same on every database, and no
 # dialect's own aggregate. The text is formatted with the statement whose rows it ranks.
 _RANKED = """
-SELECT job_name, period, MIN(CASE WHEN share >= 0.5 THEN value END), MIN(CASE WHEN share >= 0.95 THEN value END)
+SELECT {group}, MIN(CASE WHEN share >= 0.5 THEN value END), MIN(CASE WHEN share >= 0.95 THEN value END)
 FROM (
-    SELECT job_name, period, value, CUME_DIST() OVER (PARTITION BY job_name, period ORDER BY value) AS share
-    FROM ({}) AS ended
+    SELECT {group}, value, CUME_DIST() OVER (PARTITION BY {group} ORDER BY value) AS share
+    FROM ({ended}) AS ended
 ) AS ranked
-GROUP BY job_name, period
+GROUP BY {group}
 """
 
 
@@ -78,6 +78,15 @@ class Percentiles:
 
     p50: int
     p95: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyingRun:
+    """An execution that modified documents, or found none to modify, and when it ended (UTC)."""
+
+    job_name: str
+    finished_at: datetime
+    documents: int
 
 
 def ended_between(since: datetime, until: datetime, *, names: Collection[str] | None = None) -> ExecutionQuerySet:
@@ -110,22 +119,43 @@ def tally(ended: ExecutionQuerySet, edges: Sequence[datetime] = ()) -> dict[Grou
 
 def percentiles(ended: ExecutionQuerySet, edges: Sequence[datetime], value: Combinable) -> dict[Group, Percentiles]:
     """Return those of a `value` in each group, as `tally` forms them; a group in which nothing has one is left out."""
-    connection = connections[ended.db]
-    values = ended.annotate(period=_period(edges), value=value).filter(value__isnull=False)
-    sql, params = values.values("job_name", "period", "value").query.get_compiler(connection=connection).as_sql()
-    with connection.cursor() as cursor:
-        cursor.execute(_RANKED.format(sql), params)
-        return {(name, period): Percentiles(p50, p95) for name, period, p50, p95 in cursor.fetchall()}
+    rows = _ranked(ended, edges, value, ("job_name", "period"))
+    return {(name, period): Percentiles(p50, p95) for name, period, p50, p95 in rows}
+
+
+def percentiles_of_all(
+    ended: ExecutionQuerySet, edges: Sequence[datetime], value: Combinable
+) -> dict[int, Percentiles]:
+    """Return those of a `value` in each period, whatever the job; a period in which nothing has one is left out."""
+    return {period: Percentiles(p50, p95) for period, p50, p95 in _ranked(ended, edges, value, ("period",))}
 
 
 def modified_documents(ended: ExecutionQuerySet) -> dict[str, int]:
     """Return how many documents the results of what succeeded say that they have modified, by job."""
-    rows = ended.filter(status=ExecutionStatus.SUCCEEDED, result__has_key=_MODIFIED)
-    found: Counter[str] = Counter()
     # Added here, since a job may return anything under that key, which databases refuse to add in different ways.
-    for job, number in rows.values_list("job_name", f"result__{_MODIFIED}")[:_MOST_RESULTS]:
-        found[job] += number if type(number) is int else 0
+    found: Counter[str] = Counter()
+    for each in modifying_runs(ended):
+        found[each.job_name] += each.documents
     return dict(found)
+
+
+def modifying_runs(ended: ExecutionQuerySet) -> list[ModifyingRun]:
+    """Return what succeeded and says in its result how many documents it has modified, newest first."""
+    rows = ended.filter(status=ExecutionStatus.SUCCEEDED, result__has_key=_MODIFIED).order_by("-finished_at")
+    values = rows.values_list("job_name", "finished_at", f"result__{_MODIFIED}")[:_MOST_RESULTS]
+    return [ModifyingRun(job, at, number if type(number) is int else 0) for job, at, number in values]
+
+
+def _ranked(
+    ended: ExecutionQuerySet, edges: Sequence[datetime], value: Combinable, group: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return of each group its columns and the two percentiles."""
+    connection = connections[ended.db]
+    values = ended.annotate(period=_period(edges), value=value).filter(value__isnull=False)
+    sql, params = values.values(*group, "value").query.get_compiler(connection=connection).as_sql()
+    with connection.cursor() as cursor:
+        cursor.execute(_RANKED.format(group=", ".join(group), ended=sql), params)
+        return list(cursor.fetchall())
 
 
 def _tally(row: Mapping[str, Any]) -> Tally:

@@ -12,6 +12,8 @@ document.addEventListener("DOMContentLoaded", () => {
         return;
     }
     const period = Number(state.dataset.liveSeconds) * 1000;
+    // A server that does not answer at all must not keep the page from asking again.
+    const patience = Math.max(period * 5, 20000);
     let timer = null;
     let isPaused = false;
     let isAsking = false;
@@ -30,8 +32,14 @@ document.addEventListener("DOMContentLoaded", () => {
             || (!selection.isCollapsed && selection.containsNode(part, true));
     };
 
+    // By what to find an element again that has been replaced: its id, or where it leads to.
+    const placeOf = (element) => {
+        const href = element.getAttribute("href");
+        return element.id ? `#${CSS.escape(element.id)}` : href ? `[href="${CSS.escape(href)}"]` : "";
+    };
+
     const replace = (part, anew) => {
-        const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+        const focused = part.contains(document.activeElement) ? placeOf(document.activeElement) : "";
         const scrolled = [...part.querySelectorAll("[id]")].filter((each) => each.scrollLeft || each.scrollTop);
         const toggled = new Map([...part.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
         part.replaceWith(anew);
@@ -43,7 +51,7 @@ document.addEventListener("DOMContentLoaded", () => {
             }
         });
         if (focused) {
-            document.getElementById(focused)?.focus({preventScroll: true});
+            anew.querySelector(focused)?.focus({preventScroll: true});
         }
     };
 
@@ -72,7 +80,10 @@ document.addEventListener("DOMContentLoaded", () => {
         isAsking = true;
         let isOver = false;
         try {
-            const answer = await fetch(location.href, {headers: {"X-Requested-With": "XMLHttpRequest"}});
+            const answer = await fetch(location.href, {
+                headers: {"X-Requested-With": "XMLHttpRequest"},
+                signal: AbortSignal.timeout(patience),
+            });
             if (answer.redirected) {
                 say(state.dataset.liveSignedOut);
                 isOver = true;

@@ -9,6 +9,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
+DASHBOARD = "/admin/cronjobs/dashboard/"
 EXECUTIONS = "/admin/cronjobs/jobexecution/"
 JOBS = "/admin/cronjobs/job/"
 NODES = "/admin/cronjobs/node/"

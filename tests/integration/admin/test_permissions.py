@@ -7,10 +7,14 @@ from django.contrib.auth.models import Permission
 
 from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import AUDIT, CALENDARS, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
+from tests.integration.admin.pages import AUDIT, CALENDARS, DASHBOARD, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
+    ("get", DASHBOARD): (302, 403, 200, 200, 200),
+    ("get", DASHBOARD + "{job}/change/"): (302, 404, 404, 404, 404),
+    ("post", DASHBOARD + "{job}/delete/"): (302, 404, 404, 404, 404),
+    ("get", DASHBOARD + "add/"): (302, 404, 404, 404, 404),
     ("get", EXECUTIONS): (302, 403, 200, 200, 200),
     ("get", EXECUTIONS + "{execution}/change/"): (302, 403, 200, 200, 200),
     ("post", EXECUTIONS + "{execution}/change/"): (302, 403, 403, 403, 403),

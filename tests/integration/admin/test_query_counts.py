@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
+from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, JobExecution, Node, Queue
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
-from tests.integration.admin.pages import AUDIT, EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
+from tests.integration.admin.pages import AUDIT, DASHBOARD, EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
 
 MOST = 15
 
@@ -86,3 +87,59 @@ def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
 
     assert statements(superuser, change_url(execution)) == 10
     assert statements(superuser, change_url(execution.job)) <= MOST
+
+
+def test_the_dashboard_asks_as_often_for_10_100_and_1000_jobs(superuser, viewer, fill_dashboard):
+    # The first page of a process also looks up what Django caches.
+    superuser.get(DASHBOARD)
+    counts = []
+    for count in (10, 100, 1000):
+        fill_dashboard(count)
+        # Once while every job has to be worked out, and once while none has.
+        counts.append([statements(client, DASHBOARD) for client in (viewer, viewer, superuser)])
+
+    assert counts[0] == counts[1] == counts[2]
+    assert max(counts[0]) <= MOST
+
+
+@pytest.fixture
+def fill_dashboard(make_node):
+    """Replace the jobs by `count` others, each with a calendar, executions in each hour, and something that waits."""
+
+    def fill(count: int) -> None:
+        for model in (Job, Node, JobExecution):
+            model.objects.all().delete()
+        calendar, _ = Calendar.objects.get_or_create(name="holidays", dates=["2099-12-25"])
+        now = read_clock("default")
+        Job.objects.bulk_create(
+            Job(name=f"noop-{n}", definition="noop", schedule=f"{n % 60} * * * *", calendar=calendar)
+            for n in range(count)
+        )
+        jobs, rows = list(Job.objects.order_by("pk")), []
+        for n, job in enumerate(jobs):
+            for status in ("succeeded", "failed", "running", "queued"):
+                at = now - timedelta(minutes=n % 120, seconds=5)
+                rows.append(dashboard_row(job, at, status))
+        JobExecution.objects.bulk_create(rows)
+        for n in range(min(count, 100)):
+            make_node(f"node-{n}")
+        sync(now)
+
+    return fill
+
+
+def dashboard_row(job: Job, at: datetime, status: str) -> JobExecution:
+    times = dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at", "queued_at"), at)
+    started = None if status == "queued" else at
+    finished = at + timedelta(seconds=2) if status in ("succeeded", "failed") else None
+    return JobExecution(
+        job=job,
+        job_name=job.name,
+        status=status,
+        started_at=started,
+        first_started_at=started,
+        finished_at=finished,
+        duration_ms=2000 if finished else None,
+        result={"modifiedCount": 3} if status == "succeeded" else None,
+        **times,
+    )

@@ -1,0 +1,121 @@
+"""How it is now: nodes, queues, MongoDB, and what nodes take of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cronjobs import health
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import Tone, badge
+from cronjobs.admin.dashboard.charts import evenly
+from cronjobs.admin.dashboard.nodes import NodeFacts, Nodes
+from cronjobs.admin.dashboard.queues import MOST_COUNTED, MOST_QUEUES, QueueDepth
+from cronjobs.admin.dashboard.state import Findings, Matter, matters, mongodb_message
+from cronjobs.admin.dashboard.timeline import Timeline
+
+
+class Fact(NamedTuple):
+    """One thing about the present: its name, what it is, and what more there is to say."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+def state_panel(found: Findings, timeline: Timeline) -> dict[str, Any]:
+    """Return the sentence for the top, the others below it, and the facts behind them."""
+    wrong = matters(found)
+    first = wrong[0] if wrong else Matter(Tone.GOOD, _("All is well."))
+    return {
+        "headline": first,
+        "others": wrong[1:],
+        "facts": list(_facts(found, timeline)),
+        "queues": [_queue(each) for each in found.waiting.queues[:MOST_QUEUES]],
+        "more_queues": max(0, len(found.waiting.queues) - MOST_QUEUES),
+    }
+
+
+def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
+    nodes, waiting = found.nodes, found.waiting
+    alive = ngettext("%d alive", "%d alive", len(nodes.alive)) % len(nodes.alive)
+    yield Fact(_("Nodes"), alive, ", ".join(_other_nodes(nodes)))
+    # In whole seconds: what is on the page changes no more often than that.
+    age = nodes.tick_age
+    ticked = rendering.NOTHING if age is None else _("%(seconds)d s ago") % {"seconds": age.total_seconds()}
+    yield Fact(_("Last tick"), ticked, _("as the nodes told last"))
+    yield _mongodb(found.mongodb)
+    running = _("more than %d") % timeline.running if timeline.is_running_cut else str(timeline.running)
+    yield Fact(_("Running"), running, ngettext("of %d worker", "of %d workers", nodes.workers) % nodes.workers)
+    depth = _("more than %d") % MOST_COUNTED if waiting.is_cut else str(waiting.depth)
+    held = waiting.held_back
+    yield Fact(
+        _("Waiting for a worker"),
+        depth,
+        ngettext("%d more is paused", "%d more are paused", held) % held if held else "",
+    )
+    wait = waiting.oldest_wait
+    yield Fact(_("Oldest of these"), rendering.NOTHING if wait is None else rendering.duration(wait))
+
+
+def _other_nodes(nodes: Nodes) -> Iterator[str]:
+    draining, silent = len(nodes.draining), len(nodes.silent)
+    if draining:
+        yield ngettext("%d of them draining", "%d of them draining", draining) % draining
+    if silent:
+        yield ngettext("%d dead", "%d dead", silent) % silent
+
+
+def _mongodb(probe: health.Probe | None) -> Fact:
+    name = "MongoDB"
+    if probe is None:
+        return Fact(name, badge(_("Asked"), Tone.QUIET), _("not answered yet"))
+    shown = {
+        health.Status.OK: badge(_("Reachable"), Tone.GOOD),
+        health.Status.WARNING: badge(_("Reachable"), Tone.ODD, title=mongodb_message(probe)),
+        health.Status.FAILED: badge(_("Away"), Tone.BAD, title=mongodb_message(probe)),
+        health.Status.NOT_CONFIGURED: badge(_("Not configured"), Tone.QUIET),
+    }
+    # Left out is what depends on the settings, of which another page complains.
+    return Fact(name, shown.get(probe.status, badge(_("Not checked"), Tone.QUIET)))
+
+
+def _queue(queue: QueueDepth) -> dict[str, Any]:
+    return {
+        "name": queue.name,
+        "waiting": queue.waiting,
+        "oldest": rendering.duration(queue.oldest_wait),
+        "paused": badge(_("Paused"), Tone.ODD) if queue.is_paused else "",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A node's memory as a line; without points there is no line to draw yet."""
+
+    name: str
+    now: str
+    points: str
+    width: int
+    label: str
+
+
+def memory_panel(nodes: Nodes) -> list[Memory]:
+    """Return the memory of each living node."""
+    return [_memory(each) for each in nodes.alive]
+
+
+def _memory(node: NodeFacts) -> Memory:
+    now, sizes = rendering.memory(node.rss_bytes), [size for _at, size in node.trend]
+    if len(sizes) < 2:
+        return Memory(node.name, now, "", 0, "")
+    label = _("Between %(least)s and %(most)s in the last %(duration)s.") % {
+        "least": rendering.memory(min(sizes)),
+        "most": rendering.memory(max(sizes)),
+        "duration": rendering.duration(node.trend[-1][0] - node.trend[0][0]),
+    }
+    return Memory(node.name, now, evenly(sizes, most=max(*sizes, 1)), len(sizes) - 1, label)

@@ -1,0 +1,124 @@
+"""Whether all is well: what is wrong, in sentences, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cronjobs import health
+from cronjobs.admin import rendering
+from cronjobs.admin.badges import Tone
+from cronjobs.admin.dashboard.nodes import Nodes
+from cronjobs.admin.dashboard.queues import Waiting
+from cronjobs.conf import words_to_mask
+from cronjobs.storable import storable_text
+
+# A node that died longer ago has been seen by whoever looks here.
+_RECENTLY: Final = timedelta(hours=1)
+_MOST_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something that is not as it should be, in a sentence; `tone` says how bad that is."""
+
+    tone: Tone
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the sentences are about. `broken` are names of jobs; `failed` is how many executions were of late."""
+
+    nodes: Nodes
+    waiting: Waiting
+    mongodb: health.Probe | None
+    broken: Sequence[str]
+    failed: int
+
+
+def matters(found: Findings) -> list[Matter]:
+    """Return what is wrong, worst first; nothing, if all is well."""
+    every = [*_of_nodes(found.nodes), *_of_mongodb(found.mongodb), *_of_work(found)]
+    return sorted(every, key=lambda each: each.tone != Tone.BAD)
+
+
+def mongodb_message(probe: health.Probe) -> str:
+    """Return what the probe says of MongoDB, masked."""
+    return storable_text(probe.message, mask=words_to_mask())
+
+
+def _of_nodes(nodes: Nodes) -> Iterator[Matter]:
+    age = nodes.tick_age
+    if age is None:
+        yield Matter(Tone.BAD, _("No node is alive: nothing runs until “manage.py runcron” is started."))
+    elif age > health.longest_silence():
+        text = _("Nodes are alive, but the last tick was %(duration)s ago: nothing is scheduled.")
+        yield Matter(Tone.BAD, text % {"duration": rendering.duration(age)})
+    elif len(nodes.draining) == len(nodes.alive):
+        yield Matter(Tone.BAD, _("Every node is draining: nothing new is started."))
+    recent = [each.name for each in nodes.silent if nodes.now - each.heartbeat_at < _RECENTLY]
+    if recent:
+        text = ngettext(
+            "A node fell silent without saying that it stops: %(names)s.",
+            "%(count)d nodes fell silent without saying that they stop: %(names)s.",
+            len(recent),
+        )
+        yield Matter(Tone.ODD, text % {"count": len(recent), "names": _names(recent)})
+
+
+def _of_mongodb(probe: health.Probe | None) -> Iterator[Matter]:
+    # None: nobody knows yet.
+    if probe is None:
+        return
+    if probe.status == health.Status.FAILED:
+        yield Matter(Tone.BAD, mongodb_message(probe))
+    elif probe.status == health.Status.WARNING:
+        yield Matter(Tone.ODD, mongodb_message(probe))
+
+
+def _of_work(found: Findings) -> Iterator[Matter]:
+    waiting, count = found.waiting, len(found.broken)
+    if waiting.is_everything_paused:
+        yield Matter(Tone.ODD, _("Everything is paused: nothing is scheduled and nothing is started."))
+    if count:
+        text = ngettext(
+            "A job is broken and cannot run: %(names)s.",
+            "%(count)d jobs are broken and cannot run: %(names)s.",
+            count,
+        )
+        yield Matter(Tone.BAD, text % {"count": count, "names": _names(found.broken)})
+    wait = waiting.oldest_wait
+    if wait is not None and wait > health.LONG_WAIT:
+        text = _("What could start is waiting for a worker, the oldest for %(duration)s.")
+        yield Matter(Tone.ODD, text % {"duration": rendering.duration(wait)})
+    if waiting.held_back and not waiting.is_everything_paused:
+        text = ngettext(
+            "%(count)d execution waits in a queue that is paused.",
+            "%(count)d executions wait in queues that are paused.",
+            waiting.held_back,
+        )
+        yield Matter(Tone.ODD, text % {"count": waiting.held_back})
+    if found.failed:
+        text = ngettext(
+            "%(count)d execution ended badly in the last hour.",
+            "%(count)d executions ended badly in the last hour.",
+            found.failed,
+        )
+        yield Matter(Tone.ODD, text % {"count": found.failed})
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    rest = len(names) - _MOST_NAMED
+    if rest <= 0:
+        return shown
+    return ngettext("%(names)s and %(count)d more", "%(names)s and %(count)d more", rest) % {
+        "names": shown,
+        "count": rest,
+    }
