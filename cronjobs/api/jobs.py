@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.access import check_may_redefine, check_reach, check_reach_of_columns, reach
+from cronjobs.api.access import check_may_redefine, check_may_set, check_reach, check_reach_of_columns, reach
 from cronjobs.api.answers import located_document
 from cronjobs.api.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
 from cronjobs.api.errors import NothingToSkip
@@ -78,7 +78,8 @@ class JobView(CronView):
 
     http_method_names = ("get", "head", "patch", "delete")
     permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "PATCH": (permissions.CHANGE_JOBS,),
+        # And then whatever the columns in the body take.
+        "PATCH": (permissions.CHANGE_JOBS, *permissions.SWITCHES),
         "DELETE": (permissions.DELETE_JOBS,),
     }
     permissions = (permissions.VIEW_JOBS,)
@@ -88,9 +89,14 @@ class JobView(CronView):
         return Response(_described(request, name))
 
     def patch(self, request: Request, name: str) -> Response:
-        """Change what the body names, and nothing else; nodes follow by themselves."""
+        """Change what the body names, and nothing else; nodes follow by themselves.
+
+        With the permission to pause, resume, enable or disable alone, only ``paused``, ``pausedUntil`` and
+        ``enabled`` can be set, to what the permission is for.
+        """
         find_job(name)
         values = read_values(read_document(request), JOB_KEYS)
+        check_may_set(request, values)
         check_reach_of_columns(request, values)
         if "definition" in values:
             check_may_redefine(request)
@@ -108,7 +114,7 @@ class JobView(CronView):
 class PauseJobView(CronView):
     """``POST jobs/<name>/pause``: let it be due no more. The body is empty, or ``{"until": <time>}``."""
 
-    permissions = (permissions.CHANGE_JOBS,)
+    permissions = (permissions.PAUSE_JOBS,)
     takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
@@ -121,7 +127,7 @@ class PauseJobView(CronView):
 class ResumeJobView(CronView):
     """``POST jobs/<name>/resume``: let it be due again, from now on. The body is empty."""
 
-    permissions = (permissions.CHANGE_JOBS,)
+    permissions = (permissions.RESUME_JOBS,)
     takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
