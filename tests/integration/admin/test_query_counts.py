@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.database import read_clock
-from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, Node, Queue
+from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, JobExecution, Node, Queue
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
 from tests.integration.admin.pages import AUDIT, EXECUTIONS, JOBS, KEYS, NODES, QUEUES, change_url, get
@@ -75,6 +76,28 @@ def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     # Rows on the page may save a question (an empty page asks less), never cost one.
     assert counts[1] == counts[2]
     assert max(counts) <= MOST
+
+
+def test_the_list_of_jobs_asks_as_often_for_1000_jobs(superuser, viewer, fill):
+    fill(100)
+    superuser.get(JOBS)
+    before = statements(superuser, JOBS)
+    begin = read_clock("default") - timedelta(days=1)
+    jobs = Job.objects.bulk_create(
+        Job(name=f"more-{number}", definition="noop", schedule="*/5 * * * *") for number in range(900)
+    )
+    JobExecution.objects.bulk_create(
+        JobExecution.closed(job, status=status, scheduled_for=begin, now=begin, started_at=begin, duration_ms=7)
+        for job in Job.objects.filter(pk__in=[each.pk for each in jobs])
+        for status in ("succeeded", "failed")
+    )
+
+    assert statements(superuser, JOBS) == before
+    for filtered in ("?outcome=failed", "?queue=default&broken=no", "?q=more&p=2"):
+        assert statements(superuser, JOBS + filtered) <= before
+    # Whoever is no superuser is asked for permissions as well.
+    viewer.get(JOBS)
+    assert statements(viewer, JOBS) <= MOST
 
 
 @pytest.mark.parametrize("count", [1, 10, 100])
