@@ -25,7 +25,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const mark = () => {
         complained.forEach((field) => field.removeAttribute("aria-invalid"));
         const names = [...preview.querySelectorAll("[data-field]")].map((each) => each.dataset.field);
-        complained = names.map((name) => form.elements[name]).filter((field) => field instanceof HTMLElement);
+        complained = names.map((name) => form.elements[name])
+            .filter((field) => field instanceof HTMLElement && field.value !== "");
         complained.forEach((field) => field.setAttribute("aria-invalid", "true"));
     };
     // What is shown belongs to what is typed, or it is not shown.
