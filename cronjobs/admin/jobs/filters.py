@@ -43,6 +43,19 @@ class ChoiceFilter(admin.SimpleListFilter):
     def has_output(self) -> bool:
         return len(self.lookup_choices) > 1 or self.value() is not None
 
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        value = self.value()
+        if value is None:
+            return queryset
+        # PostgreSQL refuses to look for it.
+        if "\0" in value:
+            raise IncorrectLookupParameters
+        return queryset.filter(self.condition(value))
+
+    def condition(self, value: str) -> Q:
+        """Return what the jobs have in common for which `value` was chosen."""
+        return Q(**{str(self.parameter_name): value})
+
 
 class DefinitionFilter(ChoiceFilter):
     """Jobs of one definition, for which there may be several."""
@@ -52,9 +65,6 @@ class DefinitionFilter(ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return _choices(definition for definition, _, _ in _in_use(request))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        return queryset if self.value() is None else queryset.filter(definition=self.value())
 
 
 class QueueFilter(ChoiceFilter):
@@ -66,13 +76,10 @@ class QueueFilter(ChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return _choices(queue or _inherited_queue(definition) for definition, queue, _ in _in_use(request))
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        name = self.value()
-        if name is None:
-            return queryset
-        inheriting = [each.name for each in registry if each.queue == name]
+    def condition(self, value: str) -> Q:
+        inheriting = [each.name for each in registry if each.queue == value]
         says_nothing = Q(queue__isnull=True) | Q(queue="")
-        return queryset.filter(Q(queue=name) | (says_nothing & Q(definition__in=inheriting)))
+        return Q(queue=value) | (says_nothing & Q(definition__in=inheriting))
 
 
 class OwnerFilter(ChoiceFilter):
@@ -87,9 +94,6 @@ class OwnerFilter(ChoiceFilter):
     def has_output(self) -> bool:
         # One owner is still told from none.
         return bool(self.lookup_choices) or self.value() is not None
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        return queryset if self.value() is None else queryset.filter(owner=self.value())
 
 
 class OutcomeFilter(admin.SimpleListFilter):
