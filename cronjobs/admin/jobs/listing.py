@@ -58,6 +58,7 @@ class JobAdmin(PreviewAdmin, RunNowAdmin, SwitchAdmin, DefaultsAdmin):
     list_select_related = ("calendar",)
     list_filter = ("enabled", "paused", *_FILTERS)
     search_fields = ("name", "definition", "description", "owner")
+    search_help_text = gettext_lazy("In names, definitions, descriptions and owners.")
     ordering = ("name",)
     sortable_by = ("name",)
     show_full_result_count = False
