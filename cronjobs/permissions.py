@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 VIEW_JOBS = "cronjobs.view_job"
 ADD_JOBS = "cronjobs.add_job"
 CHANGE_JOBS = "cronjobs.change_job"
@@ -10,8 +13,16 @@ VIEW_QUEUES = "cronjobs.view_queue"
 CHANGE_QUEUES = "cronjobs.change_queue"
 VIEW_EXECUTIONS = "cronjobs.view_jobexecution"
 RUN_JOBS = "cronjobs.run_job"
+PAUSE_JOBS = "cronjobs.pause_job"
+RESUME_JOBS = "cronjobs.resume_job"
+ENABLE_JOBS = "cronjobs.enable_job"
+DISABLE_JOBS = "cronjobs.disable_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
+
+# Each is about columns that whoever may edit a job may set as well.
+SWITCHES = (PAUSE_JOBS, RESUME_JOBS, ENABLE_JOBS, DISABLE_JOBS)
+_SWITCH_COLUMNS = {"enabled", "paused", "paused_until"}
 
 # What a key of the API may be limited to, as the permissions' names within this app; a key gives none of them.
 KEY_ACTIONS = tuple(
@@ -22,6 +33,10 @@ KEY_ACTIONS = tuple(
         CHANGE_JOBS,
         DELETE_JOBS,
         RUN_JOBS,
+        PAUSE_JOBS,
+        RESUME_JOBS,
+        ENABLE_JOBS,
+        DISABLE_JOBS,
         VIEW_EXECUTIONS,
         CANCEL_EXECUTIONS,
         RETRY_EXECUTIONS,
@@ -36,8 +51,36 @@ def key_permission(action: str) -> str:
     return f"cronjobs.{action}"
 
 
+def enough_for(permission: str) -> tuple[str, ...]:
+    """Return the permissions of which any one is enough where `permission` is asked for."""
+    return (permission, CHANGE_JOBS) if permission in SWITCHES else (permission,)
+
+
+def may(user: Any, permission: str) -> bool:
+    """Return whether a user may do what `permission` stands for."""
+    return any(user.has_perm(each) for each in enough_for(permission))
+
+
+def needed_to_set(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return the permissions, all of them, that it takes to set these columns of a job."""
+    if not values.keys() <= _SWITCH_COLUMNS:
+        return frozenset({CHANGE_JOBS})
+    needed = set()
+    if "enabled" in values:
+        needed.add(ENABLE_JOBS if values["enabled"] else DISABLE_JOBS)
+    if "paused" in values or "paused_until" in values:
+        needed.add(PAUSE_JOBS if values.get("paused", True) else RESUME_JOBS)
+    return frozenset(needed)
+
+
 # Beside Django's own add/change/delete/view.
-JOB_PERMISSIONS = (("run_job", "Can run a job now"),)
+JOB_PERMISSIONS = (
+    ("run_job", "Can run a job now"),
+    ("pause_job", "Can pause a job"),
+    ("resume_job", "Can resume a job"),
+    ("enable_job", "Can enable a job"),
+    ("disable_job", "Can disable a job"),
+)
 EXECUTION_PERMISSIONS = (
     ("cancel_jobexecution", "Can cancel an execution"),
     ("retry_jobexecution", "Can run an execution again"),

@@ -12,6 +12,8 @@ from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from cronjobs.admin import rendering
+from cronjobs.admin.histories import shown_changes
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.models import Node
@@ -41,6 +43,18 @@ class PageAdmin(AnyModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         complaint = self._complaint(request)
         return super().changeform_view(request, *args, **kwargs) if complaint is None else complaint
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse):
+            context: dict[str, Any] = response.context_data or {}
+            context["shown_entries"] = [
+                (each, rendering.moment(each.action_time), shown_changes(each, self.model))
+                for each in context["action_list"]
+            ]
+        return response
 
     def _complaint(self, request: HttpRequest) -> HttpResponse | None:
         """Return a page with what is wrong with the settings; None if nothing is."""

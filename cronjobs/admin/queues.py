@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.database import engine_alias, in_transaction
+from cronjobs.journal import Change, record_changes
 from cronjobs.models import Queue
 from cronjobs.models.queue import queues_in_use
 
@@ -91,9 +91,9 @@ class QueueAdmin(PageAdmin):
         def work() -> int:
             changed = list(rows.select_for_update())
             Queue.objects.filter(pk__in=[each.pk for each in changed]).update(paused=paused)
-            if changed:
-                message = [{"changed": {"fields": [str(Queue._meta.get_field("paused").verbose_name)]}}]  # noqa: SLF001 - Django's documented API
-                LogEntry.objects.log_actions(request.user.pk, changed, CHANGE, message)  # type: ignore[arg-type]  # a logged-in user's
+            record_changes(
+                request.user.pk, (Change(each, {"paused": not paused}, {"paused": paused}) for each in changed)
+            )
             return len(changed)
 
         done = in_transaction(rows.db, work)

@@ -27,6 +27,11 @@ _OVERDUE = timedelta(seconds=5)
 _SHORT = 100
 
 
+def nothing() -> SafeString:
+    """Return what stands in a list where there is nothing to say; on a phone, nothing does."""
+    return format_html('<span class="cron-nothing">{}</span>', NOTHING)
+
+
 def moment(at: datetime | None) -> str:
     """Return a time in the current zone, with UTC at hand."""
     return NOTHING if at is None else _tag(at, f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}")

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from cronjobs.database import in_transaction
 from cronjobs.models.batches import EngineManager
 from cronjobs.models.choices import KeyState
-from cronjobs.permissions import KEY_ACTIONS, key_permission
+from cronjobs.permissions import KEY_ACTIONS, key_permission, may
 from cronjobs.registry import is_valid_name
 
 # What a key begins with, so that people and secret scanners know one when they see it.
@@ -235,7 +235,7 @@ class ApiKey(models.Model):
 
     def lacking(self) -> list[str]:
         """Return its actions for which the user has no permission, so that it cannot be used for them."""
-        return sorted(each for each in self.allowed if not self.user.has_perm(key_permission(each)))
+        return sorted(each for each in self.allowed if not may(self.user, key_permission(each)))
 
     def state(self, now: datetime) -> KeyState:
         """Return whether its user is let in with it and, if not, why."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models import Exists, Q, QuerySet, TextField
@@ -13,7 +14,8 @@ from django.db.models.functions import Cast
 from cronjobs.database import DatabaseNow, as_utc, engine_alias, readable_time
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.asking import ask
+from cronjobs.models.asking import Row, ask
+from cronjobs.models.choices import Staleness
 from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.models.job import JobQuerySet
 from cronjobs.models.loading import load_jobs
@@ -34,10 +36,43 @@ def next_run_times() -> dict[int, datetime]:
     """
     alias = engine_alias(JobExecution)
     visits = ask(_visits, alias)
-    times = {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
+    times = _times(visits)
     if not all(is_nominal for *_, is_nominal in visits):
         _pass_over(times, _with_calendar(alias))
     return times
+
+
+def coming_runs(jobs: Iterable[Job], *, count: int, now: datetime) -> dict[int, tuple[datetime, ...]]:
+    """Return the next times at which each of `jobs` runs by itself (UTC), up to `count`, by primary key.
+
+    As `next_run_times`, in two queries, but also true of a job that was switched or edited a moment ago, whether
+    or not a node has seen that yet. One that is disabled, paused or broken has none. The jobs come with their
+    calendars.
+    """
+    times, skipped = _times(ask(_visits, engine_alias(JobExecution))), skipped_ahead()
+    return {job.pk: tuple(islice(_coming(job, times.get(job.pk), skipped.get(job.pk, ()), now), count)) for job in jobs}
+
+
+def _coming(job: Job, planned: datetime | None, skipped: Collection[datetime], now: datetime) -> Iterator[datetime]:
+    try:
+        resolved = job.resolve()
+    except CronJobsError:
+        return
+    if not resolved.is_active or resolved.schedule is None:
+        return
+    policy, at = policy_of(resolved), planned
+    if job.stale == Staleness.EDITED:
+        # The clock still has what was planned before; from now on it is what every node will plan.
+        start = max(now, resolved.paused_until or now)
+        at = first_run_time(resolved.schedule, policy, now=start)
+    elif at is not None and job.calendar is not None:
+        # The clock looks in on excluded days, too.
+        at = first_run_time(resolved.schedule, policy, now=at - _SECOND)
+    while at is not None:
+        if at not in skipped:
+            yield at
+        # Of those that nobody has decided yet only the first is shown.
+        at = first_run_time(resolved.schedule, policy, now=max(at, now))
 
 
 def skipped_ahead(job: Job | None = None) -> dict[int, dict[datetime, str]]:
@@ -59,6 +94,10 @@ def _visits(alias: str) -> QuerySet[Any]:
     rows = own_rows().using(alias).order_by().annotate(at=Cast("next_run_time", TextField()), is_nominal=is_nominal)
     visits: QuerySet[Any] = rows.filter(next_run_time__isnull=False).values_list("id", "at", "is_nominal")
     return visits
+
+
+def _times(visits: Iterable[Row]) -> dict[int, datetime]:
+    return {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
 
 
 def _with_calendar(alias: str) -> JobQuerySet:

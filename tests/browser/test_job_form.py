@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -42,3 +44,46 @@ def test_what_was_previewed_is_what_is_saved(form):
 
     expect(form.get_by_text("was changed successfully")).to_be_visible()
     assert Job.objects.named("noop").schedule == "@every 90s"
+
+
+def test_a_mistake_is_told_to_those_who_cannot_see_the_preview(form):
+    schedule = form.get_by_label("Schedule:")
+    expect(schedule).to_have_attribute("aria-describedby", re.compile("cron-preview"))
+
+    schedule.fill("61 7 * * mon")
+    expect(schedule).to_have_attribute("aria-invalid", "true")
+    expect(form.get_by_role("status", name="Preview of the schedule")).to_contain_text("'61' is not in 0–59")
+
+    schedule.fill("6 7 * * mon")
+    expect(schedule).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_no_preview_of_what_was_typed_before_is_left_when_the_server_fails(form):
+    preview = form.locator("#cron-preview")
+    expect(preview.locator("li")).to_have_count(5)
+
+    form.route("**/preview/**", lambda route: route.fulfill(status=500, body="<li>boom</li>"))
+    form.get_by_label("Schedule:").fill("0 6 * * *")
+    expect(preview).to_have_text("The preview cannot be shown: the server does not answer as it should.")
+
+    form.unroute("**/preview/**")
+    form.context.clear_cookies()
+    form.get_by_label("Schedule:").fill("0 7 * * *")
+    expect(preview).to_have_text("The preview cannot be shown: you are signed out.")
+
+
+def test_a_default_is_restored_in_the_form_and_kept_by_saving_it(form):
+    link = form.get_by_role("link", name="Restore default: Schedule")
+    link.focus()
+    form.keyboard.press("Enter")
+
+    expect(form.get_by_label("Schedule:")).to_have_value("")
+    expect(form.get_by_label("Schedule:")).to_be_focused()
+    expect(form.get_by_text("It will be the default again when you save.")).to_be_visible()
+    expect(form.locator("#cron-preview")).to_contain_text("on demand")
+    assert Job.objects.named("noop").schedule == "0 5 * * *"
+
+    form.get_by_role("button", name="Save", exact=True).click()
+
+    expect(form.get_by_text("was changed successfully")).to_be_visible()
+    assert Job.objects.named("noop").schedule is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -15,19 +16,36 @@ from cronjobs.models import Job
 
 def condition(job: Job, now: datetime) -> SafeString:
     """Return labels for all that keeps the job from running by itself, or one that says it is all right."""
+    labels = [] if job.enabled else [badge(_("Disabled"), Tone.QUIET)]
+    labels += hindrances(job, now)
+    return rendering.lines(*labels) if labels else badge(_("Enabled"), Tone.GOOD)
+
+
+def hindrances(job: Job, now: datetime) -> list[SafeString]:
+    """Return labels for what keeps the job from running by itself, beside being disabled."""
     labels = []
     reason = job.why_broken()
     if reason:
         labels.append(rendering.lines(badge(_("Broken"), Tone.BAD), rendering.quiet(reason)))
-    if not job.enabled:
-        labels.append(badge(_("Disabled"), Tone.QUIET))
     if job.is_paused_at(now):
         until = job.paused_until
         labels.append(badge(_("Paused"), Tone.ODD))
         if until is not None:
             labels.append(rendering.sentence(_("until {moment}"), moment=rendering.moment(until)))
-    labels += _window(job, now)
-    return rendering.lines(*labels) if labels else badge(_("Enabled"), Tone.GOOD)
+    return labels + _window(job, now)
+
+
+def switch(job: Job, *, url: str, name: str) -> SafeString:
+    """Return the button that enables or disables the job, of the form with the id `cron-switches`."""
+    return format_html(
+        '<button type="submit" form="cron-switches" formaction="{}" id="cron-switch-{}" class="cron-switch" role="switch" '
+        'aria-checked="{}" aria-label="{}">{}</button>',
+        url,
+        str(job.pk),
+        "true" if job.enabled else "false",
+        name,
+        _("Enabled") if job.enabled else _("Disabled"),
+    )
 
 
 def _window(job: Job, now: datetime) -> list[SafeString]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from cronjobs.admin import rendering
 from cronjobs.dependencies import dependencies_text
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import ExecutorName, Job, Overlap, Priority, ResolvedJob
+from cronjobs.registry import registry
 
 # Every column whose NULL means: inherit; with the effective value, for a person to read.
 _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
@@ -53,7 +55,20 @@ def effective_values(job: Job) -> dict[str, str]:
 
 def inherited_values(*, name: str, definition: str) -> dict[str, str]:
     """Return what a job would use that sets nothing itself; empty if that cannot be known."""
-    return effective_values(Job(name=name, definition=definition))
+    values = effective_values(Job(name=name, definition=definition))
+    if values and (params := registry[definition].params):
+        values["params"] = json.dumps(rendering.masked(params), ensure_ascii=False)
+    return values
+
+
+def set_here(job: Job) -> list[str]:
+    """Return the columns that the job sets itself, where it could leave them to its definition and the settings."""
+    return [column for column in (*_EFFECTIVE, "params") if getattr(job, column) != unset_value(column)]
+
+
+def unset_value(column: str) -> Any:
+    """Return what a column holds of a job that leaves it to its definition and the settings."""
+    return {} if column == "params" else None
 
 
 def effective_table(job: Job) -> SafeString:

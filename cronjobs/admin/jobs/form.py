@@ -11,9 +11,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin import rendering
-from cronjobs.admin.jobs.effective import inherited_values
+from cronjobs.admin.badges import Tone, badge
+from cronjobs.admin.jobs.effective import inherited_values, set_here
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidLimit
+from cronjobs.journal import Change, changed
 from cronjobs.limits import parse_bytes
 from cronjobs.models import Job
 from cronjobs.registry import is_valid_name, registry
@@ -31,7 +33,7 @@ _DURATION = _("Seconds, MM:SS, HH:MM:SS or “days HH:MM:SS”.")
 class ParametersField(forms.JSONField):
     """JSON that a person can read."""
 
-    widget = forms.Textarea(attrs={"rows": 6, "cols": 60, "spellcheck": "false"})
+    widget = forms.Textarea(attrs={"rows": 6, "cols": 60, "spellcheck": "false", "data-unset": "{}"})
 
     def prepare_value(self, value: Any) -> Any:
         # What was typed and is no JSON comes back as it was.
@@ -136,6 +138,8 @@ class JobForm(JobModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Validating fills the instance in.
+        self._stored = {column: getattr(self.instance, column) for column in self.fields if column != "on_demand"}
         self._offer_definitions()
         self._fix_name()
         self.initial["on_demand"] = self.instance.schedule == ""
@@ -172,6 +176,10 @@ class JobForm(JobModelForm):
         # What could not be read was shown as empty, and is mended by what is left there.
         return sorted(changed | set(self.instance.unreadable) & set(self.fields))
 
+    def change(self) -> Change:
+        """Return what saving the form changes of the job."""
+        return changed(self.instance, {column: self._stored[column] for column in self.changed_columns()})
+
     def _offer_definitions(self) -> None:
         field, current = self.fields["definition"], self.instance.definition
         choices = [("", "---------"), *((each.name, each.name) for each in registry)]
@@ -189,15 +197,35 @@ class JobForm(JobModelForm):
             self.fields["name"].help_text = _NAME
 
     def _explain(self) -> None:
+        own = set_here(self.instance) if self.instance.pk else []
         inherited = inherited_values(name=self.instance.name, definition=self["definition"].value() or "")
         for column, field in self.fields.items():
             if isinstance(field, forms.DurationField):
                 field.help_text = format_html("{} {}", field.help_text, _DURATION)
-            if column not in inherited:
+            if column not in inherited and column not in own:
                 continue
-            text = _("Inherited: %(value)s.") % {"value": inherited[column]}
-            field.help_text = format_html('{} <span class="cron-inherited">{}</span>', field.help_text, text)
-            _label_empty_choice(field, text)
+            if column in inherited:
+                said = _("Default: %(value)s.") if column in own else _("Inherited: %(value)s.")
+                text = said % {"value": inherited[column]}
+                field.help_text = format_html('{} <span class="cron-inherited">{}</span>', field.help_text, text)
+                _label_empty_choice(field, text)
+            if column in own:
+                field.help_text = format_html("{} {}", field.help_text, self._restore_link(column))
+
+    def _restore_link(self, column: str) -> str:
+        """Return what leads to the page that restores the default; a script does it in the form where it can."""
+        # The schedule has a second field, which says that there is to be none. Another text that is empty and yet
+        # set looks in the form as if it were not.
+        fields = "schedule on_demand" if column == "schedule" else "" if self._stored[column] == "" else column
+        return format_html(
+            '{} <a href="../defaults/?column={}" data-restore="{}" data-restored="{}" aria-label="{}">{}</a>',
+            badge(_("Set here"), Tone.ODD),
+            column,
+            fields,
+            _("It will be the default again when you save."),
+            _("Restore default: %(field)s") % {"field": self.fields[column].label},
+            _("Restore default"),
+        )
 
 
 def _label_empty_choice(field: forms.Field, text: str) -> None:

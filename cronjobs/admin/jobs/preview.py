@@ -54,7 +54,7 @@ class PreviewAdmin(PageAdmin):
         form = self.get_form(request, stored, change=stored is not None)(request.GET, instance=stored)
         # Validating fills the instance in; what other fields have to say is said when the form is sent.
         form.is_valid()
-        complaints = [text for name, texts in form.errors.items() if name in _FIELDS for text in texts]
+        complaints = [(name, text) for name, texts in form.errors.items() if name in _FIELDS for text in texts]
         return {"complaints": complaints} if complaints else _preview(form.instance)
 
 
@@ -63,7 +63,7 @@ def _preview(job: Job) -> dict[str, Any]:
         schedule = job.resolve().schedule
         found = preview_job(job, after=timezone.now(), count=_SHOWN)
     except CronJobsError as error:
-        return {"complaints": [str(error)]}
+        return {"complaints": [("schedule", str(error))]}
     advice = schedule.nominal.advice(now=timezone.now()) if schedule and isinstance(schedule.nominal, Cron) else ()
     return {
         "description": schedule.describe() if schedule else "",

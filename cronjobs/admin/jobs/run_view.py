@@ -86,8 +86,14 @@ class RunNowAdmin(PageAdmin):
 
     def stored(self, job: Job) -> Job:
         """Return the job as it is in the database: a form with mistakes leaves them on the object it shows."""
-        is_from_list = hasattr(job, "next_run_at")
-        return job if is_from_list else load_job(Job.objects.filter(pk=job.pk)) or job
+        if hasattr(job, "listed"):
+            return job
+        # Once for a page.
+        shown: Any = job
+        if not hasattr(shown, "as_stored"):
+            shown.as_stored = load_job(Job.objects.filter(pk=job.pk).select_related("calendar")) or job
+        stored: Job = shown.as_stored
+        return stored
 
     def _report_answers(self, request: HttpRequest, answers: list[Queued | Refused]) -> None:
         for level, text in explain(answers):

@@ -125,24 +125,22 @@ def _notes(queued: Sequence[Queued]) -> Iterable[str]:
     now = timezone.now()
     behind = [each.job for each in queued if each.waits_for]
     if behind:
-        yield _("An earlier execution is running or waiting, and the new one comes after it: %(jobs)s.") % _named(
-            behind
-        )
+        yield _("An earlier execution is running or waiting, and the new one comes after it: %(jobs)s.") % named(behind)
     disabled = [each.job for each in queued if not each.job.enabled]
     if disabled:
-        yield _("Disabled, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(disabled)
+        yield _("Disabled, but a run asked for by hand takes place all the same: %(jobs)s.") % named(disabled)
     closed = set(Queue.objects.paused().values_list("name", flat=True)) if queued else set()
     held = [each.job for each in queued if each.execution.queue in closed]
     if held:
-        yield _("It waits until its queue is resumed: %(jobs)s.") % _named(held)
+        yield _("It waits until its queue is resumed: %(jobs)s.") % named(held)
     paused = [each.job for each in queued if each.job.enabled and each.job.is_paused_at(now)]
     if paused:
-        yield _("Paused, but a run asked for by hand takes place all the same: %(jobs)s.") % _named(paused)
+        yield _("Paused, but a run asked for by hand takes place all the same: %(jobs)s.") % named(paused)
 
 
 def _repeat_message(repeats: Sequence[Queued]) -> str:
     if len(repeats) > 1:
-        return _("Nothing was queued twice: the same click had queued %(jobs)s.") % _named([e.job for e in repeats])
+        return _("Nothing was queued twice: the same click had queued %(jobs)s.") % named([e.job for e in repeats])
     facts = {"id": repeats[0].execution.pk, "job": repeats[0].job}
     return _("Nothing was queued twice: the same click had queued execution #%(id)d of %(job)s.") % facts
 
@@ -155,7 +153,8 @@ def _refused_messages(refused: Sequence[Refused]) -> Iterable[str]:
         yield ngettext("%d more job was not queued.", "%d more jobs were not queued.", more) % more
 
 
-def _named(jobs: Sequence[Job]) -> dict[str, str]:
+def named(jobs: Sequence[Job]) -> dict[str, str]:
+    """Return names of jobs as a parameter `jobs` of a message, not too many of them."""
     names = ", ".join(job.name for job in jobs[:_MOST_NAMED])
     more = len(jobs) - _MOST_NAMED
     return {"jobs": names if more <= 0 else _("%(names)s and %(more)d more") % {"names": names, "more": more}}

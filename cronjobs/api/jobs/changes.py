@@ -13,10 +13,10 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import HasDefinition, InvalidValues, JobExists
 from cronjobs.api.jobs.columns import NEW_JOB_KEYS, by_key
-from cronjobs.api.journal import record_addition, record_change, record_deletion
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.exceptions import InvalidRequest, JobNotFound
+from cronjobs.journal import Change, changed, record_addition, record_changes, record_deletion
 from cronjobs.models import Job
 from cronjobs.models.job import JobQuerySet
 from cronjobs.registry import is_valid_name, registry
@@ -34,7 +34,7 @@ def create_job(request: Request, values: Mapping[str, Any]) -> Job:
         if Job.objects.using(alias).filter(name=job.name).exists():
             raise JobExists(job.name)
         job.save(using=alias, force_insert=True)
-        record_addition(request, job)
+        record_addition(request.user.pk, job)
 
     try:
         in_transaction(alias, work)
@@ -48,11 +48,11 @@ def update_job(request: Request, name: str, values: Mapping[str, Any]) -> None:
     """Set these columns of the job `name`; raise `JobNotFound` and `InvalidValues`."""
 
     def work(job: Job) -> None:
-        columns = _apply(job, _settled(values, is_paused=job.paused))
-        if columns:
+        change = _apply(job, _settled(values, is_paused=job.paused))
+        if change.after:
             # Only these: a node may write the others at the same time.
-            job.save(update_fields=[*columns, "updated_at"])
-            record_change(request, [job], columns)
+            job.save(update_fields=[*change.after, "updated_at"])
+            record_changes(request.user.pk, [change])
 
     _with_locked(name, work)
 
@@ -63,7 +63,7 @@ def delete_job(request: Request, name: str) -> None:
     def work(job: Job) -> None:
         if name in registry:
             raise HasDefinition(name)
-        record_deletion(request, job)
+        record_deletion(request.user.pk, job)
         job.delete()
 
     _with_locked(name, work)
@@ -84,8 +84,10 @@ def resume_job(request: Request, name: str) -> None:
 
 def _switch(request: Request, name: str, change: Callable[[JobQuerySet], int]) -> None:
     def work(job: Job) -> None:
+        before = {column: getattr(job, column) for column in ("paused", "paused_until")}
         if change(Job.objects.using(engine_alias(Job)).filter(pk=job.pk)):
-            record_change(request, [job], ["paused", "paused_until"])
+            job.refresh_from_db(fields=list(before))
+            record_changes(request.user.pk, [changed(job, before).without_what_stayed()])
 
     _with_locked(name, work)
 
@@ -113,27 +115,26 @@ def _settled(values: Mapping[str, Any], *, is_paused: bool) -> dict[str, Any]:
     return settled
 
 
-def _apply(job: Job, values: Mapping[str, Any]) -> list[str]:
-    """Set columns of `job`, and return those that this changed; raise `InvalidValues` for what could not be meant.
+def _apply(job: Job, values: Mapping[str, Any]) -> Change:
+    """Set columns of `job`, and return what this changed; raise `InvalidValues` for what could not be meant.
 
     What was wrong before and is not touched stops nobody from mending, or disabling, the rest.
     """
-    before = _mistakes(job)
-    columns = []
+    wrong, before = _mistakes(job), {}
     for column, given in values.items():
         stored = getattr(job, column)
         value = unmasked_json(given, stored, mask=get_settings().mask) if column == "params" else given
         if _differs(value, stored) or column in job.unreadable:
             setattr(job, column, value)
-            columns.append(column)
+            before[column] = stored
     errors = {
         column: messages
         for column, messages in _mistakes(job).items()
-        if column in columns or messages != before.get(column)
+        if column in before or messages != wrong.get(column)
     }
     if errors:
         raise InvalidValues(by_key(errors, NEW_JOB_KEYS))
-    return columns
+    return changed(job, before)
 
 
 def _differs(value: Any, stored: Any) -> bool:

@@ -18,7 +18,7 @@ from cronjobs.api.jobs.changes import create_job, delete_job, pause_job, resume_
 from cronjobs.api.jobs.columns import JOB_KEYS, NEW_JOB_KEYS, PAUSE_KEYS, read_values
 from cronjobs.api.jobs.documents import job_documents, job_url
 from cronjobs.api.jobs.previews import read_count
-from cronjobs.api.requests.access import check_may_redefine, check_reach, check_reach_of_columns, reach
+from cronjobs.api.requests.access import check_may_redefine, check_may_set, check_reach, check_reach_of_columns, reach
 from cronjobs.api.requests.lookups import find_job, find_runnable
 from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.requests.queries import Query, next_address, whole_number
@@ -78,7 +78,8 @@ class JobView(CronView):
 
     http_method_names = ("get", "head", "patch", "delete")
     permissions_by_method: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "PATCH": (permissions.CHANGE_JOBS,),
+        # And then whatever the columns in the body take.
+        "PATCH": (permissions.CHANGE_JOBS, *permissions.SWITCHES),
         "DELETE": (permissions.DELETE_JOBS,),
     }
     permissions = (permissions.VIEW_JOBS,)
@@ -88,9 +89,14 @@ class JobView(CronView):
         return Response(_described(request, name))
 
     def patch(self, request: Request, name: str) -> Response:
-        """Change what the body names, and nothing else; nodes follow by themselves."""
+        """Change what the body names, and nothing else; nodes follow by themselves.
+
+        With the permission to pause, resume, enable or disable alone, only ``paused``, ``pausedUntil`` and
+        ``enabled`` can be set, to what the permission is for.
+        """
         find_job(name)
         values = read_values(read_document(request), JOB_KEYS)
+        check_may_set(request, values)
         check_reach_of_columns(request, values)
         if "definition" in values:
             check_may_redefine(request)
@@ -108,7 +114,7 @@ class JobView(CronView):
 class PauseJobView(CronView):
     """``POST jobs/<name>/pause``: let it be due no more. The body is empty, or ``{"until": <time>}``."""
 
-    permissions = (permissions.CHANGE_JOBS,)
+    permissions = (permissions.PAUSE_JOBS,)
     takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:
@@ -121,7 +127,7 @@ class PauseJobView(CronView):
 class ResumeJobView(CronView):
     """``POST jobs/<name>/resume``: let it be due again, from now on. The body is empty."""
 
-    permissions = (permissions.CHANGE_JOBS,)
+    permissions = (permissions.RESUME_JOBS,)
     takes_limited_keys = True
 
     def post(self, request: Request, name: str) -> Response:

@@ -14,6 +14,7 @@ from cronjobs.api.openapi.operations import Operation
 from cronjobs.api.openapi.security import requirements
 from cronjobs.api.openapi.values import Document
 from cronjobs.api.site.probes import ProbeView
+from cronjobs.permissions import enough_for
 
 _JSON = "application/json"
 _EVERYWHERE = (ErrorCode.THROTTLED, ErrorCode.INTERNAL_ERROR, ErrorCode.DATABASE_UNAVAILABLE)
@@ -61,7 +62,8 @@ class Description(AutoSchema):
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular overrides it
         view: Any = self.view
         said = super().get_description().replace("``", "`")
-        permissions = view.permissions_by_method.get(self.method, view.permissions)
+        asked = view.permissions_by_method.get(self.method, view.permissions)
+        permissions = dict.fromkeys(each for one in asked for each in enough_for(one))
         return f"{said}\n\nPermission: {' or '.join(f'`{each}`' for each in permissions)}." if permissions else said
 
     def get_tags(self) -> list[str]:

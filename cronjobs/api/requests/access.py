@@ -26,7 +26,7 @@ from cronjobs.dependencies import parse_dependencies
 from cronjobs.models import ApiKey
 from cronjobs.models.choices import KeyState
 from cronjobs.models.execution import ExecutionQuerySet
-from cronjobs.permissions import key_permission
+from cronjobs.permissions import enough_for, key_permission, needed_to_set
 from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)
@@ -117,12 +117,13 @@ class HasAnyPermission(BasePermission):
 
 
 def may(request: Request, permission: str) -> bool:
-    """Return whether the caller has a permission: the user, and the key if there is one."""
+    """Return whether the caller has a permission, or one that is enough: the user, and the key if there is one."""
+    enough = enough_for(permission)
     # In a project without an anonymous user, nobody is None.
-    if not getattr(request.user, "is_active", False) or not request.user.has_perm(permission):
+    if not getattr(request.user, "is_active", False) or not any(map(request.user.has_perm, enough)):
         return False
     key = key_of(request)
-    return key is None or permission in map(key_permission, key.allowed)
+    return key is None or not set(enough).isdisjoint(map(key_permission, key.allowed))
 
 
 def reach(request: Request) -> frozenset[str] | None:
@@ -142,6 +143,12 @@ def check_reach_of_columns(request: Request, values: Mapping[str, Any]) -> None:
     """Raise `PermissionDenied` if these columns of a job name others that the caller does not reach."""
     for upstream in parse_dependencies(values.get("depends_on") or ""):
         check_reach(request, upstream)
+
+
+def check_may_set(request: Request, values: Mapping[str, Any]) -> None:
+    """Raise `PermissionDenied` if the caller lacks a permission that setting these columns of a job takes."""
+    if not all(may(request, each) for each in needed_to_set(values)):
+        raise PermissionDenied
 
 
 def check_may_redefine(request: Request) -> None:

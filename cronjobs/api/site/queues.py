@@ -14,11 +14,12 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.jobs.columns import QUEUE_KEYS, by_key, read_values
 from cronjobs.api.errors import InvalidValues
-from cronjobs.api.journal import record_change
+from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.exceptions import QueueNotFound
+from cronjobs.journal import changed, record_changes
 from cronjobs.manager.status import queue_document
 from cronjobs.models import JobExecution, Queue
 from cronjobs.models.execution import ExecutionQuerySet
@@ -114,17 +115,18 @@ def _change(request: Request, name: str, values: Mapping[str, Any]) -> dict[str,
 
     def work() -> None:
         queue: Queue = rows.named(name).select_for_update().get()
-        columns = [column for column, value in values.items() if getattr(queue, column) != value]
-        for column in columns:
+        before = {column: getattr(queue, column) for column in values}
+        before = {column: stored for column, stored in before.items() if stored != values[column]}
+        for column in before:
             setattr(queue, column, values[column])
         try:
             queue.clean_fields()
             queue.clean()
         except ValidationError as error:
             raise InvalidValues(by_key(error.message_dict, QUEUE_KEYS)) from error
-        if columns:
-            queue.save(update_fields=columns)
-            record_change(request, [queue], columns)
+        if before:
+            queue.save(update_fields=list(before))
+            record_changes(request.user.pk, [changed(queue, before)])
 
     in_transaction(rows.db, work)
     queue: Any = rows.filter(name=name).with_counts().get()

@@ -9,12 +9,33 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     // Where the eyes are while somebody types; the section it came in is of no more use.
     const section = preview.closest("section");
+    section.hidden = false;
     form.querySelector(".field-schedule")?.after(preview);
     if (!section.contains(preview)) {
         section.remove();
     }
+    // Somebody who cannot see that it stands below the field is told of it there.
+    const schedule = form.elements.schedule;
+    schedule?.setAttribute("aria-describedby", `${schedule.getAttribute("aria-describedby") ?? ""} cron-preview`.trim());
     let timer = null;
     let asked = null;
+    let complained = [];
+
+    // What the preview complains about is wrong there and then, not only when the form is sent.
+    const mark = () => {
+        complained.forEach((field) => field.removeAttribute("aria-invalid"));
+        const names = [...preview.querySelectorAll("[data-field]")].map((each) => each.dataset.field);
+        complained = names.map((name) => form.elements[name])
+            .filter((field) => field instanceof HTMLElement && field.value !== "");
+        complained.forEach((field) => field.setAttribute("aria-invalid", "true"));
+    };
+    // What is shown belongs to what is typed, or it is not shown.
+    const refuse = (text) => {
+        const said = document.createElement("p");
+        said.className = "cron-late";
+        said.textContent = text;
+        preview.replaceChildren(said);
+    };
 
     const show = async () => {
         // An answer that comes after a later question is of no use.
@@ -26,18 +47,25 @@ document.addEventListener("DOMContentLoaded", () => {
         fields.set("job", preview.dataset.job);
         try {
             const answer = await fetch(`${preview.dataset.url}?${fields}`, {signal: asked.signal});
-            if (answer.ok) {
+            // Whoever is signed out is sent to another page, which is no preview.
+            if (answer.redirected) {
+                refuse(preview.dataset.signedOut);
+            } else if (answer.ok) {
                 preview.innerHTML = await answer.text();
+            } else {
+                refuse(preview.dataset.failed);
             }
         } catch (error) {
-            if (error.name !== "AbortError") {
-                preview.textContent = "";
+            if (error.name === "AbortError") {
+                return;
             }
+            refuse(preview.dataset.failed);
         }
+        mark();
     };
     const later = () => {
         clearTimeout(timer);
-        timer = setTimeout(show, 250);
+        timer = setTimeout(show, 400);
     };
 
     form.addEventListener("input", later);

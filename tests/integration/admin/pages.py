@@ -29,6 +29,11 @@ def run_url(job: Any) -> str:
     return reverse("admin:cronjobs_job_run", args=[job.pk])
 
 
+def switch_url(job: Any, name: str) -> str:
+    """Return the address that pauses, resumes, enables or disables a job."""
+    return reverse(f"admin:cronjobs_job_{name}", args=[job.pk])
+
+
 def get(client: Client, url: str, **params: Any) -> str:
     """Return a page's source; it must be there."""
     response = client.get(url, params)
@@ -48,5 +53,6 @@ def messages_of(response: Any) -> list[str]:
 
 def act(client: Client, action: str, *rows: Any, url: str = JOBS, **data: Any) -> list[str]:
     """Perform an action on rows of a list, by default that of jobs, and return the messages."""
-    data = {"action": action, "index": 0, "_selected_action": [row.pk for row in rows], **data}
+    # Those that ask first are told that it is meant.
+    data = {"action": action, "index": 0, "post": "yes", "_selected_action": [row.pk for row in rows], **data}
     return messages_of(client.post(url, data, follow=True))

@@ -85,7 +85,13 @@ def test_the_form_says_what_an_empty_field_inherits(operator, make_job, settings
     source = get(operator, change_url(make_job("noop", max_attempts=9, schedule=None)))
 
     text = text_of(source)
-    for part in ("Inherited: 0 7 * * *.", "Inherited: Asia/Tokyo.", "Inherited: 4.", "Inherited: Medium."):
+    for part in (
+        "Inherited: 0 7 * * *.",
+        "Inherited: Asia/Tokyo.",
+        "Default: 4.",
+        "Set here Restore default",
+        "Inherited: Medium.",
+    ):
         assert part in text
     assert '<option value="" selected>Inherited: latest.</option>' in source
     assert '<option value="unknown" selected>Inherited: no.</option>' in source

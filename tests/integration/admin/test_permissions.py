@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 
 from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
-from tests.integration.admin.pages import AUDIT, CALENDARS, DASHBOARD, EXECUTIONS, JOBS, KEYS, NODES, QUEUES
+from tests.integration.admin.pages import AUDIT, CALENDARS, DASHBOARD, EXECUTIONS, JOBS, KEYS, NODES, QUEUES, get
 
 # What each page answers to: anonymous, plain staff, viewer, operator, superuser.
 PAGES = {
@@ -28,6 +28,14 @@ PAGES = {
     ("get", JOBS + "{job}/history/"): (302, 403, 200, 200, 200),
     ("get", JOBS + "{job}/run/"): (302, 403, 403, 200, 200),
     ("post", JOBS + "{job}/run/"): (302, 403, 403, 302, 302),
+    ("post", JOBS + "{job}/pause/"): (302, 403, 403, 302, 302),
+    ("post", JOBS + "{job}/resume/"): (302, 403, 403, 302, 302),
+    ("post", JOBS + "{job}/enable/"): (302, 403, 403, 302, 302),
+    ("post", JOBS + "{job}/disable/"): (302, 403, 403, 302, 302),
+    ("get", JOBS + "{job}/disable/"): (302, 403, 403, 405, 405),
+    ("get", JOBS + "{job}/defaults/"): (302, 403, 403, 200, 200),
+    ("post", JOBS + "{job}/defaults/"): (302, 403, 403, 302, 302),
+    ("get", JOBS + "preview/"): (302, 403, 403, 200, 200),
     ("get", JOBS + "{job}/delete/"): (302, 403, 403, 403, 200),
     ("post", JOBS + "{job}/delete/"): (302, 403, 403, 403, 302),
     ("get", JOBS + "add/"): (302, 403, 403, 403, 200),
@@ -61,6 +69,7 @@ PAGES = {
     ("post", AUDIT + "{entry}/delete/"): (302, 403, 403, 403, 403),
     ("get", AUDIT + "add/"): (302, 403, 403, 403, 403),
 }
+SWITCHES = ("pause_job", "resume_job", "enable_job", "disable_job")
 # Who gets something done by each action.
 ACTIONS = {
     "run_now": {"operator", "superuser"},
@@ -129,6 +138,36 @@ def test_who_may_not_act_is_offered_nothing(django_user_model, make_job, role):
     assert offered == {action for action, roles in ACTIONS.items() if role in roles}
     assert ("Run now" in form) == (role != "viewer")
     assert ('name="_save"' in form) == (role != "viewer")
+    for name in ("pause", "disable", "defaults"):
+        assert (f"/{job.pk}/{name}/" in form) == (role != "viewer")
+    assert ('role="switch"' in page) == (role != "viewer")
+
+
+@pytest.mark.parametrize("permission", ["run_job", *SWITCHES])
+def test_with_one_permission_alone_one_thing_can_be_done(django_user_model, make_job, permission):
+    client = client_of("viewer", django_user_model)
+    django_user_model.objects.get(username="viewer").user_permissions.add(Permission.objects.get(codename=permission))
+    able = permission.removesuffix("_job")
+
+    def happens(url, data):
+        JobExecution.objects.all().delete()
+        # So that each of them would change something.
+        job = make_job("noop", enabled=able != "enable", paused=able == "resume", owner="")
+        before = Job.objects.filter(pk=job.pk).values().get()
+        client.post(url.format(pk=job.pk), {"_selected_action": [job.pk], "index": 0, **data})
+        return JobExecution.objects.exists() or Job.objects.filter(pk=job.pk).values().get() != before
+
+    names = ("run", *(each.removesuffix("_job") for each in SWITCHES))
+    actions = {name: "run_now" if name == "run" else name for name in names}
+    assert {name for name in names if happens(JOBS + "{pk}/" + name + "/", {})} == {able}
+    assert {name for name, action in actions.items() if happens(JOBS, {"action": action})} == {able}
+    assert not happens(JOBS + "{pk}/change/", {"owner": "eve"})
+    assert not happens(JOBS + "{pk}/defaults/", {"column": "schedule"})
+    job = make_job("noop", enabled=able != "enable", paused=able == "resume")
+    listed, page = get(client, JOBS), get(client, f"{JOBS}{job.pk}/change/")
+    assert {name for name, action in actions.items() if f'<option value="{action}">' in listed} == {able}
+    assert {name for name in SWITCHES if f"/{name.removesuffix('_job')}/" in page} == {permission} - {"run_job"}
+    assert ('role="switch"' in listed) == (able in {"enable", "disable"})
 
 
 def test_running_needs_its_own_permission(django_user_model, make_job):

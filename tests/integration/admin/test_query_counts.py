@@ -78,6 +78,28 @@ def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     assert max(counts) <= MOST
 
 
+def test_the_list_of_jobs_asks_as_often_for_1000_jobs(superuser, viewer, fill):
+    fill(100)
+    superuser.get(JOBS)
+    before = statements(superuser, JOBS)
+    begin = read_clock("default") - timedelta(days=1)
+    jobs = Job.objects.bulk_create(
+        Job(name=f"more-{number}", definition="noop", schedule="*/5 * * * *") for number in range(900)
+    )
+    JobExecution.objects.bulk_create(
+        JobExecution.closed(job, status=status, scheduled_for=begin, now=begin, started_at=begin, duration_ms=7)
+        for job in Job.objects.filter(pk__in=[each.pk for each in jobs])
+        for status in ("succeeded", "failed")
+    )
+
+    assert statements(superuser, JOBS) == before
+    for filtered in ("?outcome=failed", "?queue=default&broken=no", "?q=more&p=2"):
+        assert statements(superuser, JOBS + filtered) <= before
+    # Whoever is no superuser is asked for permissions as well.
+    viewer.get(JOBS)
+    assert statements(viewer, JOBS) <= MOST
+
+
 @pytest.mark.parametrize("count", [1, 10, 100])
 def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
     execution = fill(count)

@@ -61,7 +61,7 @@ class Row:
 
 MADE = {"name": "made", "definition": "noop"}
 
-# "mine" is a job, and the executions {waiting} and {ended} are of that; "held" is a paused one, and a paused queue.
+# "mine" is a job, and the executions {waiting} and {ended} are of that; "off" is a disabled one, "held" is a paused one, and a paused queue.
 TABLE: Mapping[str, Row] = {
     "GET status": Row("view_job", OPEN),
     "POST execute/mine": Row("run_job", NAMED),
@@ -76,9 +76,15 @@ TABLE: Mapping[str, Row] = {
     "POST jobs": Row("add_job", NAMED, 201, MADE),
     "GET jobs/mine": Row("view_job", NAMED),
     "PATCH jobs/mine": Row("change_job", NAMED, body={"owner": "x"}),
+    "PATCH jobs/mine?pause": Row("change_job pause_job", NAMED, body={"paused": True}),
+    "PATCH jobs/held?until": Row("change_job pause_job", NAMED, body={"pausedUntil": "2126-01-15T10:30:00Z"}),
+    "PATCH jobs/held?resume": Row("change_job resume_job", NAMED, body={"paused": False}),
+    "PATCH jobs/off?enable": Row("change_job enable_job", NAMED, body={"enabled": True}),
+    "PATCH jobs/mine?disable": Row("change_job disable_job", NAMED, body={"enabled": False}),
+    "PATCH jobs/mine?both": Row("change_job", NAMED, body={"enabled": False, "owner": "x"}),
     "DELETE jobs/mine": Row("delete_job", NAMED, 204),
-    "POST jobs/mine/pause": Row("change_job", NAMED),
-    "POST jobs/held/resume": Row("change_job", NAMED),
+    "POST jobs/mine/pause": Row("change_job pause_job", NAMED),
+    "POST jobs/held/resume": Row("change_job resume_job", NAMED),
     "POST jobs/mine/skip-next": Row("change_job", NAMED, 201),
     "GET jobs/mine/preview": Row("view_job", NAMED),
     "GET definitions": Row("view_job", CLOSED),
@@ -106,7 +112,7 @@ EVERYTHING = frozenset[str]().union(*(row.needs for row in TABLE.values()))
 VIEWER = frozenset({"view_job", "view_queue", "view_jobexecution"})
 EDITOR = frozenset({"view_job", "add_job", "change_job", "delete_job"})
 OPERATOR = VIEWER | {"run_job", "change_queue", "cancel_jobexecution", "retry_jobexecution"}
-OWN_JOBS = frozenset({"mine", "held", "made"})
+OWN_JOBS = frozenset({"mine", "held", "off", "made"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +201,7 @@ def numbers(make_job: Any, settings: Any) -> Mapping[str, int]:
     Job.objects.all().delete()
     make_job("noop", name="mine", schedule="@hourly")
     make_job("noop", name="held", paused=True, queue="held")
+    make_job("noop", name="off", enabled=False)
     Queue.objects.ensure()
     Queue.objects.named("held").pause()
     waiting, ended = JobExecution.objects.request("mine"), JobExecution.objects.request("mine")

@@ -318,7 +318,9 @@ def test_only_what_is_named_is_changed_and_recorded(editor, noop):
     after = rows()[0]
     assert {key for key in after if after[key] != before[key]} == {"schedule", "updated_at", "stale"}
     assert entries() == [("eddie", CHANGE, "noop")]
-    assert json.loads(LogEntry.objects.get().change_message) == [{"changed": {"fields": ["schedule"]}}]
+    assert json.loads(LogEntry.objects.get().change_message) == [
+        {"changed": {"fields": ["schedule"], "values": {"schedule": ["@hourly", "@daily"]}}}
+    ]
     assert list(Job.objects.stale().values_list("name", flat=True)) == ["noop"]
 
 
