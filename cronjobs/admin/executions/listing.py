@@ -13,10 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.executions.actions import ExecutionActionsAdmin
+from cronjobs.admin.executions.dates import DateFilter
+from cronjobs.admin.executions.durations import duration_with_bar
+from cronjobs.admin.executions.found import ExecutionList, number_in
 from cronjobs.admin.executions.page import execution_page
 from cronjobs.admin.executions.progress import brief_progress
-from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
-from cronjobs.admin.windows import ExecutionList, WindowPaginator
+from cronjobs.admin.filters import BeforeFilter, JobFilter, NodeFilter, RecordedFilter
+from cronjobs.admin.windows import WindowPaginator
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
@@ -37,9 +40,9 @@ class ExecutionAdmin(ExecutionActionsAdmin):
         "shown_node",
     )
     list_display_links = ("shown_id", "job_name")
-    list_filter = ("status", RecordedFilter, "trigger", JobFilter, BeforeFilter)
+    list_filter = ("status", RecordedFilter, "trigger", JobFilter, NodeFilter, BeforeFilter, DateFilter)
     list_per_page = 50
-    search_fields = ("job_name", "error_message")
+    search_fields = ("job_name", "error_type", "error_message")
     search_help_text = _(
         'A number: the execution of that id. Words: in the job\'s name or the error ("404" in quotes).'
     )
@@ -74,7 +77,7 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     @admin.display(description=_("duration"))
     def shown_duration(self, execution: JobExecution) -> str:
-        return rendering.running_time(execution, now=timezone.now())
+        return duration_with_bar(execution, execution.usual, now=timezone.now())  # type: ignore[attr-defined]  # by the list
 
     @admin.display(description=_("attempt"))
     def shown_attempt(self, execution: JobExecution) -> str:
@@ -97,16 +100,14 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         # A lookup into a column can be used to guess what is masked in it.
-        return lookup in {"status__exact", "trigger__exact"} or lookup in {
-            each.parameter_name for each in (RecordedFilter, JobFilter, BeforeFilter)
-        }
+        filters = (RecordedFilter, JobFilter, NodeFilter, BeforeFilter, DateFilter)
+        return lookup in {"status__exact", "trigger__exact"} or lookup in {each.parameter_name for each in filters}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[JobExecution], search_term: str
     ) -> tuple[QuerySet[JobExecution], bool]:
-        number = search_term.strip().removeprefix("#")
-        if number.isascii() and number.isdigit() and len(number) <= 18:
-            return queryset.filter(pk=int(number)), False
+        if (number := number_in(search_term)) is not None:
+            return queryset.filter(pk=number), False
         return super().get_search_results(request, queryset, search_term)
 
     def render_change_form(
