@@ -15,6 +15,7 @@ from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.executions.actions import ExecutionActionsAdmin
 from cronjobs.admin.executions.dates import DateFilter
 from cronjobs.admin.executions.durations import duration_with_bar
+from cronjobs.admin.executions.export import ExecutionExportAdmin
 from cronjobs.admin.executions.found import ExecutionList, number_in
 from cronjobs.admin.executions.page import execution_page
 from cronjobs.admin.executions.progress import brief_progress
@@ -24,9 +25,10 @@ from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
 
-class ExecutionAdmin(ExecutionActionsAdmin):
+class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin):
     """The history. It is the engine's: nobody edits or deletes it here, but one may cancel and run again."""
 
+    actions = (*ExecutionActionsAdmin.actions, "export_selected")
     list_display = (
         "shown_id",
         "job_name",
