@@ -17,6 +17,7 @@ from cronjobs.admin.executions.dates import DateFilter
 from cronjobs.admin.executions.durations import duration_with_bar
 from cronjobs.admin.executions.export import ExecutionExportAdmin
 from cronjobs.admin.executions.found import ExecutionList, number_in
+from cronjobs.admin.executions.log import ExecutionLogAdmin, log_section
 from cronjobs.admin.executions.page import execution_page
 from cronjobs.admin.executions.progress import brief_progress
 from cronjobs.admin.filters import BeforeFilter, JobFilter, NodeFilter, RecordedFilter
@@ -25,7 +26,7 @@ from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
 
-class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin):
+class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin, ExecutionLogAdmin):
     """The history. It is the engine's: nobody edits or deletes it here, but one may cancel and run again."""
 
     actions = (*ExecutionActionsAdmin.actions, "export_selected")
@@ -117,6 +118,9 @@ class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin):
     ) -> HttpResponse:
         obj: JobExecution | None = context["original"]
         if obj is not None:
-            context.update(execution_page(obj, log_page=request.GET.get("log", "1")))
+            context.update(execution_page(obj))
             context["subtitle"] = None
+            # The script that keeps the page up to date leaves the log alone.
+            if request.headers.get("X-Requested-With") != "XMLHttpRequest":
+                context.update(log_section(obj, page=request.GET.get("log"), level=request.GET.get("level")))
         return super().render_change_form(request, context, *args, **kwargs)

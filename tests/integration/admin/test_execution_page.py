@@ -141,7 +141,7 @@ def test_a_line_is_coloured_by_its_level(viewer, make_execution, level):
 
     source = get(viewer, change_url(execution))
 
-    assert f'<tr class="cron-{level.replace("critical", "error")}">' in source
+    assert f'<tr class="cron-{level.replace("critical", "error")}" ' in source
     assert f">{level.upper()}<" in source
 
 
@@ -151,7 +151,7 @@ def test_the_log_shows_levels_and_data(viewer, make_execution):
 
     source = get(viewer, change_url(execution))
 
-    assert '<tr class="cron-warning">' in source
+    assert '<tr class="cron-warning" ' in source
     assert "11:30:01.000 1 WARNING odd 1" in text_of(source)
     assert '{"step": 1}' in text_of(source)
 
