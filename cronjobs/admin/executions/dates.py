@@ -136,8 +136,8 @@ class DateFilter(admin.SimpleListFilter):
             back = {"title": title, "link": self._link(changelist, shown.above)}
         return {
             "back": back,
-            "here": None if shown is None else shown.title,
-            "choices": [{"title": _brief(each), "link": self._link(changelist, each)} for each in parts],
+            "here": None if here is None else here.title,
+            "choices": [{**_named(each), "link": self._link(changelist, each)} for each in parts],
         }
 
     def _link(self, changelist: ChangeList, period: Period | None) -> str:
@@ -167,6 +167,8 @@ class DateFilter(admin.SimpleListFilter):
         return ids_between(begin, end, span=self._span)
 
 
-def _brief(period: Period) -> str:
-    """Return what a link says that stands among others of its kind."""
-    return period.title if period.day is None else formats.date_format(period.first_day, "MONTH_DAY_FORMAT")
+def _named(period: Period) -> dict[str, str]:
+    """Return what a link says: a day only its number, and the rest to those who do not see what stands around it."""
+    if period.day is None:
+        return {"title": period.title, "label": ""}
+    return {"title": str(period.day), "label": formats.date_format(period.first_day, "MONTH_DAY_FORMAT")}

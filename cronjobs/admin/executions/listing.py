@@ -47,7 +47,7 @@ class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin, ExecutionLogAd
     list_per_page = 50
     search_fields = ("job_name", "error_type", "error_message")
     search_help_text = _(
-        'A number: the execution of that id. Words: in the job\'s name or the error ("404" in quotes).'
+        'A number: the execution of that id. Words: in the job\'s name or the error and its type ("404" in quotes).'
     )
     sortable_by = ()
     ordering = ("-id",)

@@ -16,7 +16,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.executions.flows import flow_section
 from cronjobs.admin.executions.progress import progress_figures, progress_of
-from cronjobs.admin.executions.relations import relations, stop_request
+from cronjobs.admin.executions.relations import node_link, relations, stop_request
 from cronjobs.models import ExecutionAttempt, Job, JobExecution, Trigger
 from cronjobs.models.waiting import why_waiting
 from cronjobs.states import ExecutionStatus
@@ -74,7 +74,7 @@ def _facts(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]]:
     yield _("Requested by"), execution.requested_by
     yield _("Asked to stop"), stop_request(execution)
     yield from relations(execution)
-    yield _("Node"), execution.node
+    yield _("Node"), node_link(execution)
     yield _("Queue"), execution.queue
     yield _("Priority"), execution.get_priority_display()
 

@@ -33,9 +33,7 @@ def test_what_is_usual_is_half_a_bar(viewer, make_execution, usual):
     assert bars_of(get(viewer, EXECUTIONS))[0] == ("Usually 1.0 s", "32")
 
 
-@pytest.mark.parametrize(
-    ("milliseconds", "width", "said"), [(4_000, "64", "4.0 s 4 × the usual"), (1, "1", "1 ms")]
-)
+@pytest.mark.parametrize(("milliseconds", "width", "said"), [(4_000, "64", "4.0 s 4 × the usual"), (1, "1", "1 ms")])
 def test_a_bar_neither_leaves_its_track_nor_vanishes(viewer, make_execution, usual, *, milliseconds, width, said):
     make_execution(status="failed", duration_ms=milliseconds)
 

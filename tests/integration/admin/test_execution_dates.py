@@ -51,11 +51,10 @@ def test_one_goes_down_and_up_again(viewer, made):
     assert links_of(get(viewer, EXECUTIONS)) == "2025 2026"
     assert links_of(get(viewer, EXECUTIONS, date="2025")).split()[:5] == [BACK, "All", "dates", "2025", "November"]
     days = get(viewer, EXECUTIONS, date="2026-01", job="1", before="99999")
-    assert links_of(days).startswith(f"{BACK} 2026 January 2026 January 1 January 2")
-    assert "January 15" in links_of(days)
-    assert "January 16" not in links_of(days)
+    assert links_of(days).startswith(f"{BACK} 2026 January 2026 1 2 3 ")
+    assert links_of(days).endswith(" 14 15")
     # What else narrows the list stays; a window of other days does not.
-    assert 'href="?date=2026-01-15&amp;job=1"' in days
+    assert 'href="?date=2026-01-15&amp;job=1" aria-label="January 15"' in days
     assert links_of(get(viewer, EXECUTIONS, date="2026-01-15")) == f"{BACK} January 2026 Jan. 15, 2026"
 
 
@@ -63,7 +62,7 @@ def test_where_there_is_one_way_only_it_has_been_gone(viewer, make_execution):
     for day in (3, 5):
         make_execution(queued_at=at(f"2026-01-0{day}T12:00"))
 
-    assert links_of(get(viewer, EXECUTIONS)) == "January 3 January 4 January 5"
+    assert links_of(get(viewer, EXECUTIONS)) == "January 2026 3 4 5"
 
 
 @pytest.mark.parametrize("asked", ["x", "26", "2026-13", "2026-02-30", "2026-1", "0999", "2026-01-01T00", "٢٠٢٦"])

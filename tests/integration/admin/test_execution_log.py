@@ -103,7 +103,7 @@ def test_what_has_ended_asks_for_nothing_more(viewer, levels):
     assert "data-live-state" not in page
 
 
-def test_what_keeps_the_page_up_to_date_reads_no_log(viewer, make_execution, django_assert_num_queries):
+def test_what_keeps_the_page_up_to_date_reads_no_log(viewer, make_execution):
     execution = make_execution(status="running")
     add(execution, "of the log")
 

@@ -215,3 +215,10 @@ def test_a_status_that_this_version_does_not_know_is_shown_as_it_is(viewer, make
 
     assert "frozen" in text_of(get(viewer, change_url(execution)))
     assert "frozen" in text_of(get(viewer, EXECUTIONS))
+
+
+def test_the_node_leads_to_what_else_it_ran(viewer, make_execution):
+    make_execution(node="web-2:1")
+    source = get(viewer, change_url(make_execution(node="web-1:a&b")))
+
+    assert f'<a href="{EXECUTIONS}?node=web-1%3Aa%26b">web-1:a&amp;b</a>' in source

@@ -10,7 +10,7 @@ from cronjobs.admin.executions import found
 from tests.integration.admin.pages import EXECUTIONS, get, text_of
 from tests.integration.admin.test_executions import ids_on
 
-SAID = "It was looked back to #{} only."
+SAID = "Looked back to #{} only."
 
 
 @pytest.fixture
