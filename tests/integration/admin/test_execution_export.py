@@ -8,7 +8,8 @@ import io
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 
@@ -201,9 +202,13 @@ def test_an_asynchronous_server_sends_it_piece_by_piece(django_user_model, make_
 
     async def pieces():
         client = AsyncClient()
-        await client.aforce_login(user)
-        response = await client.get(EXPORT)
-        return [piece async for piece in response.streaming_content]
+        try:
+            await client.aforce_login(user)
+            response = await client.get(EXPORT)
+            return [piece async for piece in response.streaming_content]
+        finally:
+            # That of the thread in which the view has run.
+            await sync_to_async(connections.close_all)()
 
     found = asyncio.run(pieces())
 
