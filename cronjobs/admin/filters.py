@@ -12,15 +12,18 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin.windows import BEFORE
-from cronjobs.models import ApiKey, Job, JobExecution
+from cronjobs.models import ApiKey, Job, JobExecution, Node
 from cronjobs.models.choices import KeyState, Staleness
 from cronjobs.registry import registry
+from cronjobs.storable import storable_text
 
 # Ids and times of recording agree but for clocks that differ and transactions that take long.
 _DISORDER = timedelta(hours=1)
+_MOST_NODES = 50
 
 
 class JobFilter(admin.SimpleListFilter):
@@ -59,7 +62,42 @@ class RecordedFilter(admin.SimpleListFilter):
         if value not in self.spans:
             raise IncorrectLookupParameters
         since = timezone.now() - self.spans[value]
-        return queryset.filter(id__gt=_last_id_before(since - _DISORDER), queued_at__gte=since)
+        return queryset.filter(id__gt=self._last_id_before, queued_at__gte=since)
+
+    @cached_property
+    def _last_id_before(self) -> int:
+        return _last_id_before(timezone.now() - self.spans[self.value() or ""] - _DISORDER)
+
+
+class NodeFilter(admin.SimpleListFilter):
+    """Executions that one node ran, or ran last."""
+
+    title = _("node")
+    parameter_name = "node"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        # The last to be heard of come first; each start of a node is one.
+        return [(name, name) for name in Node.objects.values_list("name", flat=True)[:_MOST_NODES]]
+
+    def has_output(self) -> bool:
+        return bool(self.lookup_choices) or self.value() is not None
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        yield from super().choices(changelist)
+        # One that is no longer listed, but that a link has led to.
+        value = self.value()
+        if value is not None and value not in {name for name, _ in self.lookup_choices}:
+            here = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": True, "query_string": here, "display": value}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if storable_text(value) != value:
+            # A database may refuse to look for it.
+            raise IncorrectLookupParameters
+        return queryset.filter(node=value)
 
 
 class BeforeFilter(admin.SimpleListFilter):

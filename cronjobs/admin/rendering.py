@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from cronjobs.conf import get_settings
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
-from cronjobs.storable import storable_json
+from cronjobs.storable import storable_json, storable_text
 
 # What stands where there is nothing to say, as in Django's own lists.
 NOTHING = "-"
@@ -135,6 +135,11 @@ def masked(value: Any) -> Any:
 def pretty_json(value: Any) -> SafeString:
     """Return stored data as indented JSON, masked."""
     return format_html("<pre>{}</pre>", json.dumps(masked(value), indent=2, ensure_ascii=False))
+
+
+def masked_text(text: str) -> SafeString:
+    """Return text as it was logged, with what looks like a secret masked."""
+    return format_html("<pre>{}</pre>", storable_text(text, mask=get_settings().mask))
 
 
 def quiet(text: object) -> SafeString:

@@ -8,7 +8,6 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Right
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -19,8 +18,6 @@ else:
 
 BEFORE = "before"
 
-# Of a long message only the end is read, for its last line.
-_TAIL = 300
 # What may be long and no list shows.
 WIDE = ("params", "result", "traceback", "error_message", "reason")
 
@@ -85,13 +82,3 @@ class WindowList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
         # Any other order would sort the whole table.
         return ["-id"]
-
-
-class ExecutionList(WindowList):
-    """The list of executions, without what may be long."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows = self.paginator.rows(self.page_num if self.multi_page else 1)
-        tails = {"error_tail": Right("error_message", _TAIL), "reason_tail": Right("reason", _TAIL)}
-        self.result_list = rows.defer(*WIDE).annotate(**tails)

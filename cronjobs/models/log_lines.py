@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from cronjobs.models.execution import ExecutionLog
 from cronjobs.storable import rfc3339
 
-_PIECE = 500
+_PIECE = 200
+_PLACE = re.compile(r"(\d{1,5})\.(\d{1,10})", re.ASCII)
+# The largest numbers that the columns hold on every database.
+_HIGHEST_ATTEMPT, _HIGHEST_NUMBER = 32_767, 2_147_483_647
 
 
 class Place(NamedTuple):
@@ -26,6 +30,15 @@ class Place(NamedTuple):
 def place_of(line: ExecutionLog) -> Place:
     """Return where a line stands."""
     return Place(line.attempt, line.number)
+
+
+def parse_place(text: str) -> Place:
+    """Return the place that ``1.20`` names, the 20th line of the first attempt; raise ValueError if it names none."""
+    found = _PLACE.fullmatch(text)
+    place = None if found is None else Place(int(found[1]), int(found[2]))
+    if place is None or place.attempt > _HIGHEST_ATTEMPT or place.number > _HIGHEST_NUMBER:
+        raise ValueError("Must be the attempt and the number of a line, such as 1.20.")
+    return place
 
 
 def read_lines(execution_id: int, *, after: Place, limit: int, attempt: int | None = None) -> list[ExecutionLog]:
@@ -48,6 +61,19 @@ def all_lines(execution_id: int, *, after: Place, attempt: int | None = None) ->
     while lines := read_lines(execution_id, after=after, limit=_PIECE, attempt=attempt):
         yield from lines
         after = place_of(lines[-1])
+
+
+def log_pieces(execution_id: int) -> Iterator[str]:
+    """Yield the whole log as text, many lines at a time, each attempt but the first under a line of its own."""
+    after = Place()
+    while lines := read_lines(execution_id, after=after, limit=_PIECE):
+        parts = []
+        for line in lines:
+            if line.attempt != after.attempt and line.attempt > 1:
+                parts.append(f"Attempt {line.attempt}:\n")
+            parts.append(f"{line_text(line)}\n")
+            after = place_of(line)
+        yield "".join(parts)
 
 
 def level_name(line: ExecutionLog) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -15,10 +15,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
-from cronjobs.admin.executions.outcomes import explain_cancellation, explain_reruns
+from cronjobs.admin.executions.found import selected
+from cronjobs.admin.executions.outcomes import (
+    MOST_NAMED,
+    Selection,
+    explain_cancellation,
+    explain_reruns,
+    explain_selection,
+)
 from cronjobs.admin.jobs.running import executions_ahead, queued_answer
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.conf import words_to_mask
@@ -51,7 +58,7 @@ class CancelForm(forms.Form):
 class ExecutionActionsAdmin(ReadOnlyAdmin):
     """What the executions' admin needs to let people intervene: permissions, actions, buttons, and a page."""
 
-    actions = ("cancel_selected", "run_selected_again")
+    actions: Sequence[str] = ("cancel_selected", "run_selected_again")
 
     def has_cancel_permission(self, request: HttpRequest, obj: JobExecution | None = None) -> bool:
         """Return whether the person may call executions off."""
@@ -62,10 +69,10 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
         return self.has_view_permission(request, obj) and request.user.has_perm(permissions.RETRY_EXECUTIONS)
 
     @admin.action(description=gettext_lazy("Cancel selected executions"), permissions=["cancel"])
-    def cancel_selected(self, request: HttpRequest, executions: QuerySet[JobExecution]) -> None:
+    def cancel_selected(self, request: HttpRequest, executions: QuerySet[JobExecution]) -> HttpResponse | None:
+        """Ask first: nothing is cancelled but by the page that says how many wait and how many run."""
         ids = self._at_most(request, executions, MOST_CANCELLED)
-        if ids:
-            self._cancel(request, ids, "")
+        return self._cancel_several_page(request, ids, CancelForm()) if ids else None
 
     @admin.action(description=gettext_lazy("Run selected executions again"), permissions=["retry"])
     def run_selected_again(self, request: HttpRequest, executions: QuerySet[JobExecution]) -> None:
@@ -75,27 +82,36 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("cancel/", view(self.cancel_several_view), name="cronjobs_jobexecution_cancel_several"),
             path("<path:object_id>/cancel/", view(self.cancel_view), name="cronjobs_jobexecution_cancel"),
             path("<path:object_id>/retry/", view(self.retry_view), name="cronjobs_jobexecution_retry"),
             *super().get_urls(),
         ]
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Answer GET with the page that asks for a reason, POST by cancelling.
-
-        What runs is asked to stop only by somebody who has seen that page.
-        """
+        """Answer with the page that asks for a reason, and by cancelling to what comes from that page."""
         execution = self._permitted(request, object_id, self.has_cancel_permission)
         form = CancelForm(request.POST if "reason" in request.POST else None)
         if execution.is_final:
             self._say(request, explain_cancellation(Cancellation(), of=1))
         elif form.is_valid():
             self._cancel(request, [execution.pk], form.cleaned_data["reason"])
-        elif request.method == "POST" and not form.is_bound and execution.status == ExecutionStatus.QUEUED:
-            self._cancel(request, [execution.pk], "")
         else:
             return self._cancel_page(request, execution, form)
         return self._to(execution)
+
+    def cancel_several_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer POST, from the page that asks about several executions, by cancelling these."""
+        if not self.has_cancel_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        ids = _ids(request.POST.get("ids", ""))
+        form = CancelForm(request.POST)
+        if not form.is_valid():
+            return self._cancel_several_page(request, ids, form) or self._to_list(request)
+        self._cancel(request, ids, form.cleaned_data["reason"])
+        return self._to_list(request)
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer POST by queueing a repetition, and lead to it."""
@@ -128,7 +144,7 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
 
     def _at_most(self, request: HttpRequest, executions: QuerySet[JobExecution], most: int) -> list[int]:
         """Return the ids, newest first; of too many none, and say so."""
-        ids = list(executions.order_by("-pk").values_list("pk", flat=True)[: most + 1])
+        ids = list(selected(request, executions).order_by("-pk").values_list("pk", flat=True)[: most + 1])
         if len(ids) <= most:
             return ids
         text = _("Nothing was done: at most %d executions can be chosen at a time.") % most
@@ -174,17 +190,54 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
         url = reverse("admin:cronjobs_jobexecution_change", args=[execution.pk], current_app=self.admin_site.name)
         return HttpResponseRedirect(url)
 
+    def _to_list(self, request: HttpRequest) -> HttpResponse:
+        """Lead back to the list, narrowed as it was."""
+        url = reverse("admin:cronjobs_jobexecution_changelist", current_app=self.admin_site.name)
+        return HttpResponseRedirect(f"{url}?{query}" if (query := request.GET.urlencode()) else url)
+
     def _cancel_page(self, request: HttpRequest, execution: JobExecution, form: forms.Form) -> HttpResponse:
+        return self._page(
+            request,
+            form,
+            title=_("Cancel %s") % execution,
+            original=execution,
+            runs=execution.status == ExecutionStatus.RUNNING,
+        )
+
+    def _cancel_several_page(self, request: HttpRequest, ids: list[int], form: forms.Form) -> HttpResponse | None:
+        """Return the page that says what cancelling would do; None if it would do nothing, which is said then."""
+        rows = JobExecution.objects.filter(pk__in=ids).order_by("-pk").only("job_name", "status", "cancel_requested_at")
+        found = Selection.of(rows)
+        if not found.open:
+            self._say(request, explain_cancellation(Cancellation(), of=len(ids)))
+            return None
+        url = reverse("admin:cronjobs_jobexecution_cancel_several", current_app=self.admin_site.name)
+        return self._page(
+            request,
+            form,
+            title=ngettext("Cancel %d execution", "Cancel %d executions", len(found.open)) % len(found.open),
+            sentences=explain_selection(found),
+            executions=found.open[:MOST_NAMED],
+            more=max(0, len(found.open) - MOST_NAMED),
+            ids=",".join(str(each.pk) for each in found.open),
+            action=f"{url}?{request.GET.urlencode()}",
+        )
+
+    def _page(self, request: HttpRequest, form: forms.Form, **variables: Any) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Cancel %s") % execution,
             "opts": self.opts,
-            "original": execution,
-            "runs": execution.status == ExecutionStatus.RUNNING,
             "form": form,
             "media": self.media + form.media,
+            **variables,
         }
         return TemplateResponse(request, "admin/cronjobs/jobexecution/cancel.html", context)
+
+
+def _ids(text: str) -> list[int]:
+    """Return the ids that the page about several executions sent along: one field, however many there are."""
+    parts = text.split(",")[:MOST_CANCELLED]
+    return [int(each) for each in parts if each.isascii() and each.isdigit() and len(each) <= 18]
 
 
 def _retry(pk: int, user: str) -> Rerun | str:

@@ -13,17 +13,23 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.executions.actions import ExecutionActionsAdmin
+from cronjobs.admin.executions.dates import DateFilter
+from cronjobs.admin.executions.durations import duration_with_bar
+from cronjobs.admin.executions.export import ExecutionExportAdmin
+from cronjobs.admin.executions.found import ExecutionList, number_in
+from cronjobs.admin.executions.log import ExecutionLogAdmin, log_section
 from cronjobs.admin.executions.page import execution_page
 from cronjobs.admin.executions.progress import brief_progress
-from cronjobs.admin.filters import BeforeFilter, JobFilter, RecordedFilter
-from cronjobs.admin.windows import ExecutionList, WindowPaginator
+from cronjobs.admin.filters import BeforeFilter, JobFilter, NodeFilter, RecordedFilter
+from cronjobs.admin.windows import WindowPaginator
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
 
 
-class ExecutionAdmin(ExecutionActionsAdmin):
+class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin, ExecutionLogAdmin):
     """The history. It is the engine's: nobody edits or deletes it here, but one may cancel and run again."""
 
+    actions = (*ExecutionActionsAdmin.actions, "export_selected")
     list_display = (
         "shown_id",
         "job_name",
@@ -37,11 +43,11 @@ class ExecutionAdmin(ExecutionActionsAdmin):
         "shown_node",
     )
     list_display_links = ("shown_id", "job_name")
-    list_filter = ("status", RecordedFilter, "trigger", JobFilter, BeforeFilter)
+    list_filter = ("status", RecordedFilter, "trigger", JobFilter, NodeFilter, BeforeFilter, DateFilter)
     list_per_page = 50
-    search_fields = ("job_name", "error_message")
+    search_fields = ("job_name", "error_type", "error_message")
     search_help_text = _(
-        'A number: the execution of that id. Words: in the job\'s name or the error ("404" in quotes).'
+        'A number: the execution of that id. Words: in the job\'s name or the error and its type ("404" in quotes).'
     )
     sortable_by = ()
     ordering = ("-id",)
@@ -74,7 +80,7 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     @admin.display(description=_("duration"))
     def shown_duration(self, execution: JobExecution) -> str:
-        return rendering.running_time(execution, now=timezone.now())
+        return duration_with_bar(execution, execution.usual, now=timezone.now())  # type: ignore[attr-defined]  # by the list
 
     @admin.display(description=_("attempt"))
     def shown_attempt(self, execution: JobExecution) -> str:
@@ -97,16 +103,14 @@ class ExecutionAdmin(ExecutionActionsAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         # A lookup into a column can be used to guess what is masked in it.
-        return lookup in {"status__exact", "trigger__exact"} or lookup in {
-            each.parameter_name for each in (RecordedFilter, JobFilter, BeforeFilter)
-        }
+        filters = (RecordedFilter, JobFilter, NodeFilter, BeforeFilter, DateFilter)
+        return lookup in {"status__exact", "trigger__exact"} or lookup in {each.parameter_name for each in filters}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[JobExecution], search_term: str
     ) -> tuple[QuerySet[JobExecution], bool]:
-        number = search_term.strip().removeprefix("#")
-        if number.isascii() and number.isdigit() and len(number) <= 18:
-            return queryset.filter(pk=int(number)), False
+        if (number := number_in(search_term)) is not None:
+            return queryset.filter(pk=number), False
         return super().get_search_results(request, queryset, search_term)
 
     def render_change_form(
@@ -114,6 +118,9 @@ class ExecutionAdmin(ExecutionActionsAdmin):
     ) -> HttpResponse:
         obj: JobExecution | None = context["original"]
         if obj is not None:
-            context.update(execution_page(obj, log_page=request.GET.get("log", "1")))
+            context.update(execution_page(obj))
             context["subtitle"] = None
+            # The script that keeps the page up to date leaves the log alone.
+            if request.headers.get("X-Requested-With") != "XMLHttpRequest":
+                context.update(log_section(obj, page=request.GET.get("log"), level=request.GET.get("level")))
         return super().render_change_form(request, context, *args, **kwargs)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.paginator import Page, Paginator
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,12 +16,10 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge
 from cronjobs.admin.executions.flows import flow_section
 from cronjobs.admin.executions.progress import progress_figures, progress_of
-from cronjobs.admin.executions.relations import relations, stop_request
-from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution, Trigger
+from cronjobs.admin.executions.relations import node_link, relations, stop_request
+from cronjobs.models import ExecutionAttempt, Job, JobExecution, Trigger
 from cronjobs.models.waiting import why_waiting
 from cronjobs.states import ExecutionStatus
-
-LINES_PER_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +32,10 @@ class Attempt:
     duration: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A row of the log."""
-
-    row: ExecutionLog
-    level: str
-    css_class: str
-    time: str
-    data: SafeString | None
-
-
-def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
-    """Return the template's variables; `log_page` is a number as the query string has it."""
+def execution_page(execution: JobExecution) -> dict[str, Any]:
+    """Return the template's variables, but for those of the log."""
     now = timezone.now()
     progress = progress_of(execution, now=now)
-    log = Paginator(execution.log_lines.order_by("attempt", "number"), LINES_PER_PAGE).get_page(log_page)
     return {
         "title": f"{execution.job_name} #{execution.pk}",
         "execution": execution,
@@ -71,9 +55,6 @@ def execution_page(execution: JobExecution, *, log_page: str) -> dict[str, Any]:
         "params": rendering.pretty_json(execution.params) if execution.params else None,
         "result": None if execution.result is None else rendering.pretty_json(execution.result),
         "attempts": [_attempt(each) for each in execution.attempts.all()],
-        "log": log,
-        "log_lines": _lines(log),
-        "log_pages": log.paginator.get_elided_page_range(log.number),
     }
 
 
@@ -93,7 +74,7 @@ def _facts(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]]:
     yield _("Requested by"), execution.requested_by
     yield _("Asked to stop"), stop_request(execution)
     yield from relations(execution)
-    yield _("Node"), execution.node
+    yield _("Node"), node_link(execution)
     yield _("Queue"), execution.queue
     yield _("Priority"), execution.get_priority_display()
 
@@ -153,22 +134,3 @@ def _used(row: ExecutionAttempt) -> str:
         "cpu": rendering.duration(rendering.milliseconds(row.cpu_ms)),
     }
     return rendering.quiet(_("%(memory)s, %(cpu)s of CPU time") % parts)
-
-
-def _lines(page: Page[ExecutionLog]) -> Iterator[Line]:
-    for row in page:
-        yield Line(
-            row=row,
-            level=logging.getLevelName(row.level),
-            css_class=_level_class(row.level),
-            time=rendering.precise_moment(row.logged_at),
-            data=None if row.data is None else rendering.compact_json(row.data),
-        )
-
-
-def _level_class(level: int) -> str:
-    if level >= logging.ERROR:
-        return "cron-error"
-    if level >= logging.WARNING:
-        return "cron-warning"
-    return "cron-info" if level >= logging.INFO else "cron-debug"

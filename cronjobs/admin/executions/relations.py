@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -36,6 +37,14 @@ def relations(execution: JobExecution) -> Iterator[tuple[str, SafeString]]:
     repeats = JobExecution.objects.filter(flow=execution.flow or execution.pk, retry_of=execution)
     if ids := list(repeats.order_by("pk").values_list("pk", flat=True)[:_MOST_LINKS]):
         yield _("Run again as"), format_html_join(", ", "{}", ((_link(pk),) for pk in ids))
+
+
+def node_link(execution: JobExecution) -> str:
+    """Return the node's name, which leads to what else it ran; empty if nobody has run the execution."""
+    if not execution.node:
+        return ""
+    url = f"{reverse('admin:cronjobs_jobexecution_changelist')}?{urlencode({'node': execution.node})}"
+    return format_html('<a href="{}">{}</a>', url, execution.node)
 
 
 def _link(pk: int) -> SafeString:

@@ -16,13 +16,13 @@ from cronjobs.api.requests.queries import Query, next_address, one_of, whole_num
 from cronjobs.api.views import CronView
 from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, ExecutionLog
-from cronjobs.models.log_lines import Place, line_text, place_of, read_lines
+from cronjobs.models.log_lines import Place, line_text, parse_place, place_of, read_lines
 from cronjobs.storable import rfc3339
 
 MOST_LINES = 1_000
 MOST_ATTEMPTS = 100
-# The largest numbers that the columns hold on every database.
-_HIGHEST_ATTEMPT, _HIGHEST_NUMBER = 32_767, 2_147_483_647
+# The largest number that the column holds on every database.
+_HIGHEST_ATTEMPT = 32_767
 
 
 class AttemptsView(CronView):
@@ -66,7 +66,7 @@ class LogsView(CronView):
 
     def get(self, request: Request, pk: str) -> HttpResponseBase:
         query = Query(request, known=("after", "limit", "format"))
-        after = query.read("after", _place, default=Place())
+        after = query.read("after", parse_place, default=Place())
         limit = query.read("limit", whole_number(MOST_LINES), default=MOST_LINES)
         kind = query.read("format", one_of(("json", "text")), default="json")
         query.done()
@@ -87,14 +87,6 @@ class LogsView(CronView):
             "timestamp": rfc3339(timezone.now()),
         }
         return Response(document)
-
-
-def _place(text: str) -> Place:
-    attempt, _, number = text.partition(".")
-    try:
-        return Place(whole_number(_HIGHEST_ATTEMPT, least=0)(attempt), whole_number(_HIGHEST_NUMBER, least=0)(number))
-    except ValueError:
-        raise ValueError("Must be the attempt and the number of a line, such as 1.20.") from None
 
 
 def _text(lines: Iterable[ExecutionLog], *, following: str, is_final: bool) -> HttpResponse:

@@ -141,7 +141,7 @@ def test_a_line_is_coloured_by_its_level(viewer, make_execution, level):
 
     source = get(viewer, change_url(execution))
 
-    assert f'<tr class="cron-{level.replace("critical", "error")}">' in source
+    assert f'<tr class="cron-{level.replace("critical", "error")}" ' in source
     assert f">{level.upper()}<" in source
 
 
@@ -151,7 +151,7 @@ def test_the_log_shows_levels_and_data(viewer, make_execution):
 
     source = get(viewer, change_url(execution))
 
-    assert '<tr class="cron-warning">' in source
+    assert '<tr class="cron-warning" ' in source
     assert "11:30:01.000 1 WARNING odd 1" in text_of(source)
     assert '{"step": 1}' in text_of(source)
 
@@ -215,3 +215,10 @@ def test_a_status_that_this_version_does_not_know_is_shown_as_it_is(viewer, make
 
     assert "frozen" in text_of(get(viewer, change_url(execution)))
     assert "frozen" in text_of(get(viewer, EXECUTIONS))
+
+
+def test_the_node_leads_to_what_else_it_ran(viewer, make_execution):
+    make_execution(node="web-2:1")
+    source = get(viewer, change_url(make_execution(node="web-1:a&b")))
+
+    assert f'<a href="{EXECUTIONS}?node=web-1%3Aa%26b">web-1:a&amp;b</a>' in source

@@ -11,11 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from cronjobs.admin.executions import actions
+from cronjobs.admin.windows import WindowPaginator
 from cronjobs.models import Job, JobExecution
 from cronjobs.states import FINAL
 from tests.integration.admin.pages import EXECUTIONS, change_url, get, messages_of, text_of
 
 pytestmark = pytest.mark.django_db
+
+CANCEL_SEVERAL = f"{EXECUTIONS}cancel/"
 
 SEES = "view_jobexecution"
 # Who asks, and what is answered to cancelling and to running again.
@@ -76,6 +79,22 @@ def act(client, action, *executions, **data):
     return messages_of(client.post(EXECUTIONS, data, follow=True))
 
 
+def ask(client, *executions, query="", **data):
+    """Choose to cancel executions in the list, and return the page that asks."""
+    data = {"action": "cancel_selected", "index": 0, "_selected_action": [each.pk for each in executions], **data}
+    return client.post(f"{EXECUTIONS}{query}", data)
+
+
+def confirm_raw(client, page, reason=""):
+    """Answer the page that asks, and return what comes then."""
+    return client.post(page.context["action"], {"ids": page.context["ids"], "reason": reason}, follow=True)
+
+
+def confirm(client, page, **data):
+    """Answer the page that asks, and return the messages."""
+    return messages_of(confirm_raw(client, page, **data))
+
+
 def state():
     return list(JobExecution.objects.order_by("pk").values())
 
@@ -92,7 +111,7 @@ def test_only_who_may_gets_it_done(django_user_model, make, role):
 
     assert client.get(url_of("cancel", waiting)).status_code == (200 if role in {"canceller", "superuser"} else cancels)
     assert state() == before
-    assert client.post(url_of("cancel", waiting)).status_code == cancels
+    assert client.post(url_of("cancel", waiting), {"reason": ""}).status_code == cancels
     assert client.post(url_of("retry", failed)).status_code == retries
 
     waiting.refresh_from_db()
@@ -107,6 +126,9 @@ def test_an_action_works_only_for_who_may(django_user_model, make, role, action)
     client, before = client_of(role, django_user_model), state()
 
     client.post(EXECUTIONS, {"action": action, "index": 0, "_selected_action": [execution.pk]})
+    if action == "cancel_selected":
+        assert state() == before
+        client.post(CANCEL_SEVERAL, {"ids": str(execution.pk), "reason": ""})
 
     allowed = {"canceller" if action == "cancel_selected" else "retrier", "superuser"}
     assert (state() != before) == (role in allowed)
@@ -123,7 +145,7 @@ def test_who_may_not_is_offered_nothing(django_user_model, make, role):
     page = get(client, EXECUTIONS)
     assert ('value="cancel_selected"' in page) == may_cancel
     assert ('value="run_selected_again"' in page) == may_retry
-    assert ("action-select" in page) == (may_cancel or may_retry)
+    assert 'value="export_selected"' in page
     assert "delete_selected" not in page
 
 
@@ -145,10 +167,13 @@ def test_a_button_is_there_only_where_it_applies(superuser, make, *, status, col
     assert (url_of("retry", execution) in page) == retry
 
 
-def test_what_waits_is_cancelled_with_one_click(canceller, make):
+def test_what_waits_is_cancelled_by_whoever_has_been_asked(canceller, make):
     execution = make()
+    before = state()
 
-    assert press(canceller, "cancel", execution) == ["success: 1 execution was cancelled."]
+    assert "It is cancelled at once." in text_of(canceller.post(url_of("cancel", execution)).content.decode())
+    assert state() == before
+    assert press(canceller, "cancel", execution, reason="") == ["success: 1 execution was cancelled."]
 
     execution.refresh_from_db()
     assert (execution.status, execution.cancel_requested_by) == ("cancelled", "canceller")
@@ -306,17 +331,68 @@ def test_what_is_not_there_is_not_found(superuser, verb):
 
 def test_cancelling_several_says_what_happened_to_how_many(canceller, make):
     rows = [make(), make(), make("running"), make("running"), make("failed")]
-    act(canceller, "cancel_selected", rows[2])
+    confirm(canceller, ask(canceller, rows[2]))
+    before = state()
 
-    said = act(canceller, "cancel_selected", *rows)
+    page = ask(canceller, *rows)
+
+    text = text_of(page.content.decode())
+    for sentence in (
+        "2 executions wait. They are cancelled at once.",
+        "1 execution runs. It will be asked to stop, and is cancelled when its code has really ended.",
+        "1 execution has been asked to stop before; nothing more is done to it.",
+        "1 execution has ended already, and stays as it is.",
+        f"noop #{rows[0].pk} (Queued)",
+        f"noop #{rows[3].pk} (Running)",
+    ):
+        assert sentence in text
+    assert f"#{rows[4].pk}" not in text
+    assert state() == before
+
+    # One of them ends before the question is answered.
+    JobExecution.objects.filter(pk=rows[3].pk).update(status="succeeded")
+    said = confirm(canceller, page, reason="Wrong <b>month</b>.")
 
     assert said == [
         "success: 2 executions were cancelled.",
-        "success: 1 execution runs, and was asked to stop: it is cancelled when its code has ended.",
-        "info: 1 execution had been asked to stop before.",
         "warning: 1 execution had ended already, and stays as it is.",
     ]
-    assert {entry[1] for entry in entries()} == {str(each.pk) for each in rows[:4]}
+    rows[0].refresh_from_db()
+    assert rows[0].reason == "Wrong <b>month</b>."
+    assert {entry[1] for entry in entries()} == {str(each.pk) for each in rows[:3]}
+
+
+def test_where_nothing_is_open_nobody_is_asked(canceller, make):
+    said = act(canceller, "cancel_selected", make("failed"), make("succeeded"))
+
+    assert said == ["warning: 2 executions had ended already, and stay as they are."]
+
+
+def test_a_reason_that_is_too_long_is_asked_for_again(canceller, make):
+    execution = make()
+    before = state()
+
+    response = confirm_raw(canceller, ask(canceller, execution), reason="x" * 201)
+
+    assert response.context["form"].errors.keys() == {"reason"}
+    assert response.context["ids"] == str(execution.pk)
+    assert state() == before
+
+
+@pytest.mark.parametrize("ids", ["", "x", "-1", "9" * 30, "1;2", "\N{ARABIC-INDIC DIGIT ONE}"])
+def test_ids_that_make_no_sense_cancel_nothing(canceller, make, ids):
+    make()
+    before = state()
+
+    assert canceller.post(CANCEL_SEVERAL, {"ids": ids, "reason": ""}).status_code == 302
+    assert state() == before
+
+
+def test_nothing_is_cancelled_by_reading_an_address(canceller, make):
+    execution = make()
+
+    assert canceller.get(CANCEL_SEVERAL, {"ids": execution.pk, "reason": ""}).status_code == 405
+    assert JobExecution.objects.get().status == "queued"
 
 
 def test_running_several_again_says_what_happened_to_each(retrier, make):
@@ -351,9 +427,30 @@ def test_too_many_at_a_time_are_refused_as_a_whole(superuser, make, monkeypatch,
 def test_everything_that_a_filtered_list_shows_can_be_chosen(superuser, make):
     waiting, runs = [make() for _ in range(3)], make("running")
 
-    data = {"action": "cancel_selected", "index": 0, "_selected_action": [waiting[0].pk], "select_across": "1"}
-    response = superuser.post(f"{EXECUTIONS}?status__exact=queued", data, follow=True)
+    response = confirm_raw(superuser, ask(superuser, waiting[0], query="?status__exact=queued", select_across="1"))
 
     assert messages_of(response) == ["success: 3 executions were cancelled."]
+    assert response.redirect_chain == [(f"{EXECUTIONS}?status__exact=queued", 302)]
     runs.refresh_from_db()
     assert runs.cancel_requested_at is None
+
+
+def test_everything_is_what_the_pages_show_and_not_what_is_older(superuser, make, monkeypatch):
+    monkeypatch.setattr(WindowPaginator, "size", 2)
+    rows = [make("failed") for _ in range(3)]
+
+    said = act(superuser, "run_selected_again", rows[2], select_across="1")
+
+    assert said == ["success: 2 executions were queued."]
+    reruns = JobExecution.objects.filter(trigger="retry").order_by("pk")
+    assert list(reruns.values_list("retry_of_id", flat=True)) == [rows[1].pk, rows[2].pk]
+
+
+def test_several_pages_are_run_again_at_once(superuser, make):
+    rows = [make("failed") for _ in range(60)]
+
+    said = act(superuser, "run_selected_again", rows[0], select_across="1")
+
+    assert said == ["success: 60 executions were queued."]
+    reruns = JobExecution.objects.filter(trigger="retry").order_by("pk")
+    assert list(reruns.values_list("retry_of_id", flat=True)) == [each.pk for each in rows]

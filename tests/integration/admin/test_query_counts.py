@@ -60,6 +60,9 @@ def fill(make_job, make_execution, make_node, make_entry, django_user_model):
         EXECUTIONS,
         EXECUTIONS + "?q=boom",
         EXECUTIONS + "?recorded=week",
+        EXECUTIONS + "?date=2026-01-15",
+        EXECUTIONS + "?date=2026&node=node-0&q=boom",
+        EXECUTIONS + "?status__exact=failed&trigger__exact=schedule",
         NODES,
         QUEUES,
         KEYS,
@@ -108,6 +111,8 @@ def test_a_page_asks_as_often_whatever_is_on_it(superuser, fill, count):
         superuser.get(change_url(row))
 
     assert statements(superuser, change_url(execution)) == 10
+    log = change_url(execution).replace("change/", "log/")
+    assert statements(superuser, f"{log}new/?after=0.0") == 6
     assert statements(superuser, change_url(execution.job)) <= MOST
 
 
