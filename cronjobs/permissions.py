@@ -12,6 +12,7 @@ VIEW_EXECUTIONS = "cronjobs.view_jobexecution"
 RUN_JOBS = "cronjobs.run_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
+DRAIN_NODES = "cronjobs.drain_node"
 
 # What a key of the API may be limited to, as the permissions' names within this app; a key gives none of them.
 KEY_ACTIONS = tuple(
@@ -27,6 +28,7 @@ KEY_ACTIONS = tuple(
         RETRY_EXECUTIONS,
         VIEW_QUEUES,
         CHANGE_QUEUES,
+        DRAIN_NODES,
     )
 )
 
@@ -42,3 +44,4 @@ EXECUTION_PERMISSIONS = (
     ("cancel_jobexecution", "Can cancel an execution"),
     ("retry_jobexecution", "Can run an execution again"),
 )
+NODE_PERMISSIONS = (("drain_node", "Can drain a node"),)

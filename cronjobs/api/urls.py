@@ -13,7 +13,7 @@ from cronjobs.api.histories import ExecutionsView
 from cronjobs.api.jobs import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.logs import AttemptsView, LogsView
 from cronjobs.api.metrics import MetricsView
-from cronjobs.api.nodes import NodesView
+from cronjobs.api.nodes import DrainNodeView, NodesView, UndrainNodeView
 from cronjobs.api.previews import PreviewView
 from cronjobs.api.probes import LiveView, ReadyView
 from cronjobs.api.queues import (
@@ -42,6 +42,8 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[^/]+)/retry/?\Z", RetryView.as_view(), name="retry"),
     re_path(r"^executions/(?P<pk>[^/]+)/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
+    re_path(r"^nodes/(?P<name>(?s:.*?))/drain/?\Z", DrainNodeView.as_view(), name="node-drain"),
+    re_path(r"^nodes/(?P<name>(?s:.*?))/undrain/?\Z", UndrainNodeView.as_view(), name="node-undrain"),
     re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),
     re_path(r"^jobs/?\Z", JobsView.as_view(), name="jobs"),
     re_path(r"^jobs/(?P<name>(?s:.*?))/pause/?\Z", PauseJobView.as_view(), name="job-pause"),
