@@ -13,6 +13,7 @@ from cronjobs.health._engine import (
     check_nodes,
     check_queue,
     check_ticks,
+    longest_silence,
 )
 from cronjobs.health._errors import NOT_MIGRATED, explain_database_error
 from cronjobs.health._machine import check_memory, check_zones
@@ -42,6 +43,7 @@ __all__ = [
     "check_zones",
     "explain_database_error",
     "is_scheduling",
+    "longest_silence",
     "mongodb_configured",
     "report",
     "why_unhealthy",
