@@ -117,6 +117,11 @@ class Settings(_Parsed):
     shutdown_grace: timedelta = _setting(
         "How long a stopping node waits for what is running.", default=timedelta(seconds=30), low=0
     )
+    drain_grace: timedelta | None = _setting(
+        "How long a node that is asked to drain waits for what is running. None: as long as it takes.",
+        default=None,
+        low=0,
+    )
     max_lost: int = _setting("A job with rerun_lost is queued again at most this many times.", default=3, low=0)
     execute_timeout: timedelta = _setting(
         "How long POST execute waits for the result before it answers 202.", default=timedelta(seconds=25), low=0

@@ -135,6 +135,22 @@ class QueueNotFound(CronJobsError, LookupError):
         super().__init__(f"There is no queue named {name!r}.")
 
 
+class NodeNotFound(CronJobsError, LookupError):
+    """No node of the given name is known."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no node named {name!r}.")
+
+
+class NodeNotAlive(CronJobsError):
+    """A node was to be asked for something, and there is nobody to hear it; `what` has become of it says why."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.what = name, what
+        super().__init__(f"Node {name} {what}, so nobody is there to be asked.")
+
+
 class IllegalMove(CronJobsError):
     """An execution was asked to enter a state that its present one does not lead to."""
 

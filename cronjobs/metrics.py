@@ -89,14 +89,17 @@ def gauges() -> Iterator[Gauge]:
 
 
 def _of_nodes(now: datetime) -> Iterator[Gauge]:
-    alive = list(Node.objects.alive().order_by("name"))
+    alive = list(Node.objects.alive().defer("memory_trend").order_by("name"))
+    draining = sum(each.drain_requested_at is not None for each in alive)
     silent, stopped = Node.objects.dead().count(), Node.objects.exclude(stopped_at=None).count()
-    states = {"alive": len(alive), "silent": silent, "stopped": stopped}
+    states = {"alive": len(alive) - draining, "draining": draining, "silent": silent, "stopped": stopped}
     # As told at the last heartbeat. One that has just started need not have ticked.
     ages = {each.name: _seconds(now - (each.last_tick_at or each.started_at)) for each in alive}
     skews = {each.name: None if each.clock_skew_ms is None else each.clock_skew_ms / 1000 for each in alive}
     by_node = partial(Gauge.by, "node")
-    yield Gauge.by("state", "nodes", "Nodes that are alive, have fallen silent, or were stopped within a day.", states)
+    yield Gauge.by(
+        "state", "nodes", "Nodes that take work, drain, have fallen silent, or were stopped within a day.", states
+    )
     yield by_node("node_workers", "Executions that a node runs at most.", {each.name: each.workers for each in alive})
     yield by_node("node_running", "Executions that a node runs.", {each.name: each.running for each in alive})
     memory = {each.name: each.rss_bytes for each in alive}

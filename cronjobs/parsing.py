@@ -26,6 +26,8 @@ def did_you_mean(key: str, known: Iterable[str]) -> str:
 
 def exceeded(value: Any, low: float | None, high: float | None) -> str:
     """Return the limit that `value` is beyond, in words; empty if there is none."""
+    if value is None:
+        return ""
     number, unit = (value.total_seconds(), " seconds") if isinstance(value, timedelta) else (value, "")
     if low is not None and number < low:
         return f"at least {low:g}{unit}"
@@ -81,6 +83,10 @@ def _duration(value: Any, path: str) -> timedelta:
         raise InvalidSettings(f"{path} is not a usable number of seconds: {value!r}.") from None
 
 
+def _duration_or_none(value: Any, path: str) -> timedelta | None:
+    return None if value is None else _duration(value, path)
+
+
 def _float(value: Any, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value < float("inf"):
         raise InvalidSettings(f"{path} must be a number, not {value!r}.")
@@ -101,5 +107,6 @@ PARSERS: Mapping[Any, Parser] = {
     Bytes: _bytes,
     float: _float,
     timedelta: _duration,
+    timedelta | None: _duration_or_none,
     tuple[str, ...]: _strings,
 }

@@ -19,6 +19,7 @@ ENABLE_JOBS = "cronjobs.enable_job"
 DISABLE_JOBS = "cronjobs.disable_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
+DRAIN_NODES = "cronjobs.drain_node"
 
 # Each is about columns that whoever may edit a job may set as well.
 SWITCHES = (PAUSE_JOBS, RESUME_JOBS, ENABLE_JOBS, DISABLE_JOBS)
@@ -42,6 +43,7 @@ KEY_ACTIONS = tuple(
         RETRY_EXECUTIONS,
         VIEW_QUEUES,
         CHANGE_QUEUES,
+        DRAIN_NODES,
     )
 )
 
@@ -85,3 +87,4 @@ EXECUTION_PERMISSIONS = (
     ("cancel_jobexecution", "Can cancel an execution"),
     ("retry_jobexecution", "Can run an execution again"),
 )
+NODE_PERMISSIONS = (("drain_node", "Can drain a node"),)

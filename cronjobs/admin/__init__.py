@@ -10,7 +10,7 @@ from cronjobs.admin.calendars import CalendarAdmin
 from cronjobs.admin.dashboard.page import DashboardAdmin
 from cronjobs.admin.executions.listing import ExecutionAdmin
 from cronjobs.admin.jobs.listing import JobAdmin
-from cronjobs.admin.nodes import NodeAdmin
+from cronjobs.admin.nodes.listing import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
 from cronjobs.models import ApiKey, AuditEntry, Calendar, Dashboard, Job, JobExecution, Node, Queue

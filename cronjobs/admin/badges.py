@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from cronjobs.models import JobExecution
-from cronjobs.models.choices import KeyState
+from cronjobs.models.choices import KeyState, NodeStatus
 from cronjobs.states import ExecutionStatus
 
 
@@ -50,6 +50,14 @@ KEY_TONES: Mapping[KeyState, Tone] = {
 }
 
 
+NODE_TONES: Mapping[NodeStatus, Tone] = {
+    NodeStatus.ALIVE: Tone.GOOD,
+    NodeStatus.DRAINING: Tone.ODD,
+    NodeStatus.SILENT: Tone.BAD,
+    NodeStatus.STOPPED: Tone.QUIET,
+}
+
+
 def badge(text: object, tone: Tone, *, title: str = "") -> SafeString:
     """Return `text` as a label; `title` is shown while the pointer rests on it."""
     tooltip = format_html(' title="{}"', title) if title else ""
@@ -74,6 +82,14 @@ def status_tone(status: str) -> Tone:
 def key_badge(state: KeyState) -> SafeString:
     """Return the label of the state that a key of the API is in."""
     return badge(state.label, KEY_TONES[state])
+
+
+def node_badge(state: str) -> SafeString:
+    """Return the label of the state that a node is in."""
+    known = NodeStatus(state)
+    is_silent = known == NodeStatus.SILENT
+    title = gettext("It fell silent without saying that it stops.") if is_silent else ""
+    return badge(known.label, NODE_TONES[known], title=title)
 
 
 def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:

@@ -37,7 +37,7 @@ class PageAdmin(AnyModelAdmin):
         if (complaint := self._complaint(request)) is not None:
             return complaint
         title = capfirst(self.opts.verbose_name_plural)
-        context = {"title": title, "is_node_alive": Node.objects.alive().exists(), **(extra_context or {})}
+        context = {"title": title, "staff": Node.objects.staff(), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -33,6 +33,8 @@ from cronjobs.exceptions import (
     JobNotFound,
     JobUnfit,
     MongoUnavailable,
+    NodeNotAlive,
+    NodeNotFound,
     NotInstalled,
     NotOpen,
     QueueNotFound,
@@ -87,6 +89,7 @@ class ErrorCode(StrEnum):
         404,
         "No job uses a queue of this name, and nothing has been decided about one.",
     )
+    NODE_NOT_FOUND = "node_not_found", 404, "There is no node of this name."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "The address does not know this method."
     JOB_BROKEN = "job_broken", 409, "The job cannot run until somebody mends it."
     JOB_EXISTS = "job_exists", 409, "There is a job of this name already."
@@ -96,6 +99,7 @@ class ErrorCode(StrEnum):
         "The code defines the job, so it would be made again; it can be disabled instead.",
     )
     NOTHING_TO_SKIP = "nothing_to_skip", 409, "No occurrence of the job comes that could be skipped."
+    NODE_NOT_ALIVE = "node_not_alive", 409, "The node has stopped or fallen silent: nobody is there to be asked."
     NOT_OPEN = "not_open", 409, "The execution has ended, so there is nothing to cancel."
     STILL_OPEN = "still_open", 409, "The execution has not ended, so it cannot be run again yet."
     NOT_RETRYABLE = (
@@ -245,6 +249,8 @@ _EXPLANATIONS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (NotInstalled, ErrorCode.NOT_INSTALLED, ""),
     (JobNotFound, ErrorCode.JOB_NOT_FOUND, ""),
     (QueueNotFound, ErrorCode.QUEUE_NOT_FOUND, ""),
+    (NodeNotFound, ErrorCode.NODE_NOT_FOUND, ""),
+    (NodeNotAlive, ErrorCode.NODE_NOT_ALIVE, ""),
     (JobExists, ErrorCode.JOB_EXISTS, ""),
     (HasDefinition, ErrorCode.HAS_DEFINITION, ""),
     (NothingToSkip, ErrorCode.NOTHING_TO_SKIP, ""),

@@ -17,7 +17,7 @@ from cronjobs.api.jobs.previews import PreviewView
 from cronjobs.api.jobs.views import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
 from cronjobs.api.site.description import DocsView, SchemaView
 from cronjobs.api.site.health import HealthView, SchedulingView
-from cronjobs.api.site.nodes import NodesView
+from cronjobs.api.site.nodes import DrainNodeView, NodesView, UndrainNodeView
 from cronjobs.api.site.probes import LiveView, ReadyView
 from cronjobs.api.site.queues import (
     PauseEverythingView,
@@ -44,6 +44,8 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[^/]+)/retry/?\Z", RetryView.as_view(), name="retry"),
     re_path(r"^executions/(?P<pk>[^/]+)/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
+    re_path(r"^nodes/(?P<name>(?s:.*?))/drain/?\Z", DrainNodeView.as_view(), name="node-drain"),
+    re_path(r"^nodes/(?P<name>(?s:.*?))/undrain/?\Z", UndrainNodeView.as_view(), name="node-undrain"),
     re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),
     re_path(r"^jobs/?\Z", JobsView.as_view(), name="jobs"),
     re_path(r"^jobs/(?P<name>(?s:.*?))/pause/?\Z", PauseJobView.as_view(), name="job-pause"),

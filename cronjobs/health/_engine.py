@@ -41,24 +41,35 @@ def longest_silence() -> timedelta:
 
 @probe("nodes")
 def check_nodes() -> Probe:
-    """Count the nodes that are alive."""
+    """Count the nodes that are alive, and those among them that take no more work."""
     load = Node.objects.alive().aggregate(running=Sum("running"), workers=Sum("workers"))
-    alive, silent = Node.objects.alive().count(), Node.objects.dead().count()
-    details = {"alive": alive, "silent": silent, "running": load["running"] or 0, "workers": load["workers"] or 0}
-    if not alive:
+    staff, silent = Node.objects.staff(), Node.objects.dead().count()
+    details = {
+        "alive": sum(staff),
+        "draining": staff.draining,
+        "silent": silent,
+        "running": load["running"] or 0,
+        "workers": load["workers"] or 0,
+    }
+    if not any(staff):
         return fail("No node is alive, so nothing runs: start manage.py runcron.", **details)
-    sentence = f"{count(alive, 'node')} {'is' if alive == 1 else 'are'} alive"
-    return fine(f"{sentence}, {silent} fell silent within a day." if silent else f"{sentence}.", **details)
+    if not staff.at_work:
+        return fail("Every node that is alive is draining, so nothing new runs: start manage.py runcron.", **details)
+    parts = [f"{count(sum(staff), 'node')} {'is' if sum(staff) == 1 else 'are'} alive"]
+    parts += [f"{staff.draining} of them draining"] if staff.draining else []
+    parts += [f"{silent} fell silent within a day"] if silent else []
+    return fine(f"{', '.join(parts)}.", **details)
 
 
 @probe("ticks")
 def check_ticks() -> Probe:
-    """See how long ago a living node last looked for due jobs."""
+    """See how long ago a node that takes work last looked for due jobs."""
     limit = longest_silence()
     ticked = Coalesce("last_tick_at", "started_at")
-    newest = Node.objects.alive().order_by(ticked.desc()).values_list(ticked, flat=True).first()
+    newest = Node.objects.at_work().order_by(ticked.desc()).values_list(ticked, flat=True).first()
     if newest is None:
-        return nothing_there("No node is alive, so nothing ticks.", tickAgeSeconds=None)
+        why = "Every node that is alive is draining" if Node.objects.draining().exists() else "No node is alive"
+        return nothing_there(f"{why}, so nothing ticks.", tickAgeSeconds=None)
     age = max(read_clock(engine_alias(JobExecution)) - as_utc(newest), timedelta(0))
     details = {"tickAgeSeconds": round(age.total_seconds(), 1), "limitSeconds": limit.total_seconds()}
     if age > limit:

@@ -71,7 +71,11 @@ def check_migrations() -> Probe:
 @probe("clock")
 def check_clock() -> Probe:
     """Compare this machine's clock, and those of the living nodes, with the database's."""
-    skews = {node.name: node.clock_skew_ms for node in Node.objects.alive() if node.clock_skew_ms is not None}
+    skews = {
+        node.name: node.clock_skew_ms
+        for node in Node.objects.alive().defer("memory_trend")
+        if node.clock_skew_ms is not None
+    }
     own = round(_skew().total_seconds() * 1000)
     clocks = [("This machine's clock", own), *((f"The clock of node {name}", each) for name, each in skews.items())]
     wrong = [(whose, skew) for whose, skew in clocks if abs(skew) > SKEW_TO_MENTION / timedelta(milliseconds=1)]

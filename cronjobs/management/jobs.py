@@ -32,9 +32,11 @@ def refusals_explained(name: str, *, broken: int = 1) -> Iterator[None]:
 
 
 def warn_if_it_waits(command: BaseCommand) -> None:
-    """Say it where what was recorded must wait, since no node is alive or everything is paused."""
-    if not Node.objects.alive().exists():
-        command.stderr.write(command.style.WARNING("No node is alive: it waits until runcron is started."))
+    """Say it where what was recorded must wait, since no node takes work or everything is paused."""
+    staff = Node.objects.staff()
+    if not staff.at_work:
+        why = "Every node that is alive is draining" if staff.draining else "No node is alive"
+        command.stderr.write(command.style.WARNING(f"{why}: it waits until runcron is started."))
     if paused := why_everything_is_paused():
         command.stderr.write(command.style.WARNING(paused))
 

@@ -11,7 +11,8 @@ from typing import Any
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import ExecutionNotFound, InvalidDefinition, JobNotFound
 from cronjobs.manager.status import status_document
-from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models.draining import drain, undrain
 from cronjobs.models.job import JobQuerySet
 from cronjobs.models.moves import cancel
 from cronjobs.models.queue import EVERYTHING
@@ -36,9 +37,9 @@ class CronManager:
 
     @property
     def is_running(self) -> bool:
-        """Whether the node that `start` started in this process is at work."""
+        """Whether the node that `start` started in this process is at work; no more once it has failed or drained."""
         node = self._node
-        return node is not None and node.failure is None
+        return node is not None and _is_at_work(node)
 
     def start(self) -> bool:
         """Run a node in this process; return False, and say so in the log, if one runs already.
@@ -46,11 +47,12 @@ class CronManager:
         Meant for a process of its own: ``manage.py runcron`` is the same with signals handled.
         """
         with self._lock:
-            if self._node is not None and self._node.failure is None:
+            if self._node is not None and _is_at_work(self._node):
                 logger.warning("Node %s runs in this process already; start() changes nothing.", self._node.name)
                 return False
             if self._node is not None:
-                logger.warning("Node %s had failed; another one takes its place.", self._node.name)
+                how = "drained" if self._node.is_drained else "failed"
+                logger.warning("Node %s had %s; another one takes its place.", self._node.name, how)
                 self._node.stop(grace=timedelta(0))
             self._node = None
             node = NodeProcess()
@@ -113,6 +115,20 @@ class CronManager:
         """Schedule again, from now on, and start what was waiting already. A single queue that is paused stays so."""
         Queue.objects.named(EVERYTHING).resume()
 
+    def drain_node(self, name: str, *, by: str = "") -> Node:
+        """Ask a node, on behalf of `by`, to claim nothing more and to end when what it runs has ended; return its row.
+
+        It ends without a deadline, unless DRAIN_GRACE sets one. Raises `NodeNotFound` and
+        `NodeNotAlive`.
+        """
+        node: Node = drain(name, by=by).node
+        return node
+
+    def undrain_node(self, name: str, *, by: str = "") -> Node:
+        """Ask a node that drains and has not ended to keep working. Raises `NodeNotFound` and `NodeNotAlive`."""
+        node: Node = undrain(name, by=by).node
+        return node
+
     def execute_job(self, name: str, /, **params: Any) -> JobExecution:
         """Record that a job should run now and return the row; a node performs it.
 
@@ -158,6 +174,10 @@ class CronManager:
 
 
 cron_manager = CronManager()
+
+
+def _is_at_work(node: NodeProcess) -> bool:
+    return node.failure is None and not node.is_drained
 
 
 def _existing(name: str) -> JobQuerySet:

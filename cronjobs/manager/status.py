@@ -21,7 +21,7 @@ from cronjobs.storable import json_text, rfc3339
 def status_document(names: Collection[str] | None = None) -> dict[str, Any]:
     """Return the state of the whole app; with `names`, of these jobs only, and of no node or queue.
 
-    Of a job, ``running`` means that it is enabled, not paused, and a node is alive;
+    Of a job, ``running`` means that it is enabled, not paused, and a node is alive that takes work;
     ``scheduled`` that it has a next run; ``executing`` is how many executions run now, and
     ``overrunning`` how many of these longer than their timeout.
     ``paused`` says that everything is, and ``queues`` has those that are paused or limited.
@@ -50,8 +50,8 @@ def queue_document(queue: Any) -> dict[str, Any]:
     }
 
 
-def node_document(node: Node) -> dict[str, Any]:
-    """Return a node as JSON data."""
+def node_document(node: Any) -> dict[str, Any]:
+    """Return a node, which has its `state`, as JSON data."""
     return {
         "name": node.name,
         "host": node.hostname,
@@ -59,6 +59,10 @@ def node_document(node: Node) -> dict[str, Any]:
         "version": node.version,
         "workers": node.workers,
         "running": node.running,
+        "state": str(node.state),
+        "drainRequestedAt": _time(node.drain_requested_at),
+        "drainRequestedBy": node.drain_requested_by or None,
+        "cpuPercent": node.cpu_percent,
         "startedAt": _time(node.started_at),
         "heartbeatAt": _time(node.heartbeat_at),
         "lastTickAt": _time(node.last_tick_at),
@@ -72,19 +76,21 @@ class _Status(NamedTuple):
 
 
 def _look(names: Collection[str] | None) -> _Status:
-    nodes = list(Node.objects.alive())
+    nodes: list[Any] = list(Node.objects.alive().with_state().defer("memory_trend"))
+    # Those that drain start nothing more.
+    is_running = any(each.drain_requested_at is None for each in nodes)
     restricted = {name: bool(paused) for name, paused in ask(_restricted, engine_alias(Queue))}
     is_paused = get_settings().paused or restricted.pop(EVERYTHING, False)
     # Most applications restrict none.
     queues = _counted_queues() if restricted and names is None else []
     rest = {
-        "isRunning": bool(nodes),
+        "isRunning": is_running,
         "paused": is_paused,
         "nodes": [node_document(each) for each in nodes] if names is None else [],
         "queues": [queue_document(each) for each in queues],
         "timestamp": rfc3339(timezone.now()),
     }
-    return _Status(job_statuses(names, is_running=bool(nodes), is_everything_paused=is_paused), rest)
+    return _Status(job_statuses(names, is_running=is_running, is_everything_paused=is_paused), rest)
 
 
 def _restricted(alias: str) -> QuerySet[Any]:

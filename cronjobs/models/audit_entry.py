@@ -79,7 +79,9 @@ class AuditEntry(models.Model):
     method = models.CharField(_("method"), max_length=8)
     route = models.CharField(_("action"), max_length=50, help_text=_("The name of the address."))
     target = models.CharField(
-        _("target"), max_length=100, help_text=_("The job's or the queue's name, or the execution's number.")
+        _("target"),
+        max_length=100,
+        help_text=_("The job's, the queue's or the node's name, or the execution's number."),
     )
     address = models.CharField(_("address"), max_length=64)
     status = models.PositiveSmallIntegerField(_("status"))

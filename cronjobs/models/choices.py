@@ -62,6 +62,17 @@ class Trigger(models.TextChoices):
     RETRY = "retry", _("Retry")
 
 
+class NodeStatus(models.TextChoices):
+    """Whether a node is there and, if so, whether it takes work."""
+
+    ALIVE = "alive", _("Alive")
+    # Somebody has asked it to: it claims nothing more, and ends when what it runs has ended.
+    DRAINING = "draining", _("Draining")
+    # It has not said that it stops, and its last heartbeat is older than a lease.
+    SILENT = "silent", _("Dead")
+    STOPPED = "stopped", _("Stopped")
+
+
 class KeyState(models.TextChoices):
     """Whether a key of the API lets its user in and, if not, why."""
 

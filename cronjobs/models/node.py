@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
+from django.db.models import Case, CharField, Count, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus
 from cronjobs.models.batches import EngineManager
+from cronjobs.models.choices import NodeStatus
+from cronjobs.permissions import NODE_PERMISSIONS
+
+
+class Staff(NamedTuple):
+    """How many nodes are alive: those that take work, and those that only finish theirs."""
+
+    at_work: int
+    draining: int
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -22,6 +32,32 @@ class NodeQuerySet(models.QuerySet["Node"]):
     def dead(self) -> Self:
         """Return the nodes that fell silent without saying that they stop."""
         return self.filter(stopped_at=None, heartbeat_at__lte=database_now_plus(-get_settings().lease))
+
+    def at_work(self) -> Self:
+        """Return those that are alive and take work: due times are decided, and executions started, by these only."""
+        return self.alive().filter(drain_requested_at=None)
+
+    def draining(self) -> Self:
+        """Return those that are alive and have been asked to drain."""
+        return self.alive().filter(drain_requested_at__isnull=False)
+
+    def staff(self) -> Staff:
+        """Count those that are alive, in one statement."""
+        found = self.alive().aggregate(alive=Count("pk"), draining=Count("drain_requested_at"))
+        return Staff(at_work=found["alive"] - found["draining"], draining=found["draining"])
+
+    def with_state(self) -> Self:
+        """Return them with their `state`, a `NodeStatus`, as it is by the database's clock."""
+        silent_since = database_now_plus(-get_settings().lease)
+        return self.annotate(
+            state=Case(
+                When(stopped_at__isnull=False, then=Value(NodeStatus.STOPPED)),
+                When(heartbeat_at__lte=silent_since, then=Value(NodeStatus.SILENT)),
+                When(drain_requested_at__isnull=False, then=Value(NodeStatus.DRAINING)),
+                default=Value(NodeStatus.ALIVE),
+                output_field=CharField(),
+            )
+        )
 
 
 class Node(models.Model):
@@ -38,7 +74,16 @@ class Node(models.Model):
     last_tick_at = models.DateTimeField(_("last tick"), null=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True)
     rss_bytes = models.PositiveBigIntegerField(_("memory"), null=True)
+    cpu_percent = models.PositiveIntegerField(
+        _("CPU load in %"),
+        null=True,
+        help_text=_("Of one processor, by the node's own process, between its last two heartbeats."),
+    )
     clock_skew_ms = models.BigIntegerField(_("clock skew in ms"), null=True)
+    drain_requested_at = models.DateTimeField(_("asked to drain"), null=True)
+    drain_requested_by = models.CharField(_("asked to drain by"), max_length=150, blank=True, default="")
+    # At most 120 pairs of Unix seconds and bytes, a minute apart, oldest first. Lists of nodes need not read it.
+    memory_trend = models.JSONField(_("memory trend"), default=list)
 
     objects = EngineManager.from_queryset(NodeQuerySet)()
 
@@ -46,6 +91,7 @@ class Node(models.Model):
         verbose_name = _("node")
         verbose_name_plural = _("nodes")
         ordering = ("-heartbeat_at",)
+        permissions = NODE_PERMISSIONS
         indexes: ClassVar = [models.Index(fields=["heartbeat_at"], name="cronjobs_node_heartbeat")]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from cronjobs.states import ExecutionStatus
 from cronjobs.storable import rfc3339
 
 NO_NODE = "No node is alive: it starts when runcron does."
+ALL_DRAINING = "Every node that is alive is draining: it starts when another runcron does."
 NO_WORKER = "It is next in line for a worker that is free and serves its queue."
 
 
@@ -39,7 +40,9 @@ def _reasons(execution: JobExecution, now: datetime) -> Iterator[str]:
     job = load_job(Job.objects.resolvable().filter(pk=execution.job_id or 0))
     if job is not None and job.definition not in registry:
         yield f"Only a node that knows the definition {job.definition} can perform it."
-    yield "" if Node.objects.alive().exists() else NO_NODE
+    staff = Node.objects.staff()
+    if not staff.at_work:
+        yield ALL_DRAINING if staff.draining else NO_NODE
     yield _limit(execution, job)
     yield NO_WORKER
 

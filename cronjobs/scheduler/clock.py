@@ -37,19 +37,21 @@ class Clock(BackgroundScheduler):
 
     `on_look` is told what each tick has seen in the end. `on_work` is called whenever an execution
     can be claimed now, `on_stop` whenever a running one is asked to stop, `on_death` if the thread
-    ends other than by `shutdown`.
+    ends other than by `shutdown`. While `node` is asked to drain it only looks: others write what
+    is due.
     """
 
     def __init__(
         self,
         *,
         time: SteadyClock,
+        node: str = "",
         on_look: Callable[[Look], None] = lambda seen: None,
         on_work: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
-        self._on_look = on_look
+        self._node, self._on_look = node, on_look
         self._time, self._on_work, self._on_stop, self._on_death = time, on_work, on_stop, on_death
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
@@ -63,6 +65,8 @@ class Clock(BackgroundScheduler):
     def tick_once(self) -> Look:
         """Look, plan what was edited, write everything that is due; return the last look."""
         seen = self._look()
+        if seen.is_draining:
+            return self._stand_by(seen)
         if seen.is_stale:
             while sync(seen.now) == BATCH:
                 pass
@@ -122,8 +126,16 @@ class Clock(BackgroundScheduler):
         self._backoff.succeeded()
         return self._wait_until_next(seen)
 
+    def _stand_by(self, seen: Look) -> Look:
+        """Do what is left to a node that drains: what runs here may be asked to stop."""
+        self._is_held_up = False
+        if seen.is_stopping:
+            self._on_stop()
+        self._on_look(seen)
+        return seen
+
     def _look(self) -> Look:
-        seen = look()
+        seen = look(self._node)
         if self._time.set(seen.now) < _SET_BACK:
             logger.warning("The database's clock was set back; planning what is due again.")
             reconcile(seen.now, rewind=True)
@@ -150,6 +162,9 @@ class Clock(BackgroundScheduler):
             self._patience = min(self._patience * 2, self._poll)
             return self._patience
         self._patience = _FIRST_PATIENCE
+        if seen.is_draining:
+            # What is due is for others, however long they leave it.
+            return self._poll
         now = self._time.now()
         waits = [(each - now).total_seconds() for each in (seen.next_due, seen.next_claim) if each is not None]
         return max(0.0, min([self._poll, *waits]))

@@ -44,6 +44,9 @@ class Dispatcher(threading.Thread):
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
         self._is_stopped_by_skew = self._is_retrying = False
+        # Held from the decision to claim until what was claimed has started.
+        self._claiming = threading.Lock()
+        self._is_draining = False
         # Claims that ended in an error, by token, with the monotonic time of each.
         self._unanswered: dict[str, float] = {}
         self._is_apart = False
@@ -52,8 +55,20 @@ class Dispatcher(threading.Thread):
         self._backoff, self._wait = Backoff(self._alias, "Claiming"), self._poll
 
     def heed(self, seen: Look) -> None:
-        """Take note of what the clock saw: beside a paused queue, which may hold many rows, claiming goes another way."""
+        """Take note of what the clock saw: beside a paused queue, which may hold many rows, claiming goes another way.
+
+        While the node drains nothing is claimed; when this returns, no claim is under way then.
+        """
         self._is_apart = seen.is_any_queue_paused
+        if seen.is_draining != self._is_draining:
+            with self._claiming:
+                self._is_draining = seen.is_draining
+
+    @property
+    def is_owed_an_answer(self) -> bool:
+        """Whether a claim ended in an error so lately that it may turn out to have got something."""
+        oldest = self._oldest_unanswered()
+        return any(since > oldest for since in list(self._unanswered.values()))
 
     def wake(self) -> None:
         """Look for work now."""
@@ -85,11 +100,15 @@ class Dispatcher(threading.Thread):
 
     def claim_once(self) -> int:
         """Claim as many due executions as there are free workers, start them, and return how many."""
-        if adopted := self._adopt():
-            return self._start(adopted)
-        free = self._executor.free()
-        if free <= 0 or get_settings().paused or self._is_out_of_time():
-            return 0
+        with self._claiming:
+            if adopted := self._adopt():
+                return self._start(adopted)
+            free = self._executor.free()
+            if free <= 0 or self._is_draining or get_settings().paused or self._is_out_of_time():
+                return 0
+            return self._claim(free)
+
+    def _claim(self, free: int) -> int:
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.
         self._is_more = True
         token = new_token()
@@ -112,13 +131,16 @@ class Dispatcher(threading.Thread):
         A claim may be committed a while after its connection is gone; so it is looked for until
         its lease would have run out.
         """
-        oldest = time.monotonic() - get_settings().lease.total_seconds()
+        oldest = self._oldest_unanswered()
         self._unanswered = {token: since for token, since in self._unanswered.items() if since > oldest}
         for token in list(self._unanswered):
             if adopted := adopt(token):
                 del self._unanswered[token]
                 return adopted
         return []
+
+    def _oldest_unanswered(self) -> float:
+        return time.monotonic() - get_settings().lease.total_seconds()
 
     def _start(self, executions: Sequence[tuple[JobExecution, Job | None]]) -> int:
         for one in Claim.of_each(executions):

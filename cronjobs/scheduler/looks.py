@@ -9,7 +9,7 @@ from django.db import connections
 
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
-from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.scheduler.clock_rows import EARLIEST, LATEST, own_rows
 from cronjobs.states import ExecutionStatus
 
@@ -28,10 +28,19 @@ class Look:
     next_claim: datetime | None
     is_everything_paused: bool = False
     is_any_queue_paused: bool = False
+    drain_requested_at: datetime | None = None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node that looks has been asked to drain."""
+        return self.drain_requested_at is not None
 
 
-def look() -> Look:
-    """Return the database's time, whether a job was edited or is broken, what is due or will be, and what is paused."""
+def look(node: str = "") -> Look:
+    """Return the database's time, whether a job was edited or is broken, what is due or will be, and what is paused.
+
+    And whether `node`, who looks, is asked to drain.
+    """
     alias = engine_alias(JobExecution)
     connection = connections[alias]
     queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
@@ -46,13 +55,14 @@ def look() -> Look:
         queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
         Queue.objects.using(alias).everything_paused().values("paused")[:1],
         Queue.objects.using(alias).paused().values("paused")[:1],
+        Node.objects.using(alias).filter(name=node).order_by().values("drain_requested_at")[:1],
     ]
     compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
     columns = ", ".join(f"({sql})" for sql, _ in compiled)
     params = [param for _, each in compiled for param in each]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
-        now, stale, broken, due, claimable, stopping, followup, later, everything, queue = cursor.fetchone()
+        now, stale, broken, due, claimable, stopping, followup, later, everything, queue, drain = cursor.fetchone()
     return Look(
         now=as_utc(now),
         is_stale=stale is not None,
@@ -64,6 +74,7 @@ def look() -> Look:
         next_claim=None if later is None else as_utc(later),
         is_everything_paused=everything is not None or get_settings().paused,
         is_any_queue_paused=queue is not None,
+        drain_requested_at=None if drain is None else as_utc(drain),
     )
 
 

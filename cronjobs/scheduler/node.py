@@ -27,6 +27,7 @@ from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
+from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
@@ -46,6 +47,7 @@ class NodeProcess:
         self._lock = threading.Lock()
         self._claims: dict[int, Claim] = {}
         self._idle = threading.Condition(self._lock)
+        self._is_draining, self._drained = False, threading.Event()
         self._failure: BaseException | None = None
         self._overruns = Overruns(self._time.now)
         self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
@@ -60,7 +62,8 @@ class NodeProcess:
         )
         self.clock = Clock(
             time=self._time,
-            on_look=self._dispatcher.heed,
+            node=self.name,
+            on_look=self._heed,
             on_work=self._dispatcher.wake,
             on_stop=lambda: pass_on_stops(self._held_claims()),
             on_death=self._fail,
@@ -81,6 +84,11 @@ class NodeProcess:
     def failure(self) -> BaseException | None:
         """What killed one of the node's threads; a node with a failure must be stopped."""
         return self._failure
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the node was asked to drain and is done with it: nothing can call that off, and it must be stopped."""
+        return self._drained.is_set()
 
     @property
     def running(self) -> int:
@@ -157,6 +165,32 @@ class NodeProcess:
         """Record what depends on executions that have ended; return how many of those there were."""
         return 0 if why_everything_is_paused() else follow_up(self._time.now()).decided
 
+    def _heed(self, seen: Look) -> None:
+        """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
+        self._dispatcher.heed(seen)
+        if seen.is_draining != self._is_draining:
+            self._is_draining = seen.is_draining
+            self._say_what_is_asked()
+        if not seen.is_draining or self.is_drained:
+            return
+        if self._dispatcher.is_owed_an_answer:
+            # What it has got may be ours to run.
+            self._dispatcher.wake()
+        is_idle = not self._dispatcher.is_owed_an_answer and not self.running
+        if (is_idle or _has_drained_enough(seen)) and self._upkeep.leave():
+            how = "has drained" if is_idle else "has drained for as long as DRAIN_GRACE lets it"
+            logger.info("Node %s %s.", self.name, how, extra={"node": self.name})
+            self._drained.set()
+
+    def _say_what_is_asked(self) -> None:
+        if self._is_draining:
+            sentence = (
+                "Node %s was asked to drain: it claims nothing more, and ends when what it runs has ended (%d now)."
+            )
+            logger.info(sentence, self.name, self.running, extra={"node": self.name})
+        else:
+            logger.info("Node %s was asked to keep working.", self.name, extra={"node": self.name})
+
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
         deadline = time.monotonic() + grace.total_seconds()
         with self._idle:
@@ -194,8 +228,8 @@ class NodeProcess:
             self._idle.notify_all()
         self._dispatcher.wake_if_waiting()
         is_urgent = ending.status == ExecutionStatus.QUEUED or ending.execution.followup_due is not None
-        if is_urgent and self.clock.running:
-            # The next attempt, or what depends on this one, may be due before the clock looks again.
+        if (is_urgent or self._is_draining) and self.clock.running:
+            # The next attempt, or what depends on this one, may be due before the clock looks again; or this was the last.
             self.clock.wakeup()
 
     def _held_claims(self) -> list[Claim]:
@@ -213,3 +247,8 @@ class NodeProcess:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
+
+
+def _has_drained_enough(seen: Look) -> bool:
+    grace = get_settings().drain_grace
+    return grace is not None and seen.drain_requested_at is not None and seen.now >= seen.drain_requested_at + grace

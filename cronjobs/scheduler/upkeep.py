@@ -19,6 +19,7 @@ from cronjobs.models import Node
 from cronjobs.models.moves import rescue
 from cronjobs.processes import resident_bytes
 from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.trends import CpuLoad, MemoryTrend
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Upkeep:
 
     def __init__(self, node: NodeState) -> None:
         self._node = node
+        self._memory, self._cpu = MemoryTrend(), CpuLoad()
         # A lease may have run out because its owner, like us, could not reach the database:
         # so much time without an error must pass before anybody's work is declared lost.
         self._patience = renewal_interval() + 2
@@ -55,7 +57,8 @@ class Upkeep:
         self._calm_since = self._last_beat = time.monotonic()
 
     def _insert(self) -> None:
-        now = DatabaseNow()
+        now, size = DatabaseNow(), resident_bytes()
+        self._memory.add(self._node.time.now(), size)
         Node.objects.create(
             name=self._node.name,
             hostname=socket.gethostname()[:100],
@@ -64,7 +67,8 @@ class Upkeep:
             workers=self._node.workers,
             started_at=now,
             heartbeat_at=now,
-            rss_bytes=resident_bytes(),
+            rss_bytes=size,
+            memory_trend=self._memory.as_json(),
         )
 
     def beat(self) -> None:
@@ -82,6 +86,11 @@ class Upkeep:
         """Begin anew to wait for calm: the database did not answer, perhaps to others neither."""
         self._calm_since = time.monotonic()
 
+    def leave(self) -> bool:
+        """Mark the node as stopped if it is still asked to drain, and return whether it is: then nobody can call it off."""
+        asked = self._row().filter(drain_requested_at__isnull=False)
+        return bool(asked.update(stopped_at=DatabaseNow(), running=self._node.running()))
+
     def say_goodbye(self) -> None:
         """Mark the node as stopped; a database that is away makes no difference to anybody else."""
         changes = {"stopped_at": DatabaseNow(), "heartbeat_at": DatabaseNow(), "running": self._node.running()}
@@ -94,12 +103,16 @@ class Upkeep:
         skew = self._node.time.skew
         if abs(skew) > SKEW_TO_MENTION:
             logger.warning("This machine's clock differs from the database's by %.1f s.", skew.total_seconds())
+        size = resident_bytes()
         is_known = self._row().update(
             heartbeat_at=DatabaseNow(),
             last_tick_at=self._node.clock.last_tick_at,
             running=self._node.running(),
-            rss_bytes=resident_bytes(),
+            rss_bytes=size,
+            cpu_percent=self._cpu.percent(),
             clock_skew_ms=int(skew / timedelta(milliseconds=1)),
+            # Written once a minute: it is long.
+            **({"memory_trend": self._memory.as_json()} if self._memory.add(self._node.time.now(), size) else {}),
         )
         if not is_known:
             # Somebody deleted the row of a node that lives.

@@ -46,7 +46,7 @@ class World:
 
     def ask(self, command: str) -> Shown:
         """Run a command of the document, and return what the site has answered."""
-        command = command.replace("https://example.org", self.site)
+        command = command.replace("https://example.org", self.site).replace(NODE, self.node)
         command = re.sub(r"(?<=/executions/)\d+", lambda found: str(self.numbers[found[0]]), command)
         done = subprocess.run(  # noqa: S603 - the document's
             ["/bin/sh", "-c", command], env=self.environment, capture_output=True, text=True, timeout=120, check=False

@@ -144,6 +144,16 @@ def patient(context: JobContext, *, seconds: float = 60) -> dict[str, bool]:
     return {"tidied": context.stop_requested.wait(seconds)}
 
 
+@job("awaits", retry=RetryPolicy(max_attempts=1))
+def awaits(context: JobContext, *, path: str) -> None:
+    """Return when there is a file at `path`, or fail after a minute."""
+    deadline = time.monotonic() + 60
+    while not Path(path).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(path)
+        time.sleep(0.02)
+
+
 @job("counts")
 def counts(context: JobContext) -> int:
     """Use the database."""

@@ -171,7 +171,19 @@ def test_living_nodes_are_counted_with_their_load(make_node):
     found = health.check_nodes()
 
     assert (found.status, found.message) == ("ok", "2 nodes are alive.")
-    assert found.details == {"alive": 2, "silent": 0, "running": 3, "workers": 12}
+    assert found.details == {"alive": 2, "draining": 0, "silent": 0, "running": 3, "workers": 12}
+
+
+def test_a_node_that_drains_does_not_count_as_one_that_schedules(make_node):
+    make_node("a", drain_requested_at=ago(minutes=3))
+
+    assert health.check_nodes().message.startswith("Every node that is alive is draining, so nothing new runs")
+    assert health.check_ticks().message == "Every node that is alive is draining, so nothing ticks."
+
+    make_node("b")
+
+    assert (health.check_nodes().status, health.check_ticks().status) == ("ok", "ok")
+    assert health.check_nodes().message == "2 nodes are alive, 1 of them draining."
 
 
 def test_a_node_that_lives_but_does_not_tick_is_unhealthy(make_node):

@@ -38,6 +38,7 @@ ACTIONS: Mapping[str, tuple[Any, Any]] = {
     "retry_jobexecution": (_("Run an execution again"), ""),
     "view_queue": (_("View queue"), _("what waits and runs in each")),
     "change_queue": (_("Change queue"), _("also pause and resume it, or everything")),
+    "drain_node": (_("Drain a node"), _("or let it keep working")),
 }
 
 

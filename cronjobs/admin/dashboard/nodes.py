@@ -16,9 +16,6 @@ from cronjobs.models import Node
 # Those that stopped are passed over; of the others no more are read.
 MOST: Final = 50
 
-# What a node tells of itself from another version on.
-_TREND, _DRAINING = "memory_trend", "drain_requested_at"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
@@ -48,6 +45,11 @@ class Nodes:
         return [each for each in self.nodes if each.is_alive]
 
     @property
+    def at_work(self) -> list[NodeFacts]:
+        """Those of the living that take on more work."""
+        return [each for each in self.alive if not each.is_draining]
+
+    @property
     def draining(self) -> list[NodeFacts]:
         """Those of the living that finish what they have, and then stop."""
         return [each for each in self.alive if each.is_draining]
@@ -60,12 +62,12 @@ class Nodes:
     @property
     def workers(self) -> int:
         """How many executions can run at the same time."""
-        return sum(each.workers for each in self.alive if not each.is_draining)
+        return sum(each.workers for each in self.at_work)
 
     @property
     def tick_age(self) -> timedelta | None:
-        """How long ago a living node last looked for due jobs; None: there is none."""
-        ages = [self.now - each.ticked_at for each in self.alive]
+        """How long ago a node that takes work last looked for due jobs; None: there is none."""
+        ages = [self.now - each.ticked_at for each in self.at_work]
         # A node may have written since the time was read.
         return max(min(ages), timedelta(0)) if ages else None
 
@@ -84,13 +86,13 @@ def _facts(node: Any) -> NodeFacts:
     return NodeFacts(
         name=node.name,
         is_alive=bool(node.is_alive),
-        is_draining=getattr(node, _DRAINING, None) is not None,
+        is_draining=node.drain_requested_at is not None,
         workers=node.workers,
         running=node.running,
         heartbeat_at=node.heartbeat_at,
         ticked_at=node.last_tick_at or node.started_at,
         rss_bytes=node.rss_bytes,
-        trend=_trend(getattr(node, _TREND, None)),
+        trend=_trend(node.memory_trend),
     )
 
 

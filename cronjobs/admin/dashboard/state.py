@@ -55,13 +55,16 @@ def mongodb_message(probe: health.Probe) -> str:
 
 def _of_nodes(nodes: Nodes) -> Iterator[Matter]:
     age = nodes.tick_age
-    if age is None:
+    if nodes.draining and not nodes.at_work:
+        text = _(
+            "Every node that is alive is draining: nothing new is decided or started until another “manage.py runcron” is."
+        )
+        yield Matter(Tone.BAD, text)
+    elif age is None:
         yield Matter(Tone.BAD, _("No node is alive: nothing runs until “manage.py runcron” is started."))
     elif age > health.longest_silence():
         text = _("Nodes are alive, but the last tick was %(duration)s ago: nothing is scheduled.")
         yield Matter(Tone.BAD, text % {"duration": rendering.duration(age)})
-    elif len(nodes.draining) == len(nodes.alive):
-        yield Matter(Tone.BAD, _("Every node is draining: nothing new is started."))
     recent = [each.name for each in nodes.silent if nodes.now - each.heartbeat_at < _RECENTLY]
     if recent:
         text = ngettext(

@@ -107,7 +107,15 @@ def _queued_message(queued: Sequence[Queued]) -> tuple[int, str]:
         done = _("Execution #%(id)d of %(job)s was queued") % {"id": first.execution.pk, "job": first.job}
     else:
         done = ngettext("%(count)d execution was queued", "%(count)d executions were queued", count) % {"count": count}
-    if not Node.objects.alive().exists():
+    staff = Node.objects.staff()
+    if staff.draining and not staff.at_work:
+        text = ngettext(
+            "%(done)s, but every node that is alive is draining: it waits until another runcron is started.",
+            "%(done)s, but every node that is alive is draining: they wait until another runcron is started.",
+            count,
+        )
+        return messages.WARNING, text % {"done": done}
+    if not staff.at_work:
         text = ngettext(
             "%(done)s, but no node is alive: it waits until runcron is started.",
             "%(done)s, but no node is alive: they wait until runcron is started.",

@@ -144,8 +144,8 @@ def explain_one(switch: Switch, job: Job, changed: Sequence[Job]) -> Iterable[Te
         yield messages.INFO, switch.one_already % {"job": job.name}
     yield from _caveats(switch, changed)
     # The list says so anyway.
-    if changed and not switch.stops and not Node.objects.alive().exists():
-        yield messages.WARNING, _("Nothing runs until a node is alive: start runcron.")
+    if changed and not switch.stops and not Node.objects.at_work().exists():
+        yield messages.WARNING, _("Nothing runs until a node is there that takes work: start runcron.")
 
 
 def _change(job: Job, values: Mapping[str, Any]) -> Change:

@@ -25,6 +25,7 @@ TOO_MANY = "Too many requests are waiting for a result already; ask for this one
 PAUSED = "All jobs are paused: it will be performed once they are resumed."
 QUEUE_PAUSED = "Its queue is paused: it will be performed once that is resumed."
 NO_NODE = "No node is alive: it will be performed as soon as one is."
+ALL_DRAINING = "Every node that is alive is draining: it will be performed as soon as another one is there."
 NOT_YET = "It has not ended yet; ask for its result later."
 
 
@@ -82,9 +83,9 @@ class _Vigil:
             is_queued = execution.status == ExecutionStatus.QUEUED
             if is_queued and (note := _why_held(execution)):
                 return note
-            if is_queued and not Node.objects.alive().exists():
+            if is_queued and not (staff := Node.objects.staff()).at_work:
                 if not self._may_perform(execution):
-                    return NO_NODE
+                    return ALL_DRAINING if staff.draining else NO_NODE
                 if self._is_due(execution) and self._perform(execution):
                     continue
             left = self._deadline - time.monotonic()

@@ -42,6 +42,13 @@ JOB = OpenApiParameter(
 QUEUE = OpenApiParameter(
     "name", _QUEUE, OpenApiParameter.PATH, description="A queue.", examples=[OpenApiExample("Example", "default")]
 )
+NODE = OpenApiParameter(
+    "name",
+    SOME_NAME,
+    OpenApiParameter.PATH,
+    description="A node.",
+    examples=[OpenApiExample("Example", "worker-1:4242:3fa9c1")],
+)
 EXECUTION = OpenApiParameter(
     "executionId",
     _NUMBER,

@@ -1,4 +1,4 @@
-"""Which nodes there are, also those that have stopped or fallen silent."""
+"""Which nodes there are, also those that have stopped or fallen silent; asking one to drain, and calling that off."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.executions.answers import time
 from cronjobs.api.requests.queries import Query
+from cronjobs.api.executions.answers import time
+from cronjobs.api.requests.orders import read_nothing
+from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView
+from cronjobs.journal import changed, record_changes
 from cronjobs.manager.status import node_document
 from cronjobs.models import Node
+from cronjobs.models.draining import Answer, drain, undrain
 from cronjobs.storable import rfc3339
 
 # Of more, only those are shown that have been heard of last: those that are alive before all others.
@@ -21,7 +26,7 @@ MOST = 500
 
 
 class NodesView(CronView):
-    """``GET nodes``: every node that is known, those heard of last first; ``state`` is alive, silent or stopped.
+    """``GET nodes``: every node that is known, those heard of last first; ``state`` is alive, draining, silent or stopped.
 
     ``isCut`` says that there are more than the 500 that are shown.
     """
@@ -30,18 +35,41 @@ class NodesView(CronView):
 
     def get(self, request: Request) -> Response:
         Query(request, known=()).done()
-        alive = set(Node.objects.alive().values_list("pk", flat=True))
-        nodes = list(Node.objects.order_by("-heartbeat_at", "pk")[: MOST + 1])
+        nodes = list(Node.objects.with_state().defer("memory_trend").order_by("-heartbeat_at", "pk")[: MOST + 1])
         document = {
             "success": True,
-            "nodes": [_document(each, is_alive=each.pk in alive) for each in nodes[:MOST]],
+            "nodes": [_document(each) for each in nodes[:MOST]],
             "isCut": len(nodes) > MOST,
             "timestamp": rfc3339(timezone.now()),
         }
         return Response(document)
 
 
-def _document(node: Node, *, is_alive: bool) -> dict[str, Any]:
-    # Silent: it has not said that it stops, and its last heartbeat is older than a lease.
-    state = "stopped" if node.stopped_at is not None else "alive" if is_alive else "silent"
-    return {**node_document(node), "state": state, "stoppedAt": time(node.stopped_at), "rssBytes": node.rss_bytes}
+class DrainNodeView(CronView):
+    """``POST nodes/<name>/drain``: it claims nothing more, and ends when what it runs has ended. The body is empty."""
+
+    permissions = (permissions.DRAIN_NODES,)
+
+    def post(self, request: Request, name: str) -> Response:
+        read_nothing(request)
+        return Response(_told(request, drain(name, by=request.user.get_username())))
+
+
+class UndrainNodeView(CronView):
+    """``POST nodes/<name>/undrain``: one that drains, and has not ended, keeps working. The body is empty."""
+
+    permissions = (permissions.DRAIN_NODES,)
+
+    def post(self, request: Request, name: str) -> Response:
+        read_nothing(request)
+        return Response(_told(request, undrain(name, by=request.user.get_username())))
+
+
+def _told(request: Request, answer: Answer) -> dict[str, Any]:
+    if answer.is_new:
+        record_changes(request.user.pk, [changed(answer.node, {"drain_requested_at": answer.drained_since})])
+    return {"success": True, **_document(answer.node), "timestamp": rfc3339(timezone.now())}
+
+
+def _document(node: Any) -> dict[str, Any]:
+    return {**node_document(node), "stoppedAt": time(node.stopped_at), "rssBytes": node.rss_bytes}

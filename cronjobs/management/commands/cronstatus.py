@@ -102,7 +102,7 @@ class Command(BaseCommand):
             paused = why_everything_is_paused()
             jobs, nodes = (
                 list(_job_states(is_everything_paused=bool(paused))),
-                list(Node.objects.alive().order_by("name")),
+                list(Node.objects.alive().defer("memory_trend").order_by("name")),
             )
             health = check_scheduling()
             queue, running = check_queue(), list(_running())
@@ -121,9 +121,14 @@ class Command(BaseCommand):
         self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [_job_row(each, now) for each in jobs], width)
         self.stdout.write("")
         if nodes:
-            self._table(("NODE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width)
+            self._table(
+                ("NODE", "STATE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width
+            )
         else:
             self.stdout.write(self.style.WARNING("No node is alive: nothing runs until runcron is started."))
+        if nodes and all(each.drain_requested_at is not None for each in nodes):
+            sentence = "Every node that is alive is draining: nothing new runs until another runcron is started."
+            self.stdout.write(self.style.WARNING(sentence))
         if paused:
             self.stdout.write(self.style.WARNING(paused))
         self.stdout.write(f"\nQueue: {queue.message}")
@@ -211,7 +216,8 @@ def _who_cancelled(last: JobExecution) -> str:
 def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
     tick = "none yet" if node.last_tick_at is None else from_now(node.last_tick_at, now)
     busy = f"{node.running}/{node.workers}"
-    return node.name, busy, tick, mebibytes(node.rss_bytes), distance(now - node.started_at)
+    state = "alive" if node.drain_requested_at is None else "draining"
+    return node.name, state, busy, tick, mebibytes(node.rss_bytes), distance(now - node.started_at)
 
 
 def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Command(BaseCommand):
     help = (
         "Run a node: write executions when they are due and perform them. Any number of nodes may "
         "share a database.\n\n"
-        "SIGTERM or Ctrl-C: claim nothing more, wait for what runs, exit. A second one: end at once."
+        "SIGTERM or Ctrl-C: claim nothing more, wait for what runs, exit. A second one: end at once. "
+        "So does a node that is asked to drain (crondrain), for as long as what runs takes."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             "  manage.py runcron --workers 2 --queues heavy\n"
             "  manage.py runcron --once        # perform what is due, then exit\n\n"
             "exit codes:\n"
-            "  0  stopped, and everything that ran has ended\n"
+            "  0  stopped or drained, and everything that ran has ended\n"
             "  1  something failed, or work had to be given up\n"
             "  2  the arguments make no sense"
         )
@@ -87,6 +88,8 @@ class Command(BaseCommand):
             self._run_once(node, received)
         elif self._start(node, received):
             _wait(node, received)
+            # What drained may have been given all the time that there is for that.
+            grace = timedelta(0) if node.is_drained else grace
             self.stderr.write(_farewell(node, grace))
         else:
             return
@@ -166,6 +169,12 @@ def _explained() -> Iterator[None]:
 
 def _farewell(node: NodeProcess, grace: timedelta) -> str:
     running = node.running
+    if node.is_drained:
+        return (
+            "Stopping: it was asked to drain, and nothing runs any more."
+            if not running
+            else "Stopping: CRONJOBS['DRAIN_GRACE'] has passed."
+        )
     if not running:
         return "Stopping."
     work = "1 execution" if running == 1 else f"{running} executions"
@@ -173,8 +182,8 @@ def _farewell(node: NodeProcess, grace: timedelta) -> str:
 
 
 def _wait(node: NodeProcess, received: queue.SimpleQueue[int]) -> None:
-    """Return when a signal arrives or a thread of the node has died."""
-    while node.failure is None:
+    """Return when a signal arrives, the node has drained, or a thread of it has died."""
+    while node.failure is None and not node.is_drained:
         try:
             received.get(timeout=0.5)
         except queue.Empty:

@@ -24,7 +24,7 @@ ROLES = {
     "anonymous": None,
     "staff": (),
     "viewer": _VIEW,
-    "operator": (*_VIEW, "run_job", "change_job", "change_queue"),
+    "operator": (*_VIEW, "run_job", "change_job", "change_queue", "drain_node"),
     "superuser": (),
 }
 

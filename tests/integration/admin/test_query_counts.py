@@ -37,7 +37,8 @@ def fill(make_job, make_execution, make_node, make_entry, django_user_model):
             make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *", calendar=calendar)
             for status in ("succeeded", "failed"):
                 execution = make_execution(f"noop-{number}", status=status, error_message="boom")
-            make_node(f"node-{number}")
+            node = make_node(f"node-{number}")
+            make_execution(f"noop-{number}", status="running", finished_at=None, node=node.name)
             Queue.objects.create(name=f"queue-{number}", limit=2)
             user = django_user_model.objects.create_user(f"user-{number}")
             ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"], jobs=[f"noop-{number}"])
@@ -170,3 +171,23 @@ def dashboard_row(job: Job, at: datetime, status: str) -> JobExecution:
         result={"modifiedCount": 3} if status == "succeeded" else None,
         **times,
     )
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_the_page_of_a_node_asks_as_often_whatever_it_runs(superuser, make_node, make_execution, count):
+    node = make_node(memory_trend=[[60 * n, 2**20] for n in range(120)])
+    for _ in range(count):
+        make_execution(status="running", finished_at=None, node=node.name)
+    superuser.get(change_url(node))
+
+    assert statements(superuser, change_url(node)) == 4
+
+
+def test_the_list_of_nodes_reads_nothing_that_is_long(superuser, fill):
+    fill(2)
+    with CaptureQueriesContext(connection) as captured:
+        get(superuser, NODES)
+
+    asked = " ".join(each["sql"] for each in captured)
+    for column in ("memory_trend", "traceback", "result", "params", "error_message"):
+        assert f"{column}" not in asked

@@ -11,6 +11,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -24,7 +25,7 @@ from rest_framework.authtoken.models import Token
 
 from cronjobs.api.errors import ErrorCode
 from cronjobs.api.jobs.columns import NEW_JOB_KEYS, QUEUE_KEYS
-from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models import Job, JobExecution, Node, Queue
 from tests.integration.api.callers import assert_error, document
 from tests.integration.tables import everything
 from tests.routes import all_routes, route_of
@@ -70,6 +71,9 @@ WRITES: Mapping[str, tuple[int, st.SearchStrategy[Any]]] = {
     "PATCH queues/default": (2, objects(*QUEUE_KEYS, "paused")),
     "POST queues/default/pause": (1, NOTHING),
     "POST queues/default/resume": (1, NOTHING),
+    # One that drains already: beside a node that takes work, nothing would be performed here.
+    "POST nodes/n/drain": (1, NOTHING),
+    "POST nodes/n/undrain": (1, NOTHING),
     "POST pause": (1, NOTHING),
     "POST resume": (1, NOTHING),
 }
@@ -148,6 +152,9 @@ def numbers(make_job: Any, settings: Any) -> Mapping[str, int]:
     make_job("succeeds", schedule="@hourly")
     make_job("noop", name="mine", schedule="@hourly")
     Queue.objects.ensure()
+    now = timezone.now()
+    facts = {"hostname": "h", "pid": 1, "version": "1", "workers": 1, "started_at": now, "drain_requested_at": now}
+    Node.objects.create(name="n", heartbeat_at=now + timedelta(hours=1), **facts)
     waiting, ended = JobExecution.objects.request("mine"), JobExecution.objects.request("mine")
     JobExecution.objects.filter(pk=ended.pk).update(status="failed", finished_at=timezone.now())
     return {"waiting": waiting.pk, "ended": ended.pk}

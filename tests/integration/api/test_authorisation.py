@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from cronjobs.models import ApiKey, Job, JobExecution, Queue
+from cronjobs.models import ApiKey, Job, JobExecution, Node, Queue
 from cronjobs.permissions import KEY_ACTIONS
 from tests.integration.api.callers import assert_error, grant
 from tests.integration.tables import everything
@@ -97,6 +97,9 @@ TABLE: Mapping[str, Row] = {
     # Nothing is paused, for then nothing could be executed.
     "POST resume": Row("change_queue", CLOSED, changes=False),
     "GET nodes": Row("view_job", CLOSED),
+    # One that drains is still not one that takes work.
+    "POST nodes/n/drain": Row("drain_node", CLOSED, changes=False),
+    "POST nodes/n/undrain": Row("drain_node", CLOSED),
     "GET stats": Row("view_jobexecution", OPEN),
     "GET stats/legacy-conversations": Row("view_jobexecution", CLOSED, 409),
     # No node is there.
@@ -111,7 +114,7 @@ TABLE: Mapping[str, Row] = {
 EVERYTHING = frozenset[str]().union(*(row.needs for row in TABLE.values()))
 VIEWER = frozenset({"view_job", "view_queue", "view_jobexecution"})
 EDITOR = frozenset({"view_job", "add_job", "change_job", "delete_job"})
-OPERATOR = VIEWER | {"run_job", "change_queue", "cancel_jobexecution", "retry_jobexecution"}
+OPERATOR = VIEWER | {"run_job", "change_queue", "cancel_jobexecution", "retry_jobexecution", "drain_node"}
 OWN_JOBS = frozenset({"mine", "held", "off", "made"})
 
 
@@ -204,6 +207,9 @@ def numbers(make_job: Any, settings: Any) -> Mapping[str, int]:
     make_job("noop", name="off", enabled=False)
     Queue.objects.ensure()
     Queue.objects.named("held").pause()
+    now = timezone.now()
+    facts = {"hostname": "h", "pid": 1, "version": "1", "workers": 1, "started_at": now, "drain_requested_at": now}
+    Node.objects.create(name="n", heartbeat_at=now + timedelta(hours=1), **facts)
     waiting, ended = JobExecution.objects.request("mine"), JobExecution.objects.request("mine")
     JobExecution.objects.filter(pk=ended.pk).update(status="failed", finished_at=timezone.now())
     return {"waiting": waiting.pk, "ended": ended.pk}

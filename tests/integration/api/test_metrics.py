@@ -64,6 +64,7 @@ def test_with_nothing_there(viewer, slash):
 
     assert found == {
         ("cronjobs_nodes", "alive"): 0,
+        ("cronjobs_nodes", "draining"): 0,
         ("cronjobs_nodes", "silent"): 0,
         ("cronjobs_nodes", "stopped"): 0,
         ("cronjobs_paused",): 0,
@@ -77,7 +78,9 @@ def test_nodes(viewer, beat, database_now):
     beat("silent", leases_ago=2)
     beat("stopped", stopped_at=database_now)
 
-    assert samples(viewer, "nodes") == {"alive": 3, "silent": 1, "stopped": 1}
+    assert samples(viewer, "nodes") == {"alive": 3, "draining": 0, "silent": 1, "stopped": 1}
+    Node.objects.filter(name="b").update(drain_requested_at=database_now)
+    assert samples(viewer, "nodes") == {"alive": 2, "draining": 1, "silent": 1, "stopped": 1}
     assert samples(viewer, "node_workers") == {"a": 8, "b": 4, "starts": 8}
     assert samples(viewer, "node_running") == {"a": 3, "b": 0, "starts": 3}
     assert samples(viewer, "node_resident_memory_bytes") == {"a": 2**20}

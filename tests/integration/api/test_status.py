@@ -176,9 +176,23 @@ def test_a_node_says_how_it_is(viewer):
         "version": "1",
         "workers": 8,
         "running": 2,
+        "state": "alive",
+        "drainRequestedAt": None,
+        "drainRequestedBy": None,
+        "cpuPercent": None,
         "lastTickAt": None,
         "clockSkewMs": -3,
     }
+
+
+def test_while_every_node_drains_nothing_counts_as_running(viewer):
+    make_node(drain_requested_at=timezone.now())
+
+    found = document(viewer.get("/cron/status"))
+
+    assert [each["state"] for each in found["nodes"]] == ["draining"]
+    assert found["isRunning"] is False
+    assert not any(each["running"] for each in found["cronJobs"].values())
 
 
 def test_executing_counts_what_runs_now(viewer):

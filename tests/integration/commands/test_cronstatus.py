@@ -151,8 +151,18 @@ def test_a_job_that_runs_for_the_first_time_is_not_said_to_have_never_run(only):
 def test_nodes_and_queue_are_shown(only, node):
     out = run_command("cronstatus").out
 
-    assert line_of(out, "node-1").split() == ["node-1", "2/8", "now", "67", "MiB", "0", "s"]
+    assert line_of(out, "node-1").split() == ["node-1", "alive", "2/8", "now", "67", "MiB", "0", "s"]
     assert "Queue: 0 executions waiting, 0 running." in out
+
+
+def test_a_node_that_drains_is_shown_as_such(only, node):
+    Node.objects.update(drain_requested_at=database_now_plus(timedelta(0)))
+
+    out = run_command("cronstatus").out
+
+    assert line_of(out, "node-1").split()[1] == "draining"
+    assert "Every node that is alive is draining: nothing new runs" in out
+    assert run_command("cronstatus", "--fail-if-unhealthy").code == 1
 
 
 def test_that_no_node_is_alive_is_said_and_fails_only_a_monitor(only):

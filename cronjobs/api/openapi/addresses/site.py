@@ -7,6 +7,7 @@ from cronjobs.api.jobs.definitions import DefinitionsView
 from cronjobs.api.openapi.documents.site import (
     Definitions,
     Everything,
+    NodeAnswer,
     Nodes,
     QueueAnswer,
     QueueChanges,
@@ -16,9 +17,9 @@ from cronjobs.api.openapi.documents.site import (
 )
 from cronjobs.api.openapi.examples import site as examples
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
-from cronjobs.api.openapi.parameters import QUEUE, query
+from cronjobs.api.openapi.parameters import NODE, QUEUE, query
 from cronjobs.api.site.description import DocsView, SchemaView
-from cronjobs.api.site.nodes import NodesView
+from cronjobs.api.site.nodes import DrainNodeView, NodesView, UndrainNodeView
 from cronjobs.api.site.probes import LiveView, ReadyView
 from cronjobs.api.site.queues import (
     PauseEverythingView,
@@ -37,6 +38,11 @@ _QUEUE_LINKS = [
     for each in ("changeQueue", "pauseQueue", "resumeQueue")
 ]
 _QUEUE = Answer(meaning="The queue.", document=QueueAnswer, example=examples.QUEUE_ANSWER)
+_NODE_LINKS = [
+    Link(operation=each, parameters={"name": "$response.body#/nodes/0/name"}) for each in ("drainNode", "undrainNode")
+]
+_NODE = Answer(meaning="The node.", document=NodeAnswer, example=examples.NODE_ANSWER)
+_NODE_ERRORS = (ErrorCode.NODE_NOT_FOUND, ErrorCode.NODE_NOT_ALIVE)
 _EVERYTHING = Answer(meaning="Whether everything is paused.", document=Everything, example=examples.EVERYTHING)
 _YES = Answer(meaning="It does.", document=Yes, example=examples.YES)
 _OBJECT = {"type": "object"}
@@ -52,8 +58,24 @@ OPERATIONS: Operations = {
         id="listNodes",
         tag=_STATE,
         summary="Every node that is known, also those that have stopped",
-        answers={200: Answer(meaning="The nodes.", document=Nodes, example=examples.NODES)},
+        answers={200: Answer(meaning="The nodes.", document=Nodes, example=examples.NODES, links=_NODE_LINKS)},
         errors=(ErrorCode.INVALID_PARAMETERS,),
+    ),
+    (DrainNodeView, "POST"): Operation(
+        id="drainNode",
+        tag=_STATE,
+        summary="Let a node claim nothing more, and end when what it runs has ended",
+        parameters=(NODE,),
+        answers={200: _NODE},
+        errors=_NODE_ERRORS,
+    ),
+    (UndrainNodeView, "POST"): Operation(
+        id="undrainNode",
+        tag=_STATE,
+        summary="Let a node that drains keep working",
+        parameters=(NODE,),
+        answers={200: _NODE},
+        errors=_NODE_ERRORS,
     ),
     (DefinitionsView, "GET"): Operation(
         id="listDefinitions",

@@ -98,6 +98,12 @@ class Node(Document):
     version = CharField()
     workers = Count()
     running = Count()
+    state = Value({"type": "string", "enum": ["alive", "draining", "silent", "stopped"]})
+    drainRequestedAt = DateTimeField(allow_null=True)
+    drainRequestedBy = CharField(allow_null=True)
+    cpuPercent = Count(
+        allow_null=True, help_text="Of one processor, by its own process, between its last two heartbeats."
+    )
     startedAt = DateTimeField()
     heartbeatAt = DateTimeField()
     lastTickAt = DateTimeField(allow_null=True)
@@ -107,9 +113,15 @@ class Node(Document):
 class KnownNode(Node):
     """A node that may also have stopped, or fallen silent."""
 
-    state = Value({"type": "string", "enum": ["alive", "stopped", "silent"]})
     stoppedAt = DateTimeField(allow_null=True)
     rssBytes = Count(allow_null=True)
+
+
+class NodeAnswer(KnownNode):
+    """A node, as the answer to a request about it."""
+
+    success = Always()
+    timestamp = DateTimeField()
 
 
 class Nodes(Document):
@@ -124,7 +136,7 @@ class Nodes(Document):
 class JobStatus(Document):
     """What a job is doing."""
 
-    running = BooleanField(help_text="It is enabled and not paused, and a node is alive.")
+    running = BooleanField(help_text="It is enabled and not paused, and a node takes work.")
     scheduled = BooleanField(help_text="It has a next run.")
     enabled = BooleanField()
     paused = BooleanField()
@@ -148,7 +160,7 @@ class Status(Document):
 
     success = Always()
     cronJobs = DictField(child=JobStatus(), help_text="By name.")
-    isRunning = BooleanField(help_text="A node is alive.")
+    isRunning = BooleanField(help_text="A node is alive that does not drain.")
     paused = BooleanField(help_text="Everything is paused.")
     nodes = ListField(child=Node(), help_text="Those that are alive.")
     queues = ListField(child=Queue(), help_text="Those that are paused or limited.")

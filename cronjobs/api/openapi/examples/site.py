@@ -32,14 +32,27 @@ _RUNCRON: Example = {
     "version": "0.1.0",
     "workers": 8,
     "running": 1,
+    "state": "alive",
+    "drainRequestedAt": None,
+    "drainRequestedBy": None,
+    "cpuPercent": 3,
     "startedAt": "2026-03-01T22:14:03.511Z",
     "heartbeatAt": "2026-03-02T06:00:05.870Z",
     "lastTickAt": "2026-03-02T06:00:07.004Z",
     "clockSkewMs": 2,
 }
+_KNOWN: Example = {**_RUNCRON, "stoppedAt": None, "rssBytes": 71_303_168}
+NODE_ANSWER: Example = {
+    "success": True,
+    **_KNOWN,
+    "state": "draining",
+    "drainRequestedAt": NOW,
+    "drainRequestedBy": "olive",
+    "timestamp": NOW,
+}
 NODES: Example = {
     "success": True,
-    "nodes": [{**_RUNCRON, "state": "alive", "stoppedAt": None, "rssBytes": 71_303_168}],
+    "nodes": [_KNOWN],
     "isCut": False,
     "timestamp": NOW,
 }

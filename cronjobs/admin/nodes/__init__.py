@@ -1,0 +1,1 @@
+"""Nodes in the admin: whether they live, what they run, and asking one to drain."""
