@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='not after')),
                 ('jitter', models.DurationField(blank=True, help_text='Each start is put off by up to this long, always the same for the same due time.', null=True, verbose_name='jitter')),
                 ('misfire_grace', models.DurationField(blank=True, null=True, verbose_name='misfire grace')),
-                ('catch_up', models.CharField(blank=True, choices=[('skip', 'skip'), ('latest', 'latest'), ('all', 'all')], max_length=6, null=True, verbose_name='catch up')),
+                ('catch_up', models.CharField(blank=True, choices=[('skip', 'None of them'), ('latest', 'Only the newest'), ('all', 'Each of them')], max_length=6, null=True, verbose_name='catch up')),
                 ('overlap', models.CharField(blank=True, choices=[('forbid', 'Skip while another is open'), ('allow', 'Run side by side'), ('queue', 'Let one wait'), ('replace', 'Replace the older one')], max_length=7, null=True, verbose_name='overlap')),
                 ('max_instances', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='most at once')),
                 ('queue', models.CharField(blank=True, max_length=50, null=True, verbose_name='queue')),

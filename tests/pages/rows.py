@@ -1,4 +1,7 @@
-"""Rows as a site has them after a while: of every kind, in every state, some with long and odd texts."""
+"""Rows as a site has them after a while: of every kind, in every state, some with long and odd texts.
+
+What people or jobs would have written is in Esperanto: so it is known from what the app says.
+"""
 
 from __future__ import annotations
 
@@ -31,19 +34,19 @@ from cronjobs.registry import registry
 from cronjobs.scheduler.plans import sync
 from cronjobs.states import ExecutionStatus
 
-SUPERUSER, VIEWER = "superuser", "viewer"
-ASKING = "asks-for-parameters"
+SUPERUSER, VIEWER = "x-superuser", "x-viewer"
+ASKING = "x-demandanta"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-ERROR = "MongoDB at mongo-1:27017 is not available:\n" + "connection refused " * 12 + "<b>boom</b>"
-TRACEBACK = 'Traceback (most recent call last):\n  File "/srv/app/jobs.py", line 48, in work\n    ' + "x = f(" * 60
+ERROR = "Servilo ĉe mongo-1:27017 ne respondas:\n" + "konekto rifuzita " * 12 + "<b>fino</b>"
+TRACEBACK = 'Spuro:\n  "/srv/x-app/taskoj.py", 48:\n    ' + "x = f(" * 60
 
 
 class AskedForm(forms.Form):
     """Parameters of a job; how they are called is its author's to say."""
 
-    days = forms.IntegerField(min_value=1, help_text="How many.")
-    since = forms.DateField(required=False)
-    loud = forms.BooleanField(required=False)
+    days = forms.IntegerField(min_value=1, label="Tagoj", help_text="Kiom da.")
+    since = forms.DateField(label="Ekde", required=False)
+    loud = forms.BooleanField(label="Laŭte", required=False)
 
 
 @contextmanager
@@ -73,20 +76,20 @@ def _users() -> dict[str, Any]:
 
 
 def _jobs(now: datetime) -> dict[str, Any]:
-    calendar = Calendar.objects.create(name="holidays", dates=["2026-12-25", f"{now + DAY:%Y-%m-%d}"])
+    calendar = Calendar.objects.create(name="festotagoj", dates=["2026-12-25", f"{now + DAY:%Y-%m-%d}"])
     columns: dict[str, dict[str, Any]] = {
         "job": {"definition": "succeeds", "schedule": "*/5 * * * *", "params": {"value": 1, "api_token": "s3cr3t"}},
         "paused": {"definition": "noop", "schedule": "0 2 * * *", "paused": True, "paused_until": now + DAY},
         "disabled": {"definition": "noop", "schedule": "@every 90s", "enabled": False},
-        "broken": {"definition": "gone", "schedule": "0 1 * * *"},
+        "broken": {"definition": "x-gone", "schedule": "0 1 * * *"},
         "ended": {"definition": "noop", "schedule": "@hourly", "ends_at": now - DAY},
         "dependent": {"definition": "noop", "schedule": "", "depends_on": "x-job, x-broken:failure, x-gone:always"},
         "circular": {"definition": "noop", "depends_on": "x-circular-too"},
         "circular-too": {"definition": "noop", "depends_on": "x-circular"},
         "with-calendar": {"definition": "noop", "schedule": "@daily", "calendar": calendar, "starts_at": now + DAY},
-        "asking": {"definition": ASKING, "schedule": "", "queue": "heavy", "priority": 5, "timeout": MINUTE},
+        "asking": {"definition": ASKING, "schedule": "", "queue": "x-peza", "priority": 5, "timeout": MINUTE},
     }
-    texts = {"owner": "chat-operations", "description": "Ends what nobody has ended. " * 5}
+    texts = {"owner": "babilejo", "description": "Finas kion neniu finis. " * 5}
     rows = {name: Job.objects.create(name=f"x-{name}", **texts, **row) for name, row in columns.items()}
     sync(now)
     return {**{name: row.pk for name, row in rows.items()}, "calendar": calendar.pk}
@@ -94,8 +97,8 @@ def _jobs(now: datetime) -> dict[str, Any]:
 
 def _queues() -> dict[str, Any]:
     Queue.objects.ensure(["*"])
-    made = Queue.objects.create(name="heavy", limit=2, description="Whatever needs much memory. " * 3)
-    mail = Queue.objects.create(name="mail", paused=True)
+    made = Queue.objects.create(name="x-peza", limit=2, description="Kio bezonas multe da memoro. " * 3)
+    mail = Queue.objects.create(name="x-poŝto", paused=True)
     return {"queue": made.pk, "mail": mail.pk, "everything": Queue.objects.get(name="*").pk}
 
 
@@ -127,22 +130,24 @@ def _executions(job: Job, now: datetime) -> dict[str, Any]:
         errors = {"error_type": "TimeoutError", "error_message": ERROR, "traceback": TRACEBACK}
         ExecutionAttempt.objects.create(execution=failed, attempt=attempt, status="failed", **facts, **errors)
     span = {"missed_from": now - DAY, "missed_until": now - HOUR, "missed_count": 2}
-    missed = _execution(job, now - HOUR, status="missed", attempt=0, reason="2 due times passed.", **span)
+    missed = _execution(job, now - HOUR, status="missed", attempt=0, reason="Du tempoj pasis.", **span)
     _flow(job, failed, now)
-    for status in ("succeeded", "timed_out", "cancelled", "lost", "skipped", "of-a-later-version"[:9]):
-        _execution(job, now - HOUR, status=status, reason="An earlier one was still open.", trigger="api")
-    gone = _execution(job, now - HOUR, result={"deleted": 41}, peak_rss_bytes=2**27, cpu_ms=812, requested_by="olive")
-    JobExecution.objects.filter(pk=gone.pk).update(job=None, job_name="no-longer-there")
-    progress = {"done": 1200, "total": 4800, "message": "Looking at parts", "at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    for status in ("succeeded", "timed_out", "cancelled", "lost", "skipped", "nekonata"):
+        _execution(job, now - HOUR, status=status, reason="Pli frua ankoraŭ daŭris.", trigger="api")
+    gone = _execution(
+        job, now - HOUR, result={"forigitaj": 41}, peak_rss_bytes=2**27, cpu_ms=812, requested_by="x-olive"
+    )
+    JobExecution.objects.filter(pk=gone.pk).update(job=None, job_name="x-malaperis")
+    progress = {"done": 1200, "total": 4800, "message": "Rigardas partojn", "at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
     runs = {"status": "running", "finished_at": None, "deadline_at": now - MINUTE, "lease_expires_at": now + MINUTE}
     running = _execution(job, now - 10 * MINUTE, progress=progress, **runs)
-    asked = {"cancel_requested_at": now, "cancel_requested_by": "olive", "cancel_reason": "Wrong file."}
+    asked = {"cancel_requested_at": now, "cancel_requested_by": "x-olive", "cancel_reason": "Malĝusta dosiero."}
     stopping = _execution(job, now - 10 * MINUTE, **runs, **asked)
     queued = _execution(job, now, status="queued", attempt=0, node="", first_started_at=None, started_at=None)
     _log(running, 40)
     _log(gone, 510)
     _log(failed, 20)
-    member = JobExecution.objects.get(job_name="load-orders", trigger="retry")
+    member = JobExecution.objects.get(job_name="ŝargi-mendojn", trigger="retry")
     found = {"failed": failed, "gone": gone, "missed": missed, "running": running, "stopping": stopping}
     return {name: each.pk for name, each in found.items()} | {"queued": queued.pk, "member": member.pk}
 
@@ -161,7 +166,7 @@ def _execution(job: Job | None, at: datetime, **columns: Any) -> JobExecution:
         "attempt": 1,
         "max_attempts": 3,
         "node": "web-1:4711:7f3a",
-        "params": {"minutes": 30, "api_token": "s3cr3t", "note": "<i>" + "long " * 30},
+        "params": {"minutoj": 30, "api_token": "s3cr3t", "noto": "<i>" + "longa " * 30},
         **dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at", "queued_at"), at),
         **columns,
     }
@@ -170,11 +175,13 @@ def _execution(job: Job | None, at: datetime, **columns: Any) -> JobExecution:
 
 def _flow(job: Job, failed: JobExecution, now: datetime) -> None:
     """Record a flow of which one member failed and was run again."""
-    root = _execution(job, now - DAY, job_name="extract-orders")
+    root = _execution(job, now - DAY, job_name="eltiri-mendojn")
     below = {"flow": root.pk, "upstream": root, "trigger": "dependency"}
-    first = _execution(job, now - DAY, job_name="load-orders", status="failed", error_message=ERROR, **below)
-    _execution(job, now - DAY, job_name="report", status="skipped", **{**below, "upstream": first}, reason="It failed.")
-    _execution(job, now - DAY, job_name="load-orders", **{**below, "trigger": "retry", "retry_of": first})
+    first = _execution(job, now - DAY, job_name="ŝargi-mendojn", status="failed", error_message=ERROR, **below)
+    _execution(
+        job, now - DAY, job_name="raporto", status="skipped", **{**below, "upstream": first}, reason="Ĝi malsukcesis."
+    )
+    _execution(job, now - DAY, job_name="ŝargi-mendojn", **{**below, "trigger": "retry", "retry_of": first})
     _execution(job, now - HOUR, trigger="retry", retry_of=failed, flow=failed.pk)
 
 
@@ -186,8 +193,8 @@ def _log(execution: JobExecution, count: int) -> None:
             attempt=1,
             number=number,
             level=levels[number % len(levels)],
-            message=f"Looked at part {number}: " + "so-long-that-it-has-to-be-broken-somewhere-" * (number % 5),
-            data={"part": number, "of": "many", "names": ["a" * 30] * 5} if number % 7 == 0 else None,
+            message=f"Rigardis parton {number}: " + "tiom-longa-ke-oni-devas-rompi-ĝin-ie-" * (number % 5),
+            data={"parto": number, "el": "multaj", "nomoj": ["a" * 30] * 5} if number % 7 == 0 else None,
             logged_at=execution.queued_at,
         )
         for number in range(1, count + 1)
@@ -200,23 +207,23 @@ def _keys(users: dict[str, Any], now: datetime) -> dict[str, Any]:
         ApiKey.objects.filter(pk=key.pk).update(**columns)
         return key.pk
 
-    gone = get_user_model().objects.create_user("gone", is_active=False)
+    gone = get_user_model().objects.create_user("x-gone", is_active=False)
     names = list(Job.objects.values_list("name", flat=True))
-    make("everything", users[SUPERUSER], KEY_ACTIONS, last_used_at=now)
-    make("expired", users[SUPERUSER], ("view_job",), expires_at=now - DAY)
-    make("of nobody", gone, ("view_job",))
-    revoked = make("laptop", users[SUPERUSER], ("view_job", "run_job"), revoked_at=now)
+    make("x-ĉio", users[SUPERUSER], KEY_ACTIONS, last_used_at=now)
+    make("x-malnova", users[SUPERUSER], ("view_job",), expires_at=now - DAY)
+    make("x-nenies", gone, ("view_job",))
+    revoked = make("x-komputilo", users[SUPERUSER], ("view_job", "run_job"), revoked_at=now)
     # Its user has no permission for all of it.
-    key = make("monitor", users[VIEWER], ("view_job", "run_job"), names, expires_at=now + DAY)
+    key = make("x-gardisto", users[VIEWER], ("view_job", "run_job"), names, expires_at=now + DAY)
     return {"key": key, "revoked": revoked}
 
 
 def _audit_entries(now: datetime) -> dict[str, Any]:
     facts: dict[str, Any] = {"method": "POST", "route": "job-pause", "target": "noop", "address": "203.0.113.9"}
-    AuditEntry.objects.create(outcome="accepted", who="olive", credential="session", status=200, at=now, **facts)
+    AuditEntry.objects.create(outcome="accepted", who="x-olive", credential="session", status=200, at=now, **facts)
     refusal = {"outcome": "refused", "who": "", "credential": "cron_0123456789", "status": 403, "count": 12}
     entry = AuditEntry.objects.create(code="permission_denied", at=now, **refusal, **facts)
-    AuditEntry.objects.create(outcome="failed", who="olive", credential="token", status=500, code="error", **facts)
+    AuditEntry.objects.create(outcome="failed", who="x-olive", credential="token", status=500, code="error", **facts)
     return {"entry": entry.pk}
 
 
