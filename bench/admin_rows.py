@@ -29,7 +29,7 @@ def make_surroundings(*, lines: int) -> Mapping[str, Any]:
     _make_attempts(now)
     _make_logs(newest, now)
     ids["logged"] = _make_long_log(newest - 1, lines, now)
-    ids["running"] = _make_open(newest - 2, now)
+    ids["running"] = _make_open(newest - 1, now)
     return {**ids, **_make_others(user, now), "user": user}
 
 
@@ -72,15 +72,17 @@ def _line(execution: int, number: int, now: datetime) -> Any:
     )
 
 
-def _make_open(last: int, now: datetime) -> int:
-    """Let the newest few run or wait; return the id of one that runs."""
+def _make_open(newest: int, now: datetime) -> int:
+    """Let the last few that succeeded run or wait, the newest ones left alone; return the id of one that runs."""
     from cronjobs.models import JobExecution
 
+    rows = JobExecution.objects.filter(status="succeeded", pk__lt=newest).order_by("-pk")
+    ids = list(rows.values_list("pk", flat=True)[:220])
     runs = {"status": "running", "finished_at": None, "duration_ms": None, "started_at": now, "node": "node-01"}
-    JobExecution.objects.filter(pk__range=(last - 19, last)).update(**runs)
+    JobExecution.objects.filter(pk__in=ids[:20]).update(**runs)
     waits = {"status": "queued", "finished_at": None, "started_at": None, "first_started_at": None, "attempt": 0}
-    JobExecution.objects.filter(pk__range=(last - 219, last - 20)).update(**waits, run_after=now, claim_at=now)
-    return last
+    JobExecution.objects.filter(pk__in=ids[20:]).update(**waits, run_after=now, claim_at=now)
+    return ids[0]
 
 
 def _make_others(user: Any, now: datetime) -> dict[str, Any]:
