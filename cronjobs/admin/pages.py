@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
@@ -26,12 +28,13 @@ else:
 
 
 class PageAdmin(AnyModelAdmin):
-    """Our style sheet, and a list that is called by its name instead of "Select job to change"."""
+    """What all pages need beside Django's own: a style sheet, titles that say what is shown, and labels."""
 
     show_facets = admin.ShowFacets.NEVER
 
     class Media:
         css = {"all": ("cronjobs/admin.css",)}
+        js = ("cronjobs/scroll.js",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if (complaint := self._complaint(request)) is not None:
@@ -39,6 +42,12 @@ class PageAdmin(AnyModelAdmin):
         title = capfirst(self.opts.verbose_name_plural)
         context = {"title": title, "staff": Node.objects.staff(), **(extra_context or {})}
         return super().changelist_view(request, context)
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, AdminSplitDateTime):
+            _label_halves(field.widget, capfirst(str(field.label)))
+        return field
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         complaint = self._complaint(request)
@@ -71,6 +80,12 @@ class PageAdmin(AnyModelAdmin):
             }
             return TemplateResponse(request, "admin/base_site.html", context, status=500)
         return None
+
+
+def _label_halves(widget: AdminSplitDateTime, label: str) -> None:
+    """Give each of the two inputs a name: the label before them belongs to neither."""
+    for half, text in zip(widget.widgets, (_("%(field)s: date"), _("%(field)s: time")), strict=True):
+        half.attrs["aria-label"] = text % {"field": label}
 
 
 class ReadOnlyAdmin(PageAdmin):

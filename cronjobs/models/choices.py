@@ -5,6 +5,15 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.schedules import CatchUp
+
+# Which of the due times that came too late are still run, as people read it.
+CATCH_UP_CHOICES = (
+    (CatchUp.SKIP.value, _("None of them")),
+    (CatchUp.LATEST.value, _("Only the newest")),
+    (CatchUp.ALL.value, _("Each of them")),
+)
+
 
 class Overlap(models.TextChoices):
     """What happens to a due time while an earlier execution of the job is still open."""

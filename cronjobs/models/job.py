@@ -17,13 +17,12 @@ from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
-from cronjobs.models.choices import ExecutorName, Overlap, Priority, Staleness
+from cronjobs.models.choices import CATCH_UP_CHOICES, ExecutorName, Overlap, Priority, Staleness
 from cronjobs.models.loading import load_job
 from cronjobs.models.mistakes import mistakes
 from cronjobs.models.resolved import ResolvedJob, resolve, schedule_text
 from cronjobs.permissions import JOB_PERMISSIONS
 from cronjobs.registry import NAME_MAX_LENGTH, JobDefinition, registry
-from cronjobs.schedules import CatchUp
 from cronjobs.storable import storable_text
 
 # The columns that decide when a job is due. The database compares each with its copy.
@@ -171,7 +170,7 @@ class Job(models.Model):
         max_length=6,
         null=True,
         blank=True,
-        choices=[(each.value, each.value) for each in CatchUp],
+        choices=CATCH_UP_CHOICES,
     )
     overlap = models.CharField(
         _("overlap"),

@@ -102,7 +102,7 @@ class ApiKeyForm(ApiKeyModelForm):
 class NewKeyForm(ApiKeyForm):
     """A key for whoever asks; sent twice it makes one key, since it has chosen the prefix already."""
 
-    key_prefix = forms.RegexField(r"^[0-9a-f]{10}\Z", widget=forms.HiddenInput)
+    key_prefix = forms.RegexField(r"^[0-9a-f]{10}\Z", label="", widget=forms.HiddenInput)
 
 
 class KeyForAnybodyForm(NewKeyForm):

@@ -17,6 +17,7 @@ from cronjobs.admin import rendering
 from cronjobs.dependencies import dependencies_text
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import ExecutorName, Job, Overlap, Priority, ResolvedJob
+from cronjobs.models.choices import CATCH_UP_CHOICES
 from cronjobs.registry import registry
 
 # Every column whose NULL means: inherit; with the effective value, for a person to read.
@@ -25,7 +26,7 @@ _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "time_zone": lambda job: job.time_zone,
     "jitter": lambda job: job.jitter,
     "misfire_grace": lambda job: job.misfire_grace,
-    "catch_up": lambda job: job.catch_up.value,
+    "catch_up": lambda job: dict(CATCH_UP_CHOICES)[job.catch_up.value],
     "overlap": lambda job: Overlap(job.overlap).label,
     "max_instances": lambda job: job.max_instances,
     "queue": lambda job: job.queue,

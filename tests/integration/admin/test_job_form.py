@@ -93,7 +93,7 @@ def test_the_form_says_what_an_empty_field_inherits(operator, make_job, settings
         "Inherited: Medium.",
     ):
         assert part in text
-    assert '<option value="" selected>Inherited: latest.</option>' in source
+    assert '<option value="" selected>Inherited: Only the newest.</option>' in source
     assert '<option value="unknown" selected>Inherited: no.</option>' in source
 
 
@@ -331,7 +331,7 @@ def test_who_may_only_look_sees_effective_values_and_no_secrets(viewer, define):
 
     text = text_of(source)
     assert "Most attempts 7 (set here)" in text
-    assert "Catch up latest" in text
+    assert "Catch up Only the newest" in text
     assert '"token": "***"' in text
     assert "s3cr3t" not in source
     assert 'name="schedule"' not in source
