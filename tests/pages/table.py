@@ -87,6 +87,7 @@ class Rows:
 # What a superuser, who may do everything, sees.
 GET = {
     "index": "",
+    "dashboard": "dashboard/",
     "jobs": "job/",
     "jobs, searched and filtered": "job/?q=a&enabled__exact=1",
     "jobs, none found": "job/?q=no-such-thing",
@@ -99,8 +100,10 @@ GET = {
     "run now, of a broken job": "job/{broken}/run/",
     "history of a job": "job/{job}/history/",
     "delete a job": "job/{job}/delete/",
+    "defaults of a job": "job/{job}/defaults/",
     "executions": "jobexecution/",
     "executions, filtered": "jobexecution/?status__exact=failed&recorded=week&trigger__exact=schedule",
+    "executions of a day": "jobexecution/?date=2026-01-15",
     "executions, older": "jobexecution/?before={running}&q=boom",
     "execution that failed": "jobexecution/{failed}/change/",
     "execution that runs": "jobexecution/{running}/change/",
@@ -111,6 +114,7 @@ GET = {
     "cancel": "jobexecution/{running}/cancel/",
     "nodes": "node/",
     "node": "node/{node}/change/",
+    "drain a node": "node/{node}/drain/",
     "queues": "queue/",
     "queue": "queue/{queue}/change/",
     "all queues": "queue/{everything}/change/",
@@ -175,23 +179,35 @@ POST: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "queue with mistakes": ("queue/add/", {"name": "a, b", "limit": "0"}),
     "calendar with mistakes": ("calendar/add/", {"name": "", "dates": "Kristnasko"}),
     "jobs to be deleted": ("job/", {"action": "delete_selected", "_selected_action": ["{job}"]}),
+    "jobs to be paused": ("job/", {"action": "pause", "_selected_action": ["{job}", "{dependent}"]}),
+    "jobs to be disabled": ("job/", {"action": "disable", "_selected_action": ["{job}", "{dependent}"]}),
+    "executions to be cancelled": (
+        "jobexecution/",
+        {"action": "cancel_selected", "_selected_action": ["{queued}", "{running}", "{failed}", "{stopping}"]},
+    ),
     "jobs that were queued": ("job/", {"action": "run_now", "_selected_action": ["{job}", "{broken}", "{paused}"]}),
 }
 # The same lists once more, with what is said about what was done.
 MESSAGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "jobs that were paused": ("job/", {"action": "pause", "_selected_action": ["{job}", "{paused}"]}),
+    "jobs that were paused": ("job/", {"action": "pause", "post": "yes", "_selected_action": ["{job}", "{paused}"]}),
+    "job that was paused": ("job/{dependent}/pause/", {}),
+    "job that was resumed": ("job/{dependent}/resume/", {}),
+    "job that was disabled": ("job/{dependent}/disable/", {}),
+    "job that was enabled": ("job/{dependent}/enable/", {}),
     "jobs that were resumed": ("job/", {"action": "resume", "_selected_action": ["{job}", "{dependent}"]}),
-    "jobs that were disabled": ("job/", {"action": "disable", "_selected_action": ["{job}", "{disabled}"]}),
-    "jobs that were enabled": ("job/", {"action": "enable", "_selected_action": ["{job}", "{dependent}"]}),
-    "executions that were cancelled": (
-        "jobexecution/",
-        {"action": "cancel_selected", "_selected_action": ["{queued}", "{running}", "{failed}", "{stopping}"]},
+    "jobs that were disabled": (
+        "job/",
+        {"action": "disable", "post": "yes", "_selected_action": ["{job}", "{disabled}"]},
     ),
+    "jobs that were enabled": ("job/", {"action": "enable", "_selected_action": ["{job}", "{dependent}"]}),
+    "executions that were cancelled": ("jobexecution/cancel/", {"ids": "{queued},{running},{failed},{stopping}"}),
     "executions that are run again": (
         "jobexecution/",
         {"action": "run_selected_again", "_selected_action": ["{failed}", "{missed}"]},
     ),
     "execution that was run again twice": ("jobexecution/{failed}/retry/", {}),
+    "node that was asked to drain": ("node/{node}/drain/", {}),
+    "node that keeps working": ("node/{node}/undrain/", {}),
     "queues that were paused": ("queue/", {"action": "pause", "_selected_action": ["{queue}", "{mail}"]}),
     "queues that were resumed": ("queue/", {"action": "resume", "_selected_action": ["{mail}", "{everything}"]}),
     "keys that were revoked": ("apikey/", {"action": "revoke", "_selected_action": ["{key}", "{revoked}"]}),

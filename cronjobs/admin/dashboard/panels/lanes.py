@@ -127,7 +127,9 @@ def _one(run: Run, timeline: Timeline) -> str:
 
 def _several(bar: Bar) -> str:
     counts = Counter(_status(each.status) for each in bar.runs)
-    return ", ".join(f"{count} × {status}" for status, count in counts.most_common())
+    return ", ".join(
+        _("%(count)d × %(outcome)s") % {"count": count, "outcome": status} for status, count in counts.most_common()
+    )
 
 
 def _status(status: str) -> str:

@@ -85,7 +85,10 @@ def _row(hour: Hour) -> dict[str, Any]:
 def _column_text(hour: Hour) -> str:
     labels = {str(each): str(each.label) for each in ExecutionStatus}
     counts = sorted(hour.outcomes.items(), key=lambda item: (-item[1], item[0]))
-    outcomes = ", ".join(f"{count} × {labels.get(status, status)}" for status, count in counts)
+    outcomes = ", ".join(
+        _("%(count)d × %(outcome)s") % {"count": count, "outcome": labels.get(status, status)}
+        for status, count in counts
+    )
     return _("From %(time)s: %(outcomes)s") % {
         "time": f"{timezone.localtime(hour.since):%H:%M}",
         "outcomes": outcomes or _("nothing"),
