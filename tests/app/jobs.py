@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django import forms
 from django.apps import apps
 from django.db import connections, transaction
 
@@ -130,6 +131,21 @@ def advances(context: JobContext, *, done: int, seconds: float, fails: bool = Fa
     context.stop_requested.wait(seconds)
     if fails:
         raise RuntimeError("boom")
+
+
+class TellForm(forms.Form):
+    """How much there is to tell."""
+
+    lines = forms.IntegerField(min_value=1, max_value=1_000)
+
+
+@job("tells", params_form=TellForm)
+def tells(context: JobContext, *, lines: int) -> None:
+    """Say so many things, one after the other, and then wait until somebody asks it to stop."""
+    for number in range(1, lines + 1):
+        context.log.progress(f"This is line {number}")
+        context.stop_requested.wait(0.02)
+    context.stop_requested.wait(120)
 
 
 @job("naps")
