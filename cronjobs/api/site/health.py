@@ -10,8 +10,8 @@ from rest_framework.response import Response
 
 from cronjobs import health, permissions
 from cronjobs.api.errors import ErrorCode, error_document
-from cronjobs.api.site.probes import is_ready
 from cronjobs.api.requests.queries import Query
+from cronjobs.api.site.probes import is_ready
 from cronjobs.api.views import CronView
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.storable import rfc3339

@@ -10,8 +10,6 @@ from rest_framework.response import Response
 
 from cronjobs import permissions
 from cronjobs.api.executions.answers import time
-from cronjobs.api.requests.queries import Query
-from cronjobs.api.executions.answers import time
 from cronjobs.api.requests.orders import read_nothing
 from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView

@@ -12,9 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.api.jobs.columns import QUEUE_KEYS, by_key, read_values
 from cronjobs.api.errors import InvalidValues
-from cronjobs.api.requests.orders import read_document, read_nothing
+from cronjobs.api.jobs.columns import QUEUE_KEYS, by_key, read_values
 from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias, in_transaction

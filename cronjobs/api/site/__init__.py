@@ -1,0 +1,1 @@
+"""The addresses of the installation: its state, nodes, queues and description."""
