@@ -24,3 +24,12 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _empty_cache() -> None:
     """No test is held back because of what others have asked the API."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted() -> None:
+    """No test's dashboard shows the hours that another's has counted in this process."""
+    # Not before Django is set up.
+    from cronjobs.admin.dashboard.hours import forget_hours
+
+    forget_hours()

@@ -22,6 +22,10 @@ class Staff(NamedTuple):
     draining: int
 
 
+# The year 10000, which Python does not have.
+_END_OF_TIME = 253_402_300_800
+
+
 class NodeQuerySet(models.QuerySet["Node"]):
     """Nodes, by whether they live."""
 
@@ -96,3 +100,11 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def memory_points(self) -> list[tuple[int, int]]:
+        """Return the memory of the last two hours as pairs of Unix seconds and bytes, oldest first."""
+        rows = self.memory_trend if isinstance(self.memory_trend, list) else []
+        pairs = [row for row in rows if isinstance(row, list) and len(row) == 2]
+        # Whatever else may stand in the column is passed over.
+        numbers = [(at, size) for at, size in pairs if isinstance(at, int) and isinstance(size, int)]
+        return [(at, size) for at, size in numbers if 0 <= at < _END_OF_TIME and size >= 0]

@@ -33,10 +33,11 @@ _MOST_HOURS = 100
 
 
 class JobHour(NamedTuple):
-    """What ended of one job: how many, how many of these badly, and how long those took that have a duration (ms)."""
+    """What ended of one job: how many, badly, badly or well, and how long those took that have a duration (ms)."""
 
     ended: int
     unsuccessful: int
+    judged: int
     durations: int
     duration_total: int
     duration_max: int
@@ -139,9 +140,11 @@ def _count(bounds: Sequence[datetime]) -> list[Hour]:
 
 
 def _job_hour(of: Tally) -> JobHour:
+    unsuccessful = sum(of.outcomes[each] for each in UNSUCCESSFUL)
     return JobHour(
         ended=sum(of.outcomes.values()),
-        unsuccessful=sum(of.outcomes[each] for each in UNSUCCESSFUL),
+        unsuccessful=unsuccessful,
+        judged=unsuccessful + of.outcomes[ExecutionStatus.SUCCEEDED],
         durations=of.durations,
         duration_total=of.duration_total,
         duration_max=of.duration_max or 0,

@@ -25,7 +25,6 @@ class NodeFacts:
     is_alive: bool
     is_draining: bool
     workers: int
-    running: int
     heartbeat_at: datetime
     ticked_at: datetime
     rss_bytes: int | None
@@ -88,17 +87,8 @@ def _facts(node: Any) -> NodeFacts:
         is_alive=bool(node.is_alive),
         is_draining=node.drain_requested_at is not None,
         workers=node.workers,
-        running=node.running,
         heartbeat_at=node.heartbeat_at,
         ticked_at=node.last_tick_at or node.started_at,
         rss_bytes=node.rss_bytes,
-        trend=_trend(node.memory_trend),
+        trend=[(datetime.fromtimestamp(at, UTC), size) for at, size in node.memory_points()],
     )
-
-
-def _trend(stored: Any) -> list[tuple[datetime, int]]:
-    """Return what a column says that holds pairs of Unix seconds and bytes; nothing, if it holds something else."""
-    try:
-        return [(datetime.fromtimestamp(seconds, UTC), int(size)) for seconds, size in stored or []]
-    except (TypeError, ValueError, OverflowError, OSError):
-        return []

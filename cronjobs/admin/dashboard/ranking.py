@@ -17,6 +17,7 @@ class Ranked:
     name: str
     ended: int
     unsuccessful: int
+    judged: int
     durations: int
     duration_total: int
     duration_max: int
@@ -27,9 +28,9 @@ class Ranked:
         return self.duration_total / self.durations if self.durations else 0.0
 
     @property
-    def failed_share(self) -> float:
-        """The share that ended badly of all that ended, from 0 to 1."""
-        return self.unsuccessful / self.ended
+    def error_rate(self) -> float:
+        """The error rate: the share of those that ended badly among them and the successes, from 0 to 1."""
+        return self.unsuccessful / self.judged if self.judged else 0.0
 
 
 def ranked(hours: Iterable[Hour]) -> list[Ranked]:
@@ -42,9 +43,9 @@ def ranked(hours: Iterable[Hour]) -> list[Ranked]:
             if total is None:
                 found[name] = list(of)
                 continue
-            for n in range(4):
+            for n in range(5):
                 total[n] += of[n]
-            total[4] = max(total[4], of.duration_max)
+            total[5] = max(total[5], of.duration_max)
     return [Ranked(name, *total) for name, total in found.items()]
 
 

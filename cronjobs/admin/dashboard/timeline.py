@@ -129,9 +129,9 @@ def _running() -> list[Run]:
 
 
 def _ended(since: datetime) -> list[Run]:
-    rows = JobExecution.objects.filter(finished_at__gte=since).order_by("-finished_at")
-    # Beside the time, since what is queued again keeps it until it has ended once more.
-    return [Run(*each) for each in rows.values_list(*Run._fields)[: MOST_ENDED + 1] if each[2] not in OPEN]
+    # What is queued again keeps the time until it has ended once more.
+    rows = JobExecution.objects.filter(finished_at__gte=since).exclude(status__in=OPEN).order_by("-finished_at")
+    return [Run(*each) for each in rows.values_list(*Run._fields)[: MOST_ENDED + 1]]
 
 
 def _rank(lane: Lane) -> tuple[int, float]:

@@ -51,13 +51,12 @@ def node_page(node: Any, executions: Sequence[JobExecution]) -> dict[str, Any]:
         "facts": list(_facts(node)),
         "signs": list(_signs(node)),
         "work": [_work(each, node) for each in executions],
-        **memory_section(node.memory_trend),
+        **memory_section(node.memory_points()),
     }
 
 
-def memory_section(trend: Any) -> dict[str, Any]:
+def memory_section(points: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Return the picture of a node's memory and its words; both empty of less than two points."""
-    points = _points(trend)
     if len(points) < 2:
         return {"memory_picture": "", "memory_words": ""}
     sizes = [size for _at, size in points]
@@ -69,13 +68,6 @@ def memory_section(trend: Any) -> dict[str, Any]:
     }
     bars = [(float(size), Tone.BUSY) for size in _at_most(sizes, _MOST_BARS)]
     return {"memory_picture": sparkline(bars, label=_("Memory. %s") % words), "memory_words": words}
-
-
-def _points(trend: Any) -> list[tuple[int, int]]:
-    """Return pairs of seconds and bytes, without whatever else may stand in the column."""
-    rows = trend if isinstance(trend, list) else []
-    pairs = [row for row in rows if isinstance(row, list) and len(row) == 2]
-    return [(at, size) for at, size in pairs if isinstance(at, int) and isinstance(size, int) and size >= 0]
 
 
 def _at_most(sizes: Sequence[int], most: int) -> list[int]:

@@ -7,6 +7,7 @@
 
 document.addEventListener("DOMContentLoaded", () => {
     const PERIOD = 1000;
+    const TIME_LIMIT = 15000;
     // Older rows are dropped, so that a page can stay open for days; they are on the pages before.
     const MOST_ROWS = 5000;
     const box = document.getElementById("cron-tail");
@@ -83,7 +84,7 @@ document.addEventListener("DOMContentLoaded", () => {
         let pause = PERIOD;
         try {
             const query = new URLSearchParams({after, level: box.dataset.level});
-            pause = await take(await fetch(`${box.dataset.tail}?${query}`));
+            pause = await take(await fetch(`${box.dataset.tail}?${query}`, {signal: AbortSignal.timeout(TIME_LIMIT)}));
         } catch {
             say(state.dataset.failed);
         }

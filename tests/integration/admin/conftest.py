@@ -11,7 +11,6 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from cronjobs import RetryPolicy, job
-from cronjobs.admin.dashboard.hours import forget_hours
 from cronjobs.database import database_now_plus, read_clock
 from cronjobs.models import AuditEntry, Job, JobExecution, Node
 from cronjobs.registry import registry
@@ -45,12 +44,6 @@ def client_of(role: str, users: Any) -> Client:
 def in_berlin(settings: Any) -> None:
     """The people are not in UTC, so that a mistaken zone shows."""
     settings.TIME_ZONE = "Europe/Berlin"
-
-
-@pytest.fixture(autouse=True)
-def _new_process() -> None:
-    """What an earlier test's dashboard has counted is not remembered."""
-    forget_hours()
 
 
 @pytest.fixture

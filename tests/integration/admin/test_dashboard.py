@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import override_settings
 
-from cronjobs.admin.dashboard.nodes import _trend as trend
 from cronjobs.admin.dashboard.timeline import MOST_LANES
 from cronjobs.database import read_clock
 from cronjobs.models import Calendar, Job, JobExecution, Queue
@@ -293,7 +292,7 @@ def test_the_slowest_and_the_most_failing_jobs_lead_to_their_executions(superuse
 
     assert "noop 1 2 50.0 %" in text_of(ranking)
     assert re.search(r"gone 1 min 30 s 1 min 30 s 1 .*noop 3\.0 s 4\.0 s 2", text_of(ranking))
-    assert f"?job={job.pk}&amp;status__exact=failed" in ranking
+    assert f"?job={job.pk}&amp;recorded=day" in ranking
 
 
 def test_clean_ups_say_how_many_documents_a_run_modifies(superuser, ended):
@@ -413,14 +412,19 @@ def test_it_complains_about_settings_as_other_pages_do(superuser, settings):
 
 
 def test_the_memory_of_a_node_is_a_line_where_it_tells_one(superuser, make_node):
-    make_node(rss_bytes=80 * 2**20)
+    make_node("web-1:4711", rss_bytes=80 * 2**20)
+    make_node("web-2:4711", rss_bytes=90 * 2**20, memory_trend=[[60 * n, (80 + n) * 2**20] for n in range(11)])
+
+    memory = read(superuser, "memory")
+
+    assert "web-1:4711 80 MiB" in memory
+    assert "web-2:4711 90 MiB" in memory
+    (line,) = re.findall(r'points="([^"]*)"', panel(superuser, "memory"))
+    assert len(line.split()) == 11
+
+
+@pytest.mark.parametrize("garbage", [3, "text", [[1]], [["a", "b"]], [[10**30, 1]], {"a": 1}])
+def test_what_is_no_trend_is_passed_over(superuser, make_node, garbage):
+    make_node(rss_bytes=80 * 2**20, memory_trend=garbage)
 
     assert "web-1:4711 80 MiB" in read(superuser, "memory")
-
-
-def test_a_trend_is_read_if_it_is_one():
-    pairs = [[1_000, 10], [1_060, 20]]
-
-    assert [size for _, size in trend(pairs)] == [10, 20]
-    for garbage in (None, 3, "text", [[1]], [["a", "b"]], [[10**30, 1]], {"a": 1}):
-        assert trend(garbage) == []

@@ -49,7 +49,6 @@ def hours_panel(hours: Sequence[Hour]) -> dict[str, Any]:
         "longest": milliseconds(longest),
         "durations_label": _("Durations in each hour: 95 %% took at most %(longest)s in the slowest.")
         % {"longest": milliseconds(longest)},
-        "has_durations": longest > 0 or any(each is not None for each in p95),
     }
 
 
@@ -110,7 +109,8 @@ def _ranked(job: Ranked, jobs: Jobs) -> dict[str, Any]:
         "pk": jobs.keys.get(job.name),
         "ended": job.ended,
         "unsuccessful": job.unsuccessful,
-        "share": percent(job.failed_share),
+        "judged": job.judged,
+        "error_rate": percent(job.error_rate),
         "mean": milliseconds(job.duration_mean),
         "max": milliseconds(job.duration_max),
     }
