@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,13 @@ def test_the_example_jobs_in_the_readme_are_some(monkeypatch):
     assert fresh["send-digest"].schedule.describe()
     assert fresh["send-digest"].clean({"days": 2}) == {"days": 2}
     assert fresh["report"].depends_on == {"load": "success", "check": "always"}
+
+
+def test_every_picture_is_shown_in_light_and_dark_and_there_is_no_other():
+    documents = [README, *(README.parent / "docs").rglob("*.md")]
+    shown = {Path(name).name for each in documents for name in re.findall(r"[\w/-]+\.png", each.read_text("utf-8"))}
+
+    assert shown == {each.name for each in (README.parent / "docs/img").iterdir()}
+    assert {name for name in shown if name.endswith("-dark.png")} == {
+        name.replace("-light.png", "-dark.png") for name in shown
+    }
