@@ -25,11 +25,13 @@ class ComingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """All jobs as they are at `now`: their keys by name, those that are broken, and those that will start."""
+    """All jobs as they are at `now`: keys by name, those that are broken, disabled or paused, and those that will start."""
 
     now: datetime
     keys: Mapping[str, int]
     broken: list[str]
+    disabled: Collection[str]
+    paused: Collection[str]
     coming: list[ComingJob]
 
     @property
@@ -55,6 +57,8 @@ def read_jobs(now: datetime, *, is_everything_paused: bool) -> Jobs:
         now=now,
         keys={facts.name: pk for pk, facts in known.items()},
         broken=sorted(facts.name for facts in known.values() if facts.why_broken and facts.enabled),
+        disabled={facts.name for facts in known.values() if not facts.enabled},
+        paused={facts.name for facts in known.values() if facts.is_paused_at(now)},
         coming=[] if is_everything_paused else list(_coming(known, skipped, now)),
     )
 

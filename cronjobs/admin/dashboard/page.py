@@ -70,11 +70,12 @@ def _panels() -> dict[str, Any]:
     timeline = read_timeline(jobs)
     hours = last_hours(now, timezone.get_current_timezone())
     findings = Findings(
-        nodes=nodes, waiting=waiting, mongodb=mongodb_probe(), broken=jobs.broken, failed=timeline.failed
+        nodes=nodes, waiting=waiting, mongodb=mongodb_probe(), broken=jobs.broken, failed=len(timeline.bad)
     )
     return {
         "state": panels.state_panel(findings, timeline),
-        "timeline": panels.timeline_panel(timeline),
+        "failures": panels.failures_panel(timeline),
+        "timeline": panels.timeline_panel(timeline, jobs),
         "hours": panels.hours_panel(hours),
         "ranking": panels.ranking_panel(hours, jobs),
         "upcoming": panels.upcoming_panel(upcoming(jobs, workers=nodes.workers), jobs, waiting),

@@ -21,6 +21,7 @@ from cronjobs.storable import storable_text
 # A node that died longer ago has been seen by whoever looks here.
 _RECENTLY: Final = timedelta(hours=1)
 _MOST_NAMED: Final = 3
+_GRAVITY: Final = (Tone.BAD, Tone.ODD, Tone.QUIET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Findings:
 def matters(found: Findings) -> list[Matter]:
     """Return what is wrong, worst first; nothing, if all is well."""
     every = [*_of_nodes(found.nodes), *_of_mongodb(found.mongodb), *_of_work(found)]
-    return sorted(every, key=lambda each: each.tone != Tone.BAD)
+    return sorted(every, key=lambda each: _GRAVITY.index(each.tone))
 
 
 def mongodb_message(probe: health.Probe) -> str:
@@ -82,7 +83,8 @@ def _of_mongodb(probe: health.Probe | None) -> Iterator[Matter]:
     if probe.status == health.Status.FAILED:
         yield Matter(Tone.BAD, mongodb_message(probe))
     elif probe.status == health.Status.WARNING:
-        yield Matter(Tone.ODD, mongodb_message(probe))
+        # Advice, such as which index would help.
+        yield Matter(Tone.QUIET, mongodb_message(probe))
 
 
 def _of_work(found: Findings) -> Iterator[Matter]:

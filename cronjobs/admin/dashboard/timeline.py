@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from django.db.models import Case, Value, When
+from django.db.models.functions import Coalesce, NullIf, Right
+
 from cronjobs.admin.badges import Tone, status_tone
 from cronjobs.admin.dashboard.jobs import ComingJob, Jobs
+from cronjobs.admin.executions.found import TAIL
 from cronjobs.models import JobExecution
 from cronjobs.states import OPEN, UNSUCCESSFUL, ExecutionStatus
 
@@ -38,6 +42,8 @@ class Run(NamedTuple):
     status: str
     started_at: datetime | None
     finished_at: datetime | None
+    # The end of what it says, if it ended badly.
+    error: str = ""
 
     @property
     def is_bad(self) -> bool:
@@ -48,6 +54,17 @@ class Run(NamedTuple):
     def is_running(self) -> bool:
         """Whether it goes on."""
         return self.status == ExecutionStatus.RUNNING
+
+
+_COLUMNS: Final = ("pk", "job_name", "status", "started_at", "finished_at")
+# Of the others nothing that may be long is read.
+_ERROR: Final = Case(
+    When(
+        status__in=UNSUCCESSFUL,
+        then=Right(Coalesce(NullIf("error_message", Value("")), NullIf("error_type", Value("")), "reason"), TAIL),
+    ),
+    default=Value(""),
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +107,8 @@ class Timeline:
     more_lanes: int
     # None: everything was read.
     since: datetime | None
-    failed: int
+    # What ended badly, newest first.
+    bad: Sequence[Run]
     running: int
     # There may be more that run than these.
     is_running_cut: bool
@@ -116,7 +134,7 @@ def read_timeline(jobs: Jobs) -> Timeline:
         lanes=sorted(shown, key=lambda each: each.name),
         more_lanes=max(0, len(lanes) - MOST_LANES),
         since=ended[MOST_ENDED - 1].finished_at if len(ended) > MOST_ENDED else None,
-        failed=sum(each.is_bad for each in ended[:MOST_ENDED]),
+        bad=[each for each in ended[:MOST_ENDED] if each.is_bad],
         running=len(running[:MOST_RUNNING]),
         is_running_cut=len(running) > MOST_RUNNING,
     )
@@ -125,13 +143,13 @@ def read_timeline(jobs: Jobs) -> Timeline:
 def _running() -> list[Run]:
     # In the order of an index, for SQLite, as in the status.
     rows = JobExecution.objects.running().order_by("claim_at")
-    return [Run(*each) for each in rows.values_list(*Run._fields)[: MOST_RUNNING + 1]]
+    return [Run(*each) for each in rows.values_list(*_COLUMNS)[: MOST_RUNNING + 1]]
 
 
 def _ended(since: datetime) -> list[Run]:
     # What is queued again keeps the time until it has ended once more.
     rows = JobExecution.objects.filter(finished_at__gte=since).exclude(status__in=OPEN).order_by("-finished_at")
-    return [Run(*each) for each in rows.values_list(*Run._fields)[: MOST_ENDED + 1]]
+    return [Run(*each) for each in rows.values_list(*_COLUMNS, _ERROR)[: MOST_ENDED + 1]]
 
 
 def _rank(lane: Lane) -> tuple[int, float]:

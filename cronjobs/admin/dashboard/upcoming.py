@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,10 +41,11 @@ class Pile:
 
 @dataclass(frozen=True, slots=True)
 class Frequent:
-    """Jobs that start too often to list each start: their schedule in words, and how many have it."""
+    """Jobs that start too often to list each start: their schedule in words, those that have it, and how many more."""
 
     schedule: str
-    jobs: int
+    jobs: Sequence[ComingJob]
+    more: int
     # Whether so many start together that some have to wait.
     is_pile: bool
 
@@ -70,16 +71,23 @@ def upcoming(jobs: Jobs, *, workers: int) -> Upcoming:
         for at in minutes_of(job.coming.starts):
             at_minutes.setdefault(at, []).append(job)
     frequent = [each for each in jobs.coming if each.coming.is_frequent]
-    counts = Counter(each.facts.description or each.facts.schedule for each in frequent)
-    listed = counts.most_common(MOST_FREQUENT)
+    schedules: defaultdict[str, list[ComingJob]] = defaultdict(list)
+    for each in frequent:
+        schedules[each.facts.description or each.facts.schedule].append(each)
+    listed = sorted(schedules.items(), key=lambda item: (-len(item[1]), item[0]))[:MOST_FREQUENT]
     return Upcoming(
         minutes=[_minute(at, at_minutes[at]) for at in sorted(at_minutes)[:MOST_MINUTES]],
         more_minutes=max(0, len(at_minutes) - MOST_MINUTES),
         piles=_piles(jobs, at_minutes, frequent, threshold),
-        frequent=[Frequent(schedule, number, number >= threshold) for schedule, number in listed],
-        more_frequent=counts.total() - sum(number for _, number in listed),
+        frequent=[_frequent(schedule, of, threshold) for schedule, of in listed],
+        more_frequent=len(frequent) - sum(len(of) for _, of in listed),
         threshold=threshold,
     )
+
+
+def _frequent(schedule: str, jobs: Sequence[ComingJob], threshold: int) -> Frequent:
+    named = sorted(jobs, key=lambda each: each.facts.name)[:MOST_NAMED]
+    return Frequent(schedule, named, len(jobs) - len(named), len(jobs) >= threshold)
 
 
 class _Alike:

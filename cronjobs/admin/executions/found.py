@@ -17,8 +17,8 @@ from cronjobs.models import JobExecution
 # What no index finds is looked for in so many executions at a time.
 LOOKED_AT: Final = 100_000
 # Of a long message only the end is read, for its last line.
-_TAIL: Final = 300
-_TAILS: Final = {"error_tail": Right("error_message", _TAIL), "reason_tail": Right("reason", _TAIL)}
+TAIL: Final = 300
+_TAILS: Final = {"error_tail": Right("error_message", TAIL), "reason_tail": Right("reason", TAIL)}
 # These narrow the list by an index, or by ids.
 _INDEXED: Final = (JobFilter, DateFilter, RecordedFilter, BeforeFilter)
 _STATUS: Final = "status__exact"

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
+from cronjobs import health
+from cronjobs.admin.badges import Tone
+from cronjobs.admin.dashboard.nodes import Nodes
+from cronjobs.admin.dashboard.queues import Waiting
+from cronjobs.admin.dashboard.state import Findings, matters
 from cronjobs.admin.dashboard.timeline import MOST_LANES
 from cronjobs.database import read_clock
 from cronjobs.models import Calendar, Job, JobExecution, Queue
@@ -295,6 +301,27 @@ def test_the_slowest_and_the_most_failing_jobs_lead_to_their_executions(superuse
     assert f"?job={job.pk}&amp;recorded=day" in ranking
 
 
+def test_what_ended_badly_last_says_why(superuser, ended):
+    ended("noop", status="failed", error_type="ValueError", error_message="first line\nno such customer")
+    ended("noop", status="lost", reason="Its node fell silent.")
+    ended("noop", error_message="nothing that matters")
+
+    failures = read(superuser, "failures")
+
+    assert "no such customer" in failures
+    assert "Its node fell silent." in failures
+    assert "first line" not in failures
+    assert "nothing that matters" not in failures
+
+
+def test_advice_is_no_matter_for_the_top_and_comes_after_what_went_wrong():
+    advice = health.Probe(name="mongodb", status=health.Status.WARNING, message="An index would help.")
+    waiting = Waiting(queues=[], is_cut=False, is_everything_paused=False, paused=frozenset())
+    found = Findings(nodes=Nodes(now=timezone.now(), nodes=[]), waiting=waiting, mongodb=advice, broken=[], failed=1)
+
+    assert [each.tone for each in matters(found)] == [Tone.BAD, Tone.ODD, Tone.QUIET]
+
+
 def test_clean_ups_say_how_many_documents_a_run_modifies(superuser, ended):
     for number in (10, 0, 5):
         ended("cleanup", result={"modifiedCount": number})
@@ -330,7 +357,7 @@ def test_jobs_on_the_same_minute_are_a_warning(superuser, make_job, now):
     # The fifth is the one that starts every minute.
     assert "5 jobs start in the same minute." in upcoming
     assert "together-0 , together-1 , together-2 , together-3 Piles up" in upcoming
-    assert "Every minute (UTC): 1 job" in upcoming
+    assert "Every minute (UTC): often" in upcoming
 
 
 def test_frequent_jobs_are_counted_one_by_one_though_alike(superuser, make_job, now):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge
-from cronjobs.admin.dashboard.jobs import Jobs
+from cronjobs.admin.dashboard.jobs import ComingJob, Jobs
 from cronjobs.admin.dashboard.queues import MOST_QUEUES, Waiting
 from cronjobs.admin.dashboard.upcoming import Minute, Pile, Upcoming
 
@@ -24,7 +25,8 @@ def upcoming_panel(found: Upcoming, jobs: Jobs, waiting: Waiting) -> dict[str, A
         "piles": [{"at": rendering.clock_time(each.at), "text": _pile_text(each)} for each in found.piles],
         "threshold": found.threshold,
         "frequent": [
-            {"schedule": each.schedule, "jobs": each.jobs, "is_pile": each.is_pile} for each in found.frequent
+            {"schedule": each.schedule, "jobs": _named(each.jobs), "more": each.more, "is_pile": each.is_pile}
+            for each in found.frequent
         ],
         "more_frequent": found.more_frequent,
     }
@@ -34,10 +36,14 @@ def _minute(minute: Minute, pile: Pile | None, jobs: Jobs) -> dict[str, Any]:
     return {
         # A start within the present minute is not overdue.
         "at": rendering.ahead(max(minute.at, jobs.now), now=jobs.now),
-        "jobs": [(each.pk, each.facts.name) for each in minute.jobs],
+        "jobs": _named(minute.jobs),
         "more": minute.more,
         "warning": badge(_("Piles up"), Tone.ODD, title=_pile_text(pile)) if pile else "",
     }
+
+
+def _named(jobs: Sequence[ComingJob]) -> list[tuple[int, str]]:
+    return [(each.pk, each.facts.name) for each in jobs]
 
 
 def _pile_text(pile: Pile) -> str:

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import Tone, status_badge
+from cronjobs.admin.badges import Tone, badge, status_badge
+from cronjobs.admin.dashboard.jobs import Jobs
 from cronjobs.admin.dashboard.timeline import AHEAD, NOW_X, PAST, WIDTH, Bar, Lane, Run, Timeline
 from cronjobs.states import ExecutionStatus
 
@@ -43,13 +44,15 @@ class ShownLane:
     latest: Run | None
     badge: str
     next_start: str
+    # Why nothing comes, where somebody has seen to that.
+    rests: str
 
 
-def timeline_panel(timeline: Timeline) -> dict[str, Any]:
+def timeline_panel(timeline: Timeline, jobs: Jobs) -> dict[str, Any]:
     """Return the lanes, the times above them and the sentences below."""
     now = timeline.now
     return {
-        "lanes": [_lane(each, timeline) for each in timeline.lanes],
+        "lanes": [_lane(each, timeline, jobs) for each in timeline.lanes],
         "width": WIDTH,
         "now_x": NOW_X,
         "half_x": NOW_X // 2,
@@ -76,7 +79,7 @@ def _notes(timeline: Timeline) -> list[str]:
     return notes
 
 
-def _lane(lane: Lane, timeline: Timeline) -> ShownLane:
+def _lane(lane: Lane, timeline: Timeline, jobs: Jobs) -> ShownLane:
     latest = lane.latest if lane.runs else None
     return ShownLane(
         name=lane.name,
@@ -87,7 +90,14 @@ def _lane(lane: Lane, timeline: Timeline) -> ShownLane:
         latest=latest,
         badge=status_badge(latest.status) if latest else "",
         next_start=rendering.clock_time(lane.next_start) if lane.next_start else "",
+        rests=_rests(lane.name, jobs),
     )
+
+
+def _rests(name: str, jobs: Jobs) -> str:
+    if name in jobs.disabled:
+        return badge(_("Disabled"), Tone.QUIET)
+    return badge(_("Paused"), Tone.ODD) if name in jobs.paused else ""
 
 
 def _label(lane: Lane) -> str:

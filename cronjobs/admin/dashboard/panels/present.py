@@ -11,12 +11,14 @@ from django.utils.translation import ngettext
 
 from cronjobs import health
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import Tone, badge
+from cronjobs.admin.badges import Tone, badge, status_badge
 from cronjobs.admin.dashboard.charts import evenly
 from cronjobs.admin.dashboard.nodes import NodeFacts, Nodes
 from cronjobs.admin.dashboard.queues import MOST_COUNTED, MOST_QUEUES, QueueDepth
 from cronjobs.admin.dashboard.state import Findings, Matter, matters, mongodb_message
 from cronjobs.admin.dashboard.timeline import Timeline
+
+_MOST_FAILURES = 5
 
 
 class Fact(NamedTuple):
@@ -29,15 +31,30 @@ class Fact(NamedTuple):
 
 def state_panel(found: Findings, timeline: Timeline) -> dict[str, Any]:
     """Return the sentence for the top, the others below it, and the facts behind them."""
-    wrong = matters(found)
-    first = wrong[0] if wrong else Matter(Tone.GOOD, _("All is well."))
+    every = matters(found)
+    # What could be better is no matter for the top.
+    first = every[0] if every and every[0].tone != Tone.QUIET else Matter(Tone.GOOD, _("All is well."))
     return {
         "headline": first,
-        "others": wrong[1:],
+        "others": [each for each in every if each is not first],
         "facts": list(_facts(found, timeline)),
         "queues": [_queue(each) for each in found.waiting.queues[:MOST_QUEUES]],
         "more_queues": max(0, len(found.waiting.queues) - MOST_QUEUES),
     }
+
+
+def failures_panel(timeline: Timeline) -> list[dict[str, Any]]:
+    """Return what ended badly last, with the last line of what it says."""
+    return [
+        {
+            "pk": each.pk,
+            "name": f"{each.job_name} #{each.pk}",
+            "badge": status_badge(each.status),
+            "ended": rendering.brief_moment(each.finished_at, now=timeline.now),
+            "error": rendering.last_line(each.error),
+        }
+        for each in timeline.bad[:_MOST_FAILURES]
+    ]
 
 
 def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
@@ -50,7 +67,8 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
     yield Fact(_("Last tick"), ticked, _("as the nodes told last"))
     yield _mongodb(found.mongodb)
     running = _("more than %d") % timeline.running if timeline.is_running_cut else str(timeline.running)
-    yield Fact(_("Running"), running, ngettext("of %d worker", "of %d workers", nodes.workers) % nodes.workers)
+    workers = sum(each.workers for each in nodes.alive)
+    yield Fact(_("Running"), running, ngettext("of %d worker", "of %d workers", workers) % workers if workers else "")
     depth = _("more than %d") % MOST_COUNTED if waiting.is_cut else str(waiting.depth)
     held = waiting.held_back
     yield Fact(
