@@ -101,6 +101,8 @@ def test_a_log_grows_is_followed_and_comes_to_its_end(page, running):
 
 
 def test_whoever_stops_the_updating_stops_the_log_too(page, running):
+    # The page's own clock: nothing here waits for a second to pass.
+    page.clock.install()
     page.goto(address(running))
     expect(page.locator("#cron-tail-state")).to_have_text("Nothing logged yet.")
     toggle, asked = page.get_by_role("button", name="Stop updating"), []
@@ -109,11 +111,12 @@ def test_whoever_stops_the_updating_stops_the_log_too(page, running):
     page.on("request", lambda request: asked.append(request.url))
     elsewhere(write, running, 1, 3)
 
-    # Longer than it would take to ask for both.
-    page.wait_for_timeout(4_000)
+    # Longer than it would take to ask for both, many times over.
+    page.clock.run_for(60_000)
     assert asked == []
 
     toggle.click()
+    page.clock.run_for(1_000)
     expect(page.locator("#cron-tail tbody tr")).to_have_count(3)
 
 

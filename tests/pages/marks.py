@@ -15,7 +15,12 @@ from django.utils.translation import trans_real
 LANGUAGE = "eo"
 OPEN, CLOSE = "⟦", "⟧"
 _CONTEXT = trans_real.CONTEXT_SEPARATOR
-_READ_ALOUD = ("title", "aria-label", "placeholder", "alt", "label", "aria-valuetext", "data-live-failed")
+_READ_ALOUD = (
+    *("title", "aria-label", "placeholder", "alt", "label", "aria-valuetext"),
+    # Said by scripts: live.js, log.js, preview.js and defaults.js.
+    *("data-live-failed", "data-live-signed-out", "data-following", "data-scrolled", "data-over"),
+    *("data-failed", "data-signed-out", "data-restored"),
+)
 _BUTTONS = ("submit", "button", "reset")
 _SILENT = ("script", "style")
 

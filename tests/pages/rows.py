@@ -229,7 +229,7 @@ def _audit_entries(now: datetime) -> dict[str, Any]:
 
 def _histories(ids: dict[str, Any]) -> None:
     """Let somebody have changed one row of each kind."""
-    kinds = {"job": Job, "queue": Queue, "calendar": Calendar, "key": ApiKey, "failed": JobExecution}
+    kinds = {"job": Job, "queue": Queue, "calendar": Calendar, "key": ApiKey, "failed": JobExecution, "node": Node}
     for name, model in kinds.items():
         rows = model._default_manager.filter(pk=ids[name])
         message = [{"changed": {"fields": ["name"]}}]

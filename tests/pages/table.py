@@ -111,26 +111,32 @@ GET = {
     "execution that was missed": "jobexecution/{missed}/change/",
     "execution of a flow": "jobexecution/{member}/change/",
     "second page of a log": "jobexecution/{gone}/change/?log=2",
+    "history of an execution": "jobexecution/{failed}/history/",
     "cancel": "jobexecution/{running}/cancel/",
     "nodes": "node/",
     "node": "node/{node}/change/",
+    "history of a node": "node/{node}/history/",
     "drain a node": "node/{node}/drain/",
     "queues": "queue/",
     "queue": "queue/{queue}/change/",
     "all queues": "queue/{everything}/change/",
     "new queue": "queue/add/",
+    "history of a queue": "queue/{queue}/history/",
     "delete a queue": "queue/{queue}/delete/",
     "calendars": "calendar/",
     "calendar": "calendar/{calendar}/change/",
+    "history of a calendar": "calendar/{calendar}/history/",
     "new calendar": "calendar/add/",
     "keys": "apikey/",
     "key": "apikey/{key}/change/",
     "revoked key": "apikey/{revoked}/change/",
     "new key": "apikey/add/",
+    "history of a key": "apikey/{key}/history/",
     "revoke a key": "apikey/{key}/revoke/",
     "audit": "auditentry/",
     "audit, filtered": "auditentry/?past=week&outcome__exact=refused&before=999999999",
     "audit entry": "auditentry/{entry}/change/",
+    "history of an audit entry": "auditentry/{entry}/history/",
 }
 # What scripts put into pages: no pages themselves.
 FRAGMENTS = {
@@ -140,10 +146,15 @@ FRAGMENTS = {
 }
 # What somebody sees who may look at everything and change nothing.
 GET_AS_VIEWER = {
+    "dashboard, for a viewer": "dashboard/",
     "jobs, for a viewer": "job/",
     "job, for a viewer": "job/{job}/change/",
     "broken job, for a viewer": "job/{broken}/change/",
     "executions, for a viewer": "jobexecution/",
+    "execution that failed, for a viewer": "jobexecution/{failed}/change/",
+    "execution that runs, for a viewer": "jobexecution/{running}/change/",
+    "nodes, for a viewer": "node/",
+    "node, for a viewer": "node/{node}/change/",
     "queue, for a viewer": "queue/{queue}/change/",
 }
 # What is answered to a form: mistakes and questions.

@@ -19,11 +19,16 @@ OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 _VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry")
+# All that makes something happen, but for what is made, edited for good or deleted, and for keys.
+_ACT = (
+    *("run_job", "pause_job", "resume_job", "enable_job", "disable_job"),
+    *("cancel_jobexecution", "retry_jobexecution", "drain_node"),
+)
 ROLES = {
     "anonymous": None,
     "staff": (),
     "viewer": _VIEW,
-    "operator": (*_VIEW, "run_job", "change_job", "change_queue", "drain_node"),
+    "operator": (*_VIEW, *_ACT, "change_job", "change_queue"),
     "superuser": (),
 }
 

@@ -132,20 +132,6 @@ def test_looking_asks_no_node_for_anything(drainer, make_node):
     assert drainer.get(f"{NODES}4711/drain/").status_code == 404
 
 
-def test_who_may_not_act_sees_no_button_and_is_refused(viewer, make_node):
-    node, draining = make_node(), make_node("web-2:1", drain_requested_at=timezone.now())
-
-    for each in (node, draining):
-        page = get(viewer, change_url(each))
-        assert drain_url(each) not in page
-        assert undrain_url(each) not in page
-        assert viewer.get(drain_url(each)).status_code == 403
-        assert viewer.post(drain_url(each)).status_code == 403
-        assert viewer.post(undrain_url(each)).status_code == 403
-    assert not is_draining(node)
-    assert is_draining(draining)
-
-
 def test_what_somebody_typed_is_escaped(drainer, make_node):
     node = make_node("<b>node</b>", drain_requested_at=timezone.now(), drain_requested_by="<i>ann</i>")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from cronjobs.models import Calendar, Job
-from tests.integration.admin.conftest import client_of
 from tests.integration.admin.pages import JOBS
 
 pytestmark = pytest.mark.django_db
@@ -74,12 +73,3 @@ def test_the_stored_job_gives_what_the_form_leaves_out_and_stays_as_it_is(superu
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "0"])
 def test_an_odd_job_number_is_a_new_job(superuser, number):
     assert shown(superuser, job=number, schedule="@daily").count("<li") == 5
-
-
-@pytest.mark.parametrize(
-    ("role", "status"), [("anonymous", 302), ("staff", 403), ("viewer", 403), ("operator", 200), ("superuser", 200)]
-)
-def test_it_answers_to_those_who_may_edit(role, status, django_user_model):
-    client = client_of(role, django_user_model)
-
-    assert client.get(URL, {"definition": "noop", "schedule": "@daily"}).status_code == status

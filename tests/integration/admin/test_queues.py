@@ -8,7 +8,6 @@ from django.contrib.admin.models import LogEntry
 from cronjobs.admin import rendering
 from cronjobs.models import JobExecution, Queue
 from cronjobs.models.queue import EVERYTHING
-from tests.integration.admin.conftest import ROLES, client_of
 from tests.integration.admin.pages import QUEUES, act, change_url, get, text_of
 
 pytestmark = pytest.mark.django_db
@@ -54,17 +53,6 @@ def test_pausing_and_resuming_say_what_they_did_and_leave_a_trace(operator, queu
     assert not Queue.objects.filter(paused=True).exists()
     assert sorted(LogEntry.objects.values_list("object_repr", flat=True)) == ["default", "default", "heavy"]
     assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Changed paused."}
-
-
-@pytest.mark.parametrize("role", list(ROLES))
-@pytest.mark.parametrize("action", ["pause", "resume"])
-def test_an_action_works_only_for_whom_it_should(django_user_model, role, action):
-    queue = Queue.objects.create(name="heavy", paused=action == "resume")
-
-    client_of(role, django_user_model).post(QUEUES, {"action": action, "index": 0, "_selected_action": [queue.pk]})
-
-    changed = Queue.objects.get(pk=queue.pk).paused != queue.paused
-    assert changed == (role in {"operator", "superuser"})
 
 
 def test_a_limit_is_set_in_the_form_and_the_name_stays(operator, queues):

@@ -107,6 +107,7 @@ def test_the_catalogue_brackets_every_kind_of_message():
         ("<p>⟦After <a>x-job</a>⟧</p>", []),
         ('<a title="⟦Go⟧" aria-label="Stay">⟦Go⟧</a>', ["Stay"]),
         ('<input type="submit" value="Send"><input type="text" value="typed" placeholder="Here">', ["Send", "Here"]),
+        ('<p data-over="Ended" data-restored="⟦Restored⟧" data-level="20">', ["Ended"]),
         ("<script>let it = 'be'</script><style>p {}</style>", []),
     ],
 )
