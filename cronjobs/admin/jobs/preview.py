@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +16,7 @@ from cronjobs.admin.pages import PageAdmin
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job
 from cronjobs.scheduler.previews import preview_job
-from cronjobs.schedules import Cron
+from cronjobs.schedules import Cron, parse_time_zone
 
 _SHOWN = 5
 # What decides due times; the rest of the form may still be empty.
@@ -60,16 +62,23 @@ class PreviewAdmin(PageAdmin):
 
 def _preview(job: Job) -> dict[str, Any]:
     try:
-        schedule = job.resolve().schedule
+        resolved = job.resolve()
         found = preview_job(job, after=timezone.now(), count=_SHOWN)
     except CronJobsError as error:
         return {"complaints": [("schedule", str(error))]}
+    schedule, zone = resolved.schedule, parse_time_zone(resolved.time_zone)
     advice = schedule.nominal.advice(now=timezone.now()) if schedule and isinstance(schedule.nominal, Cron) else ()
     return {
         "description": schedule.describe() if schedule else "",
-        "fires": found.fires,
+        "fires": [(each, _times(each.at, zone)) for each in found.fires],
         "notes": dict.fromkeys([*found.notes, *advice]),
     }
+
+
+def _times(at: datetime, zone: ZoneInfo) -> list[str]:
+    """Return a time as the schedule's zone has it, as whoever looks has it, and in UTC; each once."""
+    zones = (zone, timezone.get_current_timezone(), UTC)
+    return list(dict.fromkeys(f"{at.astimezone(each):%Y-%m-%d %H:%M:%S %Z}" for each in zones))
 
 
 def _number(text: str | None) -> int | None:
