@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
-from django.test import Client
+from django.conf import settings
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from cronjobs.models import Job, JobExecution, Node
@@ -34,7 +37,10 @@ def node(transactional_db, tmp_path):
 @pytest.fixture
 def operator(browser, live_server, django_user_model):
     """Somebody's browser, in which nobody has logged in yet."""
-    django_user_model.objects.create_superuser("olive", password=PASSWORD)
+    client_of("operator", django_user_model)
+    olive = django_user_model.objects.get(username="operator")
+    olive.set_password(PASSWORD)
+    olive.save()
     context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
@@ -63,7 +69,7 @@ def test_an_operator_looks_runs_watches_cancels_repeats_and_edits(operator):
 
 def log_in(page):
     page.goto("/admin/cronjobs/dashboard/")
-    page.get_by_label("Username").fill("olive")
+    page.get_by_label("Username").fill("operator")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
@@ -105,7 +111,8 @@ def run_a_failed_one_again(page):
     wait_for(lambda: JobExecution.objects.filter(pk=failed.pk, status="failed").exists())
     page.goto(f"/admin/cronjobs/jobexecution/{failed.pk}/change/")
     expect(page.locator("#cron-outcome")).to_contain_text("boom")
-    page.get_by_role("button", name="Run again").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Run again").click()
     expect(page.get_by_role("link", name=f"#{failed.pk}", exact=True)).to_be_visible()
     expect(page.locator("#cron-outcome")).to_contain_text("boom")
     assert JobExecution.objects.get(retry_of=failed).status == "failed"
@@ -131,30 +138,87 @@ def badge_on(dashboard):
     return dashboard.locator("#dashboard-timeline li", has_text="tells").locator(".cron-badge")
 
 
+@pytest.fixture
+def what_one_could_do():
+    """Return the addresses of something to do: jobs, executions and a node that is alive."""
+    noop, off = Job.objects.named("tells"), Job.objects.named("noop")
+    Job.objects.filter(pk=off.pk).update(enabled=False)
+    waiting = JobExecution.objects.request("noop")
+    now = timezone.now()
+    failed = JobExecution.objects.request("fails")
+    JobExecution.objects.filter(pk=failed.pk).update(status="failed", finished_at=now)
+    facts = {"hostname": "web-1", "pid": 4711, "version": "1.0", "workers": 8}
+    # A little ahead, so that it is alive for as long as the test takes.
+    alive = Node.objects.create(
+        name="web-1:4711", started_at=now, heartbeat_at=now + timedelta(minutes=10), last_tick_at=now, **facts
+    )
+    return {
+        f"job/{noop.pk}": ("run", "pause", "disable"),
+        f"job/{off.pk}": ("enable",),
+        f"jobexecution/{waiting.pk}": ("cancel",),
+        f"jobexecution/{failed.pk}": ("retry",),
+        f"node/{alive.pk}": ("drain",),
+    }
+
+
 def test_who_may_only_look_sees_no_buttons_and_is_refused_when_posting(
-    browser, live_server, django_user_model, settings
+    browser, live_server, django_user_model, what_one_could_do
 ):
-    viewer: Client = client_of("viewer", django_user_model)
-    job, execution = Job.objects.named("tells"), JobExecution.objects.request("noop")
+    with tab_of("viewer", browser, live_server, django_user_model) as page:
+        assert not [each for path in pages_of(what_one_could_do) for each in buttons_on(page, path)]
+        before = stored()
+        answers = [send(page, path, verb) for path, verbs in what_one_could_do.items() for verb in verbs]
+
+    assert {status for status, _ in answers} == {403}
+    # Nor is it for want of the token.
+    assert not [body for _, body in answers if "CSRF" in body]
+    assert stored() == before
+
+
+def test_who_may_act_sees_the_buttons_and_the_same_posts_work(
+    browser, live_server, django_user_model, what_one_could_do
+):
+    with tab_of("operator", browser, live_server, django_user_model) as page:
+        found = {each for path in pages_of(what_one_could_do) for each in buttons_on(page, path)}
+        answers = [send(page, path, verb) for path, verbs in what_one_could_do.items() for verb in verbs]
+
+    assert {"Run now", "Pause", "Disable", "Enable", "Cancel …", "Run again", "Drain …", "Save"} <= found
+    assert {status for status, _ in answers} == {200}
+
+
+@contextmanager
+def tab_of(role, browser, live_server, users):
+    """Open a page for somebody of that role."""
+    name = settings.SESSION_COOKIE_NAME
+    session = client_of(role, users).cookies[name].value
     context = browser.new_context(base_url=live_server.url)
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": viewer.cookies[settings.SESSION_COOKIE_NAME].value}
-    context.add_cookies([{**cookie, "url": live_server.url}])
-    page = context.new_page()
-
-    for path in ("job/", f"job/{job.pk}/change/", "jobexecution/", f"jobexecution/{execution.pk}/change/", "node/"):
-        page.goto(f"/admin/cronjobs/{path}")
-        main = page.locator("#content")
-        expect(main).to_be_visible()
-        names = main.get_by_role("button").or_(main.get_by_role("switch")).or_(main.locator(".object-tools a"))
-        found = {each.strip() for each in names.all_inner_texts()}
-        assert not {each for each in found if re.search("Run|Cancel|Pause|Resume|able|Save|Delete|Drain|Restore", each)}
-
-    token = page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? ''")
-    answers = [
-        page.request.post(f"/admin/cronjobs/{path}", headers={"X-CSRFToken": token, "Referer": live_server.url}).status
-        for path in (f"job/{job.pk}/run/", f"job/{job.pk}/disable/", f"jobexecution/{execution.pk}/cancel/")
-    ]
+    context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+    yield context.new_page()
     context.close()
-    assert answers == [403, 403, 403]
-    assert JobExecution.objects.get().status == "queued"
-    assert Job.objects.named("tells").enabled
+
+
+def pages_of(rows):
+    return ["job/", "jobexecution/", "node/", *(f"{row}/change/" for row in rows)]
+
+
+def buttons_on(page, path):
+    """Return what one could press on a page that does something, by its text."""
+    page.goto(f"/admin/cronjobs/{path}")
+    main = page.locator("#content")
+    expect(main).to_be_visible()
+    names = main.locator("button, input[type=submit], [role=switch], .object-tools a")
+    found = names.evaluate_all("all => all.map((each) => (each.textContent || each.value || each.title).trim())")
+    return [each for each in found if re.search("Run|Cancel|Pause|Resume|able|Save|Delete|Drain|Restore", each)]
+
+
+def send(page, path, verb):
+    """Post what a button would, with the token that any page of the admin has; return the status and the body."""
+    page.goto("/admin/cronjobs/dashboard/")
+    token = page.locator("#logout-form [name=csrfmiddlewaretoken]").get_attribute("value")
+    form = {"csrfmiddlewaretoken": token, **({"reason": ""} if verb == "cancel" else {})}
+    answer = page.request.post(f"/admin/cronjobs/{path}/{verb}/", form=form)
+    return answer.status, answer.text()
+
+
+def stored():
+    return [list(model.objects.order_by("pk").values()) for model in (Job, JobExecution, Node)]
