@@ -13,6 +13,7 @@ from django.utils import timezone
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job
+from cronjobs.parsing import row_id
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.schedules import Cron
 
@@ -49,7 +50,7 @@ class PreviewAdmin(PageAdmin):
         return TemplateResponse(request, "admin/cronjobs/job/preview.html", self._preview_context(request))
 
     def _preview_context(self, request: HttpRequest) -> dict[str, Any]:
-        number = _number(request.GET.get("job"))
+        number = row_id(request.GET.get("job", ""))
         stored = None if number is None else Job.objects.filter(pk=number).first()
         form = self.get_form(request, stored, change=stored is not None)(request.GET, instance=stored)
         # Validating fills the instance in; what other fields have to say is said when the form is sent.
@@ -70,7 +71,3 @@ def _preview(job: Job) -> dict[str, Any]:
         "fires": found.fires,
         "notes": dict.fromkeys([*found.notes, *advice]),
     }
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
