@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -25,6 +25,7 @@ from cronjobs.admin.badges import key_badge
 from cronjobs.admin.filters import KeyStateFilter
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.database import in_transaction
+from cronjobs.journal import Change, record_changes
 from cronjobs.models import ApiKey
 from cronjobs.models.api_key import LIFETIME, MARK, new_prefix
 from cronjobs.models.choices import KeyState
@@ -244,7 +245,8 @@ class ApiKeyAdmin(PageAdmin):
             changed = list(rows.unrevoked().select_for_update())
             if changed:
                 ApiKey.objects.filter(pk__in=[each.pk for each in changed]).revoke()
-                LogEntry.objects.log_actions(request.user.pk or 0, changed, CHANGE, _("Revoked."))
+                revoked_at = dict(rows.values_list("pk", "revoked_at"))
+                record_changes(request.user.pk, (_revocation(each, revoked_at[each.pk]) for each in changed))
             return len(changed)
 
         done = in_transaction(rows.db, work)
@@ -258,6 +260,10 @@ class ApiKeyAdmin(PageAdmin):
 def _is_superuser(request: HttpRequest) -> bool:
     # A project's users need not have the attribute.
     return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+
+def _revocation(key: ApiKey, at: datetime | None) -> Change:
+    return Change(key, {"revoked_at": None}, {"revoked_at": at})
 
 
 def _complaints(key: ApiKey, state: KeyState) -> list[str]:

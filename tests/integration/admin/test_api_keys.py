@@ -127,7 +127,11 @@ def test_what_was_done_is_in_the_history(client, olive):
     client.post(f"{KEYS}{key.pk}/revoke/")
 
     entries = LogEntry.objects.filter(object_id=str(key.pk), user=olive).order_by("pk")
-    assert [each.get_change_message() for each in entries] == ["Added.", "Changed Name and Actions.", "Revoked."]
+    assert [each.get_change_message() for each in entries] == [
+        "Added.",
+        "Changed Name and Actions.",
+        "Changed revoked.",
+    ]
     assert entries[0].object_repr == f"deploy ({key.label})"
 
 

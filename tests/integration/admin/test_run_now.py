@@ -216,7 +216,7 @@ def test_who_ran_it_can_be_read_later(operator, make_job):
     run(operator, job)
 
     entry = LogEntry.objects.get(object_id=job.pk)
-    assert entry.get_change_message() == f"Run by hand: execution #{only_execution().pk}."
+    assert entry.get_change_message() == f"Added execution “{only_execution()}”."
 
 
 def test_the_page_of_a_job_without_a_form_has_the_button(operator, make_job):
