@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
 from cronjobs.admin.jobs.running import named
+from cronjobs.admin.staff import nobody_at_work
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes
 from cronjobs.models import Job, Node
@@ -144,8 +145,8 @@ def explain_one(switch: Switch, job: Job, changed: Sequence[Job]) -> Iterable[Te
         yield messages.INFO, switch.one_already % {"job": job.name}
     yield from _caveats(switch, changed)
     # The list says so anyway.
-    if changed and not switch.stops and not Node.objects.at_work().exists():
-        yield messages.WARNING, _("Nothing runs until a node is there that takes work: start runcron.")
+    if changed and not switch.stops and (reason := nobody_at_work(Node.objects.staff())):
+        yield messages.WARNING, reason
 
 
 def _change(job: Job, values: Mapping[str, Any]) -> Change:

@@ -295,7 +295,7 @@ def test_without_a_node_it_is_said_to_wait(retrier, make_job, make_execution):
     (said,) = press(retrier, "retry", make_execution("noop", status="failed"))
 
     assert said.startswith("warning: ")
-    assert "no node is alive" in said
+    assert "No node is alive" in said
 
 
 def test_what_cannot_be_run_again_says_why(retrier, make):

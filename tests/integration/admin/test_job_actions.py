@@ -202,7 +202,7 @@ def test_who_switches_on_what_does_not_run_is_told_why(operator, make_job):
     assert messages_of(operator.post(switch_url(job, "enable"), follow=True))[1:] == [
         "warning: Still paused, and so not due: noop.",
         "warning: Nothing is due for now: everything is paused.",
-        "warning: Nothing runs until a node is there that takes work: start runcron.",
+        "warning: No node is alive: nothing runs until “manage.py runcron” is started.",
     ]
 
 
