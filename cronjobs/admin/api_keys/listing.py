@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from cronjobs.admin import rendering
 from cronjobs.admin.api_keys.form import ApiKeyForm, KeyForAnybodyForm, NewKeyForm, action_labels
+from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import key_badge
 from cronjobs.admin.filters import KeyStateFilter
 from cronjobs.admin.pages import PageAdmin
@@ -115,8 +117,14 @@ class ApiKeyAdmin(PageAdmin):
         return rendering.moment(key.created_at)
 
     @admin.action(description=gettext_lazy("Revoke selected keys"), permissions=["revoke"])
-    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
-        self._revoke(request, list(keys.values_list("pk", flat=True)))
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Ask first: nothing can bring a key back."""
+        found = list(keys.order_by("pk"))
+        good = [each for each in found if each.revoked_at is None]
+        if good and not is_answered(request):
+            return self._ask_about_several(request, good, rest=len(found) - len(good))
+        self._revoke(request, [each.pk for each in found])
+        return None
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         # A key that was revoked is history.
@@ -236,6 +244,16 @@ class ApiKeyAdmin(PageAdmin):
 
     def _facts(self) -> tuple[Any, ...]:
         return (self.shown_user, self.shown_actions, self.shown_reach, self.shown_expires_at)
+
+    def _ask_about_several(self, request: HttpRequest, keys: Sequence[ApiKey], *, rest: int) -> HttpResponse:
+        count = len(keys)
+        sentences = (
+            _("From now on nobody is let in with them, and nothing can bring them back."),
+            ngettext("%d was revoked already.", "%d were revoked already.", rest) % rest if rest else "",
+        )
+        names = [f"{each} ({each.user.get_username()})" for each in keys]
+        title = ngettext("Revoke %d key", "Revoke %d keys", count) % count
+        return ask_about(names, request, self, title=title, step=_("Revoke"), sentences=sentences)
 
     def _revoke(self, request: HttpRequest, ids: list[int]) -> None:
         """Revoke those of the keys `ids` that were not revoked yet, leave a trace, and say what was done."""

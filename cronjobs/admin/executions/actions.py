@@ -185,9 +185,12 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(url)
 
     def _to_list(self, request: HttpRequest) -> HttpResponse:
-        """Lead back to the list, narrowed as it was."""
+        return HttpResponseRedirect(self._list_url(request))
+
+    def _list_url(self, request: HttpRequest) -> str:
+        """Return the address of the list, narrowed as it was."""
         url = reverse("admin:cronjobs_jobexecution_changelist", current_app=self.admin_site.name)
-        return HttpResponseRedirect(f"{url}?{query}" if (query := request.GET.urlencode()) else url)
+        return f"{url}?{query}" if (query := request.GET.urlencode()) else url
 
     def _cancel_page(self, request: HttpRequest, execution: JobExecution, form: forms.Form) -> HttpResponse:
         return self._page(
@@ -214,7 +217,8 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
             executions=found.open[:MOST_NAMED],
             more=max(0, len(found.open) - MOST_NAMED),
             ids=",".join(str(each.pk) for each in found.open),
-            action=f"{url}?{request.GET.urlencode()}",
+            action_url=f"{url}?{request.GET.urlencode()}",
+            back_url=self._list_url(request),
         )
 
     def _page(self, request: HttpRequest, form: forms.Form, **variables: Any) -> HttpResponse:

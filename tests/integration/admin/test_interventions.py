@@ -87,7 +87,7 @@ def ask(client, *executions, query="", **data):
 
 def confirm_raw(client, page, reason=""):
     """Answer the page that asks, and return what comes then."""
-    return client.post(page.context["action"], {"ids": page.context["ids"], "reason": reason}, follow=True)
+    return client.post(page.context["action_url"], {"ids": page.context["ids"], "reason": reason}, follow=True)
 
 
 def confirm(client, page, **data):

@@ -116,7 +116,7 @@ def test_to_stop_several_is_asked_about_first(operator, make_job, action):
 
     assert list(Job.objects.order_by("pk").values()) == before
     text = text_of(page.content.decode())
-    assert f"{action.title()} 2 jobs?" in text
+    assert f"{action.title()} 2 jobs" in text
     assert "1 was" in text
     assert ("is paused until a given time, which is forgotten" in text) == (action == "pause")
     fields = dict(
