@@ -1,6 +1,7 @@
 """Who changed what, from which value to which, in the record that the admin keeps and shows.
 
-Whatever changes a row for somebody, by a form, a button or a request, records it here.
+Whatever changes a row for somebody, by a form, a button or a request, records it here. Only names
+and data are stored: Django makes sentences of them, in the language of whoever reads.
 """
 
 from __future__ import annotations
@@ -62,6 +63,13 @@ def record_changes(user_id: Any, changes: Iterable[Change]) -> None:
 def record_addition(user_id: Any, row: Model) -> None:
     """Record that a user has made `row`."""
     _record(user_id, [row], _ADDITION, json.dumps([{"added": {}}]))
+
+
+def record_execution(user_id: Any, row: Model, execution: Model) -> None:
+    """Record that a user has had `execution` added to what `row` stands for: a job, or one that is run again."""
+    with override(None):
+        kind = str(execution._meta.verbose_name)  # noqa: SLF001 - Django's documented API
+    _record(user_id, [row], _CHANGE, json.dumps([{"added": {"name": kind, "object": str(execution)}}]))
 
 
 def record_deletion(user_id: Any, row: Model) -> None:

@@ -1,4 +1,7 @@
-"""What people write in settings, as values: each parser takes it and its place, and raises `InvalidSettings`."""
+"""What people write, as values.
+
+What they write in settings: each parser takes it and its place, and raises `InvalidSettings`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import difflib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, NewType
+from typing import Any, Final, NewType
 
 from cronjobs.exceptions import InvalidLimit, InvalidSettings
 from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
@@ -15,6 +18,15 @@ Parser = Callable[[Any, str], Any]
 
 # A number of bytes, which may be written as text such as "1M".
 Bytes = NewType("Bytes", int)
+
+ID_DIGITS: Final = 18
+
+
+def row_id(text: str) -> int | None:
+    """Return the id of a row that `text` writes in digits; None if it is no id."""
+    # More digits than these are no primary key of any database.
+    is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
+    return int(text) if is_id else None
 
 
 def did_you_mean(key: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.admin.windows import BEFORE
 from cronjobs.models import ApiKey, Job, JobExecution, Node
 from cronjobs.models.choices import KeyState, Staleness
+from cronjobs.models.recorded import ids_between
+from cronjobs.parsing import row_id
 from cronjobs.registry import registry
 from cronjobs.storable import storable_text
 
-# Ids and times of recording agree but for clocks that differ and transactions that take long.
-_DISORDER = timedelta(hours=1)
 _MOST_NODES = 50
 
 
@@ -61,12 +61,16 @@ class RecordedFilter(admin.SimpleListFilter):
             return queryset
         if value not in self.spans:
             raise IncorrectLookupParameters
-        since = timezone.now() - self.spans[value]
-        return queryset.filter(id__gt=self._last_id_before, queued_at__gte=since)
+        return queryset.filter(id__gt=self._last_id_before, queued_at__gte=self._since)
+
+    @cached_property
+    def _since(self) -> datetime:
+        return timezone.now() - self.spans[self.value() or ""]
 
     @cached_property
     def _last_id_before(self) -> int:
-        return _last_id_before(timezone.now() - self.spans[self.value() or ""] - _DISORDER)
+        # There is no index on the time of recording.
+        return ids_between(self._since)[0]
 
 
 class NodeFilter(admin.SimpleListFilter):
@@ -165,19 +169,7 @@ class KeyStateFilter(admin.SimpleListFilter):
 def _number(value: str | None) -> int | None:
     if value is None:
         return None
-    # More digits than these are no primary key of any database.
-    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+    number = row_id(value)
+    if number is None:
         raise IncorrectLookupParameters
-    return int(value)
-
-
-def _last_id_before(moment: datetime) -> int:
-    """Return the id of an execution recorded before `moment`, near the last such one; 0 if unknown.
-
-    There is no index on the time of recording, but ids grow with it: rows 1, 2, 4, 8, … behind
-    the newest are looked at, so that a list looks at no more than twice the rows it asks for.
-    """
-    newest = JobExecution.objects.aggregate(newest=Max("id"))["newest"] or 0
-    probes = [newest - 2**step for step in range(newest.bit_length())]
-    found = JobExecution.objects.filter(pk__in=probes, queued_at__lt=moment)
-    return found.aggregate(last=Max("id"))["last"] or 0
+    return number

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from cronjobs.admin import rendering
 from cronjobs.admin.histories import shown_changes
+from cronjobs.admin.staff import nobody_at_work
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.models import Node
@@ -40,7 +41,7 @@ class PageAdmin(AnyModelAdmin):
         if (complaint := self._complaint(request)) is not None:
             return complaint
         title = capfirst(self.opts.verbose_name_plural)
-        context = {"title": title, "staff": Node.objects.staff(), **(extra_context or {})}
+        context = {"title": title, "nobody_at_work": nobody_at_work(Node.objects.staff()), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs.admin import rendering
+from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import Tone, badge
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.database import engine_alias, in_transaction
@@ -54,10 +56,16 @@ class QueueAdmin(PageAdmin):
         return rendering.NOTHING if queue.is_everything else str(queue.running)
 
     @admin.action(description=gettext_lazy("Pause selected queues"), permissions=["change"])
-    def pause(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
+    def pause(self, request: HttpRequest, queues: QuerySet[Queue]) -> HttpResponse | None:
+        found = list(queues)
+        concerned = [each for each in found if not each.paused]
+        is_grave = len(concerned) > 1 or any(each.is_everything for each in concerned)
+        if is_grave and not is_answered(request):
+            return self._ask(request, concerned, rest=len(found) - len(concerned))
         done, rest = self._switch(request, queues, paused=True)
         self._report(request, done, ngettext("%d queue was paused.", "%d queues were paused.", done))
         self._report_rest(request, rest, ngettext("%d was paused already.", "%d were paused already.", rest))
+        return None
 
     @admin.action(description=gettext_lazy("Resume selected queues"), permissions=["change"])
     def resume(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
@@ -82,6 +90,22 @@ class QueueAdmin(PageAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return False
+
+    def _ask(self, request: HttpRequest, queues: Sequence[Queue], *, rest: int) -> HttpResponse:
+        """Return the page that asks before several queues, or everything, are paused."""
+        count, everything = len(queues), any(each.is_everything for each in queues)
+        sentences = (
+            _("While everything is paused, nothing is scheduled and nothing is started on the whole site.")
+            if everything
+            else _("What waits in them is not started until they are resumed."),
+            _("What runs goes on."),
+            ngettext("%d was paused already.", "%d were paused already.", rest) % rest if rest else "",
+        )
+        title = ngettext("Pause %d queue", "Pause %d queues", count) % count
+        if everything and count == 1:
+            title = _("Pause everything")
+        names = [self.shown_name(each) for each in queues]
+        return ask_about(names, request, self, title=title, step=_("Pause"), sentences=sentences)
 
     def _switch(self, request: HttpRequest, queues: QuerySet[Queue], *, paused: bool) -> tuple[int, int]:
         """Pause or resume those of `queues` that are not so yet; return how many those and the others are."""

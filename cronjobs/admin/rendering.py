@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from cronjobs.conf import get_settings
 from cronjobs.models import JobExecution
 from cronjobs.states import ExecutionStatus
-from cronjobs.storable import storable_json, storable_text
+from cronjobs.storable import rfc3339, storable_json, storable_text
 
 # What stands where there is nothing to say, as in Django's own lists.
 NOTHING = "-"
@@ -77,7 +77,7 @@ def ahead(at: datetime | None, *, now: datetime) -> str:
 def local_moment(at: datetime) -> SafeString:
     """Return a time in the current zone, to the millisecond, with the zone's name."""
     local = timezone.localtime(at)
-    return format_html('<time datetime="{}">{} {}</time>', _iso(at), _to_milliseconds(local), f"{local:%Z}")
+    return format_html('<time datetime="{}">{} {}</time>', rfc3339(at), _to_milliseconds(local), f"{local:%Z}")
 
 
 def utc_moment(at: datetime) -> str:
@@ -189,11 +189,7 @@ def _in_seconds(seconds: float) -> str:
 
 def _tag(at: datetime, text: str) -> SafeString:
     utc = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time class="cron-moment" datetime="{}" title="{}">{}</time>', _iso(at), utc, text)
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_html('<time class="cron-moment" datetime="{}" title="{}">{}</time>', rfc3339(at), utc, text)
 
 
 def _to_milliseconds(at: datetime) -> str:

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from django.core.management.base import CommandError
 
 from cronjobs.models import JobExecution
+from cronjobs.parsing import row_id
 
 
 def number(text: str) -> int:
     """Return the number of an execution that an argument says, with or without the #."""
-    digits = text.removeprefix("#")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+    found = row_id(text.removeprefix("#"))
+    if found is None:
         raise ArgumentTypeError(f"{text!r} is not the number of an execution, such as 4711.")
-    return int(digits)
+    return found
 
 
 def numbered(numbers: Iterable[int]) -> list[JobExecution]:

@@ -14,7 +14,7 @@ from cronjobs.storable import rfc3339
 _PIECE = 200
 _PLACE = re.compile(r"(\d{1,5})\.(\d{1,10})", re.ASCII)
 # The largest numbers that the columns hold on every database.
-_HIGHEST_ATTEMPT, _HIGHEST_NUMBER = 32_767, 2_147_483_647
+HIGHEST_ATTEMPT, _HIGHEST_NUMBER = 32_767, 2_147_483_647
 
 
 class Place(NamedTuple):
@@ -36,7 +36,7 @@ def parse_place(text: str) -> Place:
     """Return the place that ``1.20`` names, the 20th line of the first attempt; raise ValueError if it names none."""
     found = _PLACE.fullmatch(text)
     place = None if found is None else Place(int(found[1]), int(found[2]))
-    if place is None or place.attempt > _HIGHEST_ATTEMPT or place.number > _HIGHEST_NUMBER:
+    if place is None or place.attempt > HIGHEST_ATTEMPT or place.number > _HIGHEST_NUMBER:
         raise ValueError("Must be the attempt and the number of a line, such as 1.20.")
     return place
 

@@ -192,6 +192,8 @@ POST: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "jobs to be deleted": ("job/", {"action": "delete_selected", "_selected_action": ["{job}"]}),
     "jobs to be paused": ("job/", {"action": "pause", "_selected_action": ["{job}", "{dependent}"]}),
     "jobs to be disabled": ("job/", {"action": "disable", "_selected_action": ["{job}", "{dependent}"]}),
+    "queues to be paused": ("queue/", {"action": "pause", "_selected_action": ["{queue}", "{everything}"]}),
+    "keys to be revoked": ("apikey/", {"action": "revoke", "_selected_action": ["{key}", "{revoked}"]}),
     "executions to be cancelled": (
         "jobexecution/",
         {"action": "cancel_selected", "_selected_action": ["{queued}", "{running}", "{failed}", "{stopping}"]},
@@ -219,7 +221,13 @@ MESSAGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "execution that was run again twice": ("jobexecution/{failed}/retry/", {}),
     "node that was asked to drain": ("node/{node}/drain/", {}),
     "node that keeps working": ("node/{node}/undrain/", {}),
-    "queues that were paused": ("queue/", {"action": "pause", "_selected_action": ["{queue}", "{mail}"]}),
+    "queues that were paused": (
+        "queue/",
+        {"action": "pause", "post": "yes", "_selected_action": ["{queue}", "{mail}"]},
+    ),
     "queues that were resumed": ("queue/", {"action": "resume", "_selected_action": ["{mail}", "{everything}"]}),
-    "keys that were revoked": ("apikey/", {"action": "revoke", "_selected_action": ["{key}", "{revoked}"]}),
+    "keys that were revoked": (
+        "apikey/",
+        {"action": "revoke", "post": "yes", "_selected_action": ["{key}", "{revoked}"]},
+    ),
 }

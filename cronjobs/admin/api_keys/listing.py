@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -21,10 +22,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from cronjobs.admin import rendering
 from cronjobs.admin.api_keys.form import ApiKeyForm, KeyForAnybodyForm, NewKeyForm, action_labels
+from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import key_badge
 from cronjobs.admin.filters import KeyStateFilter
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.database import in_transaction
+from cronjobs.journal import Change, record_changes
 from cronjobs.models import ApiKey
 from cronjobs.models.api_key import LIFETIME, MARK, new_prefix
 from cronjobs.models.choices import KeyState
@@ -114,8 +117,14 @@ class ApiKeyAdmin(PageAdmin):
         return rendering.moment(key.created_at)
 
     @admin.action(description=gettext_lazy("Revoke selected keys"), permissions=["revoke"])
-    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
-        self._revoke(request, list(keys.values_list("pk", flat=True)))
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Ask first: nothing can bring a key back."""
+        found = list(keys.order_by("pk"))
+        good = [each for each in found if each.revoked_at is None]
+        if good and not is_answered(request):
+            return self._ask_about_several(request, good, rest=len(found) - len(good))
+        self._revoke(request, [each.pk for each in found])
+        return None
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         # A key that was revoked is history.
@@ -236,6 +245,16 @@ class ApiKeyAdmin(PageAdmin):
     def _facts(self) -> tuple[Any, ...]:
         return (self.shown_user, self.shown_actions, self.shown_reach, self.shown_expires_at)
 
+    def _ask_about_several(self, request: HttpRequest, keys: Sequence[ApiKey], *, rest: int) -> HttpResponse:
+        count = len(keys)
+        sentences = (
+            _("From now on nobody is let in with them, and nothing can bring them back."),
+            ngettext("%d was revoked already.", "%d were revoked already.", rest) % rest if rest else "",
+        )
+        names = [f"{each} ({each.user.get_username()})" for each in keys]
+        title = ngettext("Revoke %d key", "Revoke %d keys", count) % count
+        return ask_about(names, request, self, title=title, step=_("Revoke"), sentences=sentences)
+
     def _revoke(self, request: HttpRequest, ids: list[int]) -> None:
         """Revoke those of the keys `ids` that were not revoked yet, leave a trace, and say what was done."""
         rows = ApiKey.objects.filter(pk__in=ids).order_by("pk")
@@ -244,7 +263,8 @@ class ApiKeyAdmin(PageAdmin):
             changed = list(rows.unrevoked().select_for_update())
             if changed:
                 ApiKey.objects.filter(pk__in=[each.pk for each in changed]).revoke()
-                LogEntry.objects.log_actions(request.user.pk or 0, changed, CHANGE, _("Revoked."))
+                revoked_at = dict(rows.values_list("pk", "revoked_at"))
+                record_changes(request.user.pk, (_revocation(each, revoked_at[each.pk]) for each in changed))
             return len(changed)
 
         done = in_transaction(rows.db, work)
@@ -258,6 +278,10 @@ class ApiKeyAdmin(PageAdmin):
 def _is_superuser(request: HttpRequest) -> bool:
     # A project's users need not have the attribute.
     return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+
+def _revocation(key: ApiKey, at: datetime | None) -> Change:
+    return Change(key, {"revoked_at": None}, {"revoked_at": at})
 
 
 def _complaints(key: ApiKey, state: KeyState) -> list[str]:

@@ -15,7 +15,9 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone
 from cronjobs.admin.dashboard.nodes import Nodes
 from cronjobs.admin.dashboard.queues import Waiting
+from cronjobs.admin.staff import nobody_at_work
 from cronjobs.conf import words_to_mask
+from cronjobs.models.node import Staff
 from cronjobs.storable import storable_text
 
 # A node that died longer ago has been seen by whoever looks here.
@@ -56,13 +58,9 @@ def mongodb_message(probe: health.Probe) -> str:
 
 def _of_nodes(nodes: Nodes) -> Iterator[Matter]:
     age = nodes.tick_age
-    if nodes.draining and not nodes.at_work:
-        text = _(
-            "Every node that is alive is draining: nothing new is decided or started until another “manage.py runcron” is."
-        )
-        yield Matter(Tone.BAD, text)
-    elif age is None:
-        yield Matter(Tone.BAD, _("No node is alive: nothing runs until “manage.py runcron” is started."))
+    if age is None:
+        staff = Staff(at_work=len(nodes.at_work), draining=len(nodes.draining))
+        yield Matter(Tone.BAD, nobody_at_work(staff))
     elif age > health.longest_silence():
         text = _("Nodes are alive, but the last tick was %(duration)s ago: nothing is scheduled.")
         yield Matter(Tone.BAD, text % {"duration": rendering.duration(age)})

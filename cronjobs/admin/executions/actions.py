@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -30,10 +29,12 @@ from cronjobs.admin.jobs.running import executions_ahead, queued_answer
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
+from cronjobs.journal import Change, record_changes, record_execution
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Cancellation, cancel
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
 from cronjobs.models.reruns import Rerun, retry
+from cronjobs.parsing import row_id
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import storable_text
 
@@ -154,9 +155,7 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
     def _cancel(self, request: HttpRequest, ids: list[int], reason: str) -> None:
         rows = JobExecution.objects.filter(pk__in=ids)
         done = cancel(rows, reason=reason, by=request.user.get_username())
-        because = f" {storable_text(reason, mask=words_to_mask())}" if reason else ""
-        self._log(request, rows.filter(pk__in=done.cancelled), _("Cancelled.") + because)
-        self._log(request, rows.filter(pk__in=done.asked), _("Asked to stop.") + because)
+        record_changes(request.user.pk, _changes(done))
         self._say(request, explain_cancellation(done, of=len(ids)))
 
     def _retry(self, request: HttpRequest, ids: Iterable[int]) -> list[Rerun | str]:
@@ -174,26 +173,24 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
         originals = JobExecution.objects.only("job_name").in_bulk([each.retry_of_id for each in new])
         for each in new:
             if (original := originals.get(each.retry_of_id or 0)) is not None:
-                self.log_change(request, original, _("Run again: execution #%d.") % each.pk)
+                record_execution(request.user.pk, original, each)
         return answers
 
     def _say(self, request: HttpRequest, found: Iterable[tuple[int, str]]) -> None:
         for level, text in found:
             self.message_user(request, text, level)
 
-    def _log(self, request: HttpRequest, executions: QuerySet[JobExecution], message: str) -> None:
-        rows = list(executions.only("job_name"))
-        if rows:
-            LogEntry.objects.log_actions(request.user.pk or 0, rows, CHANGE, message)
-
     def _to(self, execution: JobExecution) -> HttpResponse:
         url = reverse("admin:cronjobs_jobexecution_change", args=[execution.pk], current_app=self.admin_site.name)
         return HttpResponseRedirect(url)
 
     def _to_list(self, request: HttpRequest) -> HttpResponse:
-        """Lead back to the list, narrowed as it was."""
+        return HttpResponseRedirect(self._list_url(request))
+
+    def _list_url(self, request: HttpRequest) -> str:
+        """Return the address of the list, narrowed as it was."""
         url = reverse("admin:cronjobs_jobexecution_changelist", current_app=self.admin_site.name)
-        return HttpResponseRedirect(f"{url}?{query}" if (query := request.GET.urlencode()) else url)
+        return f"{url}?{query}" if (query := request.GET.urlencode()) else url
 
     def _cancel_page(self, request: HttpRequest, execution: JobExecution, form: forms.Form) -> HttpResponse:
         return self._page(
@@ -220,7 +217,8 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
             executions=found.open[:MOST_NAMED],
             more=max(0, len(found.open) - MOST_NAMED),
             ids=",".join(str(each.pk) for each in found.open),
-            action=f"{url}?{request.GET.urlencode()}",
+            action_url=f"{url}?{request.GET.urlencode()}",
+            back_url=self._list_url(request),
         )
 
     def _page(self, request: HttpRequest, form: forms.Form, **variables: Any) -> HttpResponse:
@@ -236,8 +234,19 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
 
 def _ids(text: str) -> list[int]:
     """Return the ids that the page about several executions sent along: one field, however many there are."""
-    parts = text.split(",")[:MOST_CANCELLED]
-    return [int(each) for each in parts if each.isascii() and each.isdigit() and len(each) <= 18]
+    parts = map(row_id, text.split(",")[:MOST_CANCELLED])
+    return [each for each in parts if each is not None]
+
+
+def _changes(done: Cancellation) -> Iterator[Change]:
+    """Yield what cancelling has changed of each execution, as its history is to say."""
+    rows = JobExecution.objects.only("job_name", "cancel_requested_at", "cancel_reason").order_by("pk")
+    for each in rows.filter(pk__in=done.cancelled | done.asked):
+        before: dict[str, Any] = {"cancel_requested_at": None, "cancel_reason": ""}
+        after: dict[str, Any] = {column: getattr(each, column) for column in before}
+        if each.pk in done.cancelled:
+            before["status"], after["status"] = ExecutionStatus.QUEUED, ExecutionStatus.CANCELLED
+        yield Change(each, before, after).without_what_stayed()
 
 
 def _retry(pk: int, user: str) -> Rerun | str:

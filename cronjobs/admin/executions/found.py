@@ -13,6 +13,7 @@ from cronjobs.admin.executions.durations import usual_durations
 from cronjobs.admin.filters import BeforeFilter, JobFilter, NodeFilter, RecordedFilter
 from cronjobs.admin.windows import BEFORE, WIDE, WindowList, WindowPaginator
 from cronjobs.models import JobExecution
+from cronjobs.parsing import row_id
 
 # What no index finds is looked for in so many executions at a time.
 LOOKED_AT: Final = 100_000
@@ -27,9 +28,7 @@ _UNINDEXED: Final = frozenset({"trigger__exact", NodeFilter.parameter_name})
 
 def number_in(search: str) -> int | None:
     """Return the id that a search asks for; None if it asks for words."""
-    number = search.strip().removeprefix("#")
-    # More digits than these are no primary key of any database.
-    return int(number) if number.isascii() and number.isdigit() and len(number) <= 18 else None
+    return row_id(search.strip().removeprefix("#"))
 
 
 def selected(request: HttpRequest, executions: QuerySet[JobExecution]) -> QuerySet[JobExecution]:

@@ -24,6 +24,7 @@ from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.streams import streamed
 from cronjobs.models import ExecutionLog, JobExecution
 from cronjobs.models.log_lines import Place, level_name, line_text, log_pieces, parse_place, place_of, read_lines
+from cronjobs.parsing import row_id
 
 LINES_PER_PAGE: Final = 500
 # So many at a time are added to a page that is open.
@@ -93,8 +94,7 @@ class ExecutionLogAdmin(ReadOnlyAdmin):
         """Return the execution, with as little of it as a log needs."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        is_id = object_id.isascii() and object_id.isdigit() and len(object_id) <= 18
-        execution = JobExecution.objects.only("status", "job_name").filter(pk=object_id if is_id else 0).first()
+        execution = JobExecution.objects.only("status", "job_name").filter(pk=row_id(object_id) or 0).first()
         if execution is None:
             raise Http404
         return execution

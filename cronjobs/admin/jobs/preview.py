@@ -15,6 +15,7 @@ from django.utils import timezone
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job
+from cronjobs.parsing import row_id
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.schedules import Cron, parse_time_zone
 
@@ -51,7 +52,7 @@ class PreviewAdmin(PageAdmin):
         return TemplateResponse(request, "admin/cronjobs/job/preview.html", self._preview_context(request))
 
     def _preview_context(self, request: HttpRequest) -> dict[str, Any]:
-        number = _number(request.GET.get("job"))
+        number = row_id(request.GET.get("job", ""))
         stored = None if number is None else Job.objects.filter(pk=number).first()
         form = self.get_form(request, stored, change=stored is not None)(request.GET, instance=stored)
         # Validating fills the instance in; what other fields have to say is said when the form is sent.
@@ -79,7 +80,3 @@ def _times(at: datetime, zone: ZoneInfo) -> list[str]:
     """Return a time as the schedule's zone has it, as whoever looks has it, and in UTC; each once."""
     zones = (zone, timezone.get_current_timezone(), UTC)
     return list(dict.fromkeys(f"{at.astimezone(each):%Y-%m-%d %H:%M:%S %Z}" for each in zones))
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -22,6 +22,7 @@ from cronjobs import permissions
 from cronjobs.admin import rendering
 from cronjobs.admin.jobs.running import Queued, Refused, explain, run_now
 from cronjobs.admin.pages import PageAdmin
+from cronjobs.journal import record_execution
 from cronjobs.models import Job
 from cronjobs.models.loading import load_job
 from cronjobs.registry import registry
@@ -100,7 +101,7 @@ class RunNowAdmin(PageAdmin):
             self.message_user(request, text, level)
         for each in answers:
             if isinstance(each, Queued) and not each.is_repeat:
-                self.log_change(request, each.job, _("Run by hand: execution #%d.") % each.execution.pk)
+                record_execution(request.user.pk, each.job, each.execution)
 
     def _url_after_run(self, request: HttpRequest, answer: Queued | Refused) -> str:
         site = self.admin_site.name

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cronjobs.admin.staff import nobody_at_work
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.exceptions import CronJobsError
@@ -107,21 +108,8 @@ def _queued_message(queued: Sequence[Queued]) -> tuple[int, str]:
         done = _("Execution #%(id)d of %(job)s was queued") % {"id": first.execution.pk, "job": first.job}
     else:
         done = ngettext("%(count)d execution was queued", "%(count)d executions were queued", count) % {"count": count}
-    staff = Node.objects.staff()
-    if staff.draining and not staff.at_work:
-        text = ngettext(
-            "%(done)s, but every node that is alive is draining: it waits until another runcron is started.",
-            "%(done)s, but every node that is alive is draining: they wait until another runcron is started.",
-            count,
-        )
-        return messages.WARNING, text % {"done": done}
-    if not staff.at_work:
-        text = ngettext(
-            "%(done)s, but no node is alive: it waits until runcron is started.",
-            "%(done)s, but no node is alive: they wait until runcron is started.",
-            count,
-        )
-        return messages.WARNING, text % {"done": done}
+    if reason := nobody_at_work(Node.objects.staff()):
+        return messages.WARNING, f"{done}. {reason}"
     if get_settings().paused:
         return messages.WARNING, _("%(done)s, but everything is paused by the settings.") % {"done": done}
     if Queue.objects.everything_paused().exists():

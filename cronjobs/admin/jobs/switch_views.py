@@ -5,22 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from cronjobs import permissions
+from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.jobs.switches import SWITCHES, Switch, apply, explain, explain_one
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.models import Job
 
-# So many names stand on the page that asks.
-_MOST_NAMED = 100
 # In which a switch of the list says where it stands.
 LIST_QUERY = "list_query"
 
@@ -107,7 +104,7 @@ class SwitchAdmin(PageAdmin):
     def _switch_selected(self, request: HttpRequest, switch: Switch, jobs: QuerySet[Job]) -> HttpResponse | None:
         ids = list(jobs.values_list("pk", flat=True))
         concerned = Job.objects.filter(switch.concerns, pk__in=ids).order_by("name")
-        if switch.stops and "post" not in request.POST and concerned.count() > 1:
+        if switch.stops and not is_answered(request) and concerned.count() > 1:
             return self._switch_page(request, switch, concerned, rest=len(ids) - concerned.count())
         for level, text in explain(switch, *apply(switch, jobs, user_id=request.user.pk)):
             self.message_user(request, text, level)
@@ -116,18 +113,17 @@ class SwitchAdmin(PageAdmin):
     def _switch_page(self, request: HttpRequest, switch: Switch, jobs: QuerySet[Job], *, rest: int) -> HttpResponse:
         names = list(jobs.values_list("name", flat=True))
         ends = jobs.filter(paused=True).count() if switch.name == "pause" else 0
-        context = {
-            **self.admin_site.each_context(request),
-            "title": switch.question(len(names)),
-            "opts": self.opts,
-            "switch": switch,
-            "names": names[:_MOST_NAMED],
-            "more": max(0, len(names) - _MOST_NAMED),
-            "rest": switch.rest(rest) if rest else "",
-            "ends": ends,
-            "checkbox_name": ACTION_CHECKBOX_NAME,
-            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "select_across": request.POST.get("select_across", "0"),
-            "media": self.media,
-        }
-        return TemplateResponse(request, "admin/cronjobs/job/switch_selected.html", context)
+        forgotten = ngettext(
+            "%d of them is paused until a given time, which is forgotten.",
+            "%d of them are paused until a given time, which is forgotten.",
+            ends,
+        )
+        sentences = (
+            gettext(
+                "They are not due any more until they are switched on again, and what would have been due meanwhile is not made up for. What runs or waits goes on."
+            ),
+            forgotten % ends if ends else "",
+            switch.rest(rest) if rest else "",
+        )
+        title = switch.several(len(names))
+        return ask_about(names, request, self, title=title, step=str(switch.label), sentences=sentences)

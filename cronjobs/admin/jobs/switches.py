@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
 from cronjobs.admin.jobs.running import named
+from cronjobs.admin.staff import nobody_at_work
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes
 from cronjobs.models import Job, Node
@@ -29,7 +30,7 @@ class Switch:
     """A way to switch jobs. `concerns`: those that are not so yet; `values`: what makes them so.
 
     `stops`: afterwards less runs than before. `done` and `rest` say how many jobs were switched, and how many
-    were so already; `one` and `one_already` say it of one by its name.
+    were so already; `several` says what is to be done with so many; `one` and `one_already` say it of one by its name.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Switch:
     values: Mapping[str, Any]
     done: Callable[[int], str]
     rest: Callable[[int], str]
-    question: Callable[[int], str]
+    several: Callable[[int], str]
     one: Any
     one_already: Any
 
@@ -57,7 +58,7 @@ SWITCHES: Final = {
             values={"paused": True, "paused_until": None},
             done=lambda count: ngettext("%d job was paused.", "%d jobs were paused.", count) % count,
             rest=lambda count: ngettext("%d was paused already.", "%d were paused already.", count) % count,
-            question=lambda count: ngettext("Pause %d job?", "Pause %d jobs?", count) % count,
+            several=lambda count: ngettext("Pause %d job", "Pause %d jobs", count) % count,
             one=gettext_lazy(
                 "%(job)s was paused: it is not due until somebody resumes it. What runs or waits goes on."
             ),
@@ -72,7 +73,7 @@ SWITCHES: Final = {
             values={"paused": False, "paused_until": None},
             done=lambda count: ngettext("%d job was resumed.", "%d jobs were resumed.", count) % count,
             rest=lambda count: ngettext("%d was not paused.", "%d were not paused.", count) % count,
-            question=lambda count: ngettext("Resume %d job?", "Resume %d jobs?", count) % count,
+            several=lambda count: ngettext("Resume %d job", "Resume %d jobs", count) % count,
             one=gettext_lazy("%(job)s was resumed. What was due meanwhile is not made up for."),
             one_already=gettext_lazy("%(job)s was not paused."),
         ),
@@ -85,7 +86,7 @@ SWITCHES: Final = {
             values={"enabled": True},
             done=lambda count: ngettext("%d job was enabled.", "%d jobs were enabled.", count) % count,
             rest=lambda count: ngettext("%d was enabled already.", "%d were enabled already.", count) % count,
-            question=lambda count: ngettext("Enable %d job?", "Enable %d jobs?", count) % count,
+            several=lambda count: ngettext("Enable %d job", "Enable %d jobs", count) % count,
             one=gettext_lazy("%(job)s was enabled. What was due meanwhile is not made up for."),
             one_already=gettext_lazy("%(job)s was enabled already."),
         ),
@@ -98,7 +99,7 @@ SWITCHES: Final = {
             values={"enabled": False},
             done=lambda count: ngettext("%d job was disabled.", "%d jobs were disabled.", count) % count,
             rest=lambda count: ngettext("%d was disabled already.", "%d were disabled already.", count) % count,
-            question=lambda count: ngettext("Disable %d job?", "Disable %d jobs?", count) % count,
+            several=lambda count: ngettext("Disable %d job", "Disable %d jobs", count) % count,
             one=gettext_lazy("%(job)s was disabled: it is not due until it is enabled. What runs or waits goes on."),
             one_already=gettext_lazy("%(job)s was disabled already."),
         ),
@@ -144,8 +145,8 @@ def explain_one(switch: Switch, job: Job, changed: Sequence[Job]) -> Iterable[Te
         yield messages.INFO, switch.one_already % {"job": job.name}
     yield from _caveats(switch, changed)
     # The list says so anyway.
-    if changed and not switch.stops and not Node.objects.at_work().exists():
-        yield messages.WARNING, _("Nothing runs until a node is there that takes work: start runcron.")
+    if changed and not switch.stops and (reason := nobody_at_work(Node.objects.staff())):
+        yield messages.WARNING, reason
 
 
 def _change(job: Job, values: Mapping[str, Any]) -> Change:

@@ -17,6 +17,7 @@ from cronjobs import permissions
 from cronjobs.admin.nodes.cells import running_on
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.rendering import duration
+from cronjobs.admin.staff import nobody_else_at_work
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import NodeNotAlive, NodeNotFound
 from cronjobs.journal import changed, record_changes
@@ -44,7 +45,7 @@ class DrainingAdmin(ReadOnlyAdmin):
         """Answer GET with the page that says what follows, POST by asking the node."""
         node = self._permitted(request, object_id)
         if request.method != "POST":
-            return self._drain_page(request, node) if node.state == NodeStatus.ALIVE else self._refuse(request, node)
+            return self._before_draining(request, node)
         try:
             answer = drain(node.name, by=request.user.get_username())
         except (NodeNotAlive, NodeNotFound):
@@ -53,7 +54,7 @@ class DrainingAdmin(ReadOnlyAdmin):
             _record(request, answer)
             self.message_user(request, _promise(node.name), messages.SUCCESS)
         else:
-            self.message_user(request, _("Node %s was draining already.") % node, messages.INFO)
+            self._say_already(request, node)
         if warning := _nobody_else(node):
             self.message_user(request, warning, messages.WARNING)
         return self._to(node)
@@ -82,18 +83,25 @@ class DrainingAdmin(ReadOnlyAdmin):
             raise Http404
         return node
 
+    def _before_draining(self, request: HttpRequest, node: Any) -> HttpResponse:
+        if node.state == NodeStatus.ALIVE:
+            return self._drain_page(request, node)
+        if node.state == NodeStatus.DRAINING:
+            self._say_already(request, node)
+            return self._to(node)
+        return self._refuse(request, node)
+
+    def _say_already(self, request: HttpRequest, node: Node) -> None:
+        self.message_user(request, _("Node %s was draining already.") % node, messages.INFO)
+
     def _refuse(self, request: HttpRequest, node: Any) -> HttpResponse:
         """Say why the node, as it stands now, cannot be asked for it."""
         found: Any = self.get_queryset(request).filter(pk=node.pk).first()
-        match found.state if found is not None else NodeStatus.STOPPED:
-            case NodeStatus.STOPPED:
-                text = _("Nothing was done: node %s has stopped.")
-            case NodeStatus.DRAINING:
-                text = _("Nothing was done: node %s was draining already.")
-            case _silent:
-                text = _("Nothing was done: node %s has fallen silent, so nobody is there to be asked.")
-        self.message_user(request, text % node, messages.ERROR)
-        return self._to(node) if found is not None else HttpResponseRedirect(reverse("admin:cronjobs_node_changelist"))
+        state = None if found is None else NodeStatus(found.state)
+        self.message_user(request, why_refused(state) % node, messages.ERROR)
+        if found is None:
+            return HttpResponseRedirect(reverse("admin:cronjobs_node_changelist", current_app=self.admin_site.name))
+        return self._to(node)
 
     def _to(self, node: Any) -> HttpResponse:
         url = reverse("admin:cronjobs_node_change", args=[node.pk], current_app=self.admin_site.name)
@@ -137,14 +145,22 @@ def _running_now(count: int) -> str:
     return text % count
 
 
+def why_refused(state: NodeStatus | None) -> str:
+    """Return why a node that is in `state` now (None: gone) could not be asked for anything; it has a place for its name."""
+    match state:
+        case None:
+            return _("Nothing was done: node %s is gone.")
+        case NodeStatus.STOPPED:
+            return _("Nothing was done: node %s has stopped.")
+        case NodeStatus.SILENT:
+            return _("Nothing was done: node %s has fallen silent, so nobody is there to be asked.")
+        case NodeStatus.ALIVE | NodeStatus.DRAINING:
+            # A heartbeat came between the two looks.
+            return _("Nothing was done: node %s had fallen silent, but is back. Try again.")
+
+
 def _nobody_else(node: Node) -> str:
-    """Return what becomes of due times while no other node takes work; empty if one does."""
-    others = Node.objects.exclude(pk=node.pk).staff()
-    if others.at_work:
-        return ""
-    if others.draining:
-        return _("Every other node is draining: due times will be decided when another one is started.")
-    return _("No other node is alive: due times will be decided when one is.")
+    return nobody_else_at_work(Node.objects.exclude(pk=node.pk).staff())
 
 
 def _record(request: HttpRequest, answer: Answer) -> None:

@@ -16,13 +16,11 @@ from cronjobs.api.requests.queries import Query, next_address, one_of, whole_num
 from cronjobs.api.views import CronView
 from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, ExecutionLog
-from cronjobs.models.log_lines import Place, line_text, parse_place, place_of, read_lines
+from cronjobs.models.log_lines import HIGHEST_ATTEMPT, Place, line_text, parse_place, place_of, read_lines
 from cronjobs.storable import rfc3339
 
 MOST_LINES = 1_000
 MOST_ATTEMPTS = 100
-# The largest number that the column holds on every database.
-_HIGHEST_ATTEMPT = 32_767
 
 
 class AttemptsView(CronView):
@@ -36,7 +34,7 @@ class AttemptsView(CronView):
 
     def get(self, request: Request, pk: str) -> Response:
         query = Query(request, known=("after", "limit"))
-        after = query.read("after", whole_number(_HIGHEST_ATTEMPT, least=0), default=0)
+        after = query.read("after", whole_number(HIGHEST_ATTEMPT, least=0), default=0)
         limit = query.read("limit", whole_number(MOST_ATTEMPTS), default=MOST_ATTEMPTS)
         query.done()
         execution = find_execution(request, pk, "status")

@@ -10,11 +10,9 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import InvalidQuery
 from cronjobs.jobs._values import as_instant
+from cronjobs.parsing import ID_DIGITS, row_id
 
 _Value = TypeVar("_Value")
-
-# More digits than these are no primary key of any database.
-_DIGITS = 18
 
 
 class Query:
@@ -56,14 +54,14 @@ class Query:
             raise InvalidQuery({name: [message] for name, message in self._errors.items()})
 
 
-def whole_number(most: int = 10**_DIGITS - 1, *, least: int = 1) -> Callable[[str], int]:
+def whole_number(most: int = 10**ID_DIGITS - 1, *, least: int = 1) -> Callable[[str], int]:
     """Return a parser of whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:
-        is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-        if not (is_number and least <= int(text) <= most):
+        number = row_id(text)
+        if number is None or not least <= number <= most:
             raise ValueError(f"Must be a whole number from {least} to {most}.")
-        return int(text)
+        return number
 
     return parse
 

@@ -127,7 +127,11 @@ def test_what_was_done_is_in_the_history(client, olive):
     client.post(f"{KEYS}{key.pk}/revoke/")
 
     entries = LogEntry.objects.filter(object_id=str(key.pk), user=olive).order_by("pk")
-    assert [each.get_change_message() for each in entries] == ["Added.", "Changed Name and Actions.", "Revoked."]
+    assert [each.get_change_message() for each in entries] == [
+        "Added.",
+        "Changed Name and Actions.",
+        "Changed revoked.",
+    ]
     assert entries[0].object_repr == f"deploy ({key.label})"
 
 
@@ -217,7 +221,7 @@ def test_everybody_sees_their_own_keys_and_a_superuser_all(client, superuser, ol
         (f"{KEYS}{others.pk}/delete/", {"post": "yes"}),
         (f"{KEYS}{others.pk}/revoke/", {}),
         (f"{KEYS}{others.pk}/history/", {}),
-        (KEYS, {"action": "revoke", "index": 0, "_selected_action": [others.pk]}),
+        (KEYS, {"action": "revoke", "index": 0, "_selected_action": [others.pk], "post": "yes"}),
         (KEYS, {"action": "delete_selected", "_selected_action": [others.pk], "post": "yes"}),
     ):
         assert others.label not in client.post(url, data, follow=True).content.decode()
@@ -253,7 +257,9 @@ def test_each_permission_opens_what_it_says(client, olive, codename):
         "look": happens(f"{KEYS}{{pk}}/change/", lambda _: {}, method="get"),
         "change": happens(f"{KEYS}{{pk}}/change/", lambda key: changed(key, name="other")),
         "revoke": happens(f"{KEYS}{{pk}}/revoke/", lambda _: {}),
-        "revoke by action": happens(KEYS, lambda key: {"action": "revoke", "index": 0, "_selected_action": [key.pk]}),
+        "revoke by action": happens(
+            KEYS, lambda key: {"action": "revoke", "index": 0, "_selected_action": [key.pk], "post": "yes"}
+        ),
         "delete": happens(f"{KEYS}{{pk}}/delete/", lambda _: {"post": "yes"}),
     }
     assert {name for name, is_done in done.items() if is_done} == ALONE[codename]
@@ -338,6 +344,28 @@ def test_revoking_asks_first_and_is_done_once(client, olive):
     ]
     assert ApiKey.objects.get().revoked_at == first
     assert client.get(f"{KEYS}{key.pk + 1}/revoke/").status_code == 404
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_revoking_in_the_list_asks_first_and_says_that_nothing_brings_them_back(superuser, olive, count):
+    keys = [issue(olive, name) for name in ("a", "b")[:count]] + [issue(olive, "<c>", revoked_at=timezone.now())]
+    data = {"action": "revoke", "index": 0, "_selected_action": [each.pk for each in keys]}
+
+    page = superuser.post(f"{KEYS}?q=olive", data).content.decode()
+
+    assert ApiKey.objects.unrevoked().count() == count
+    text = text_of(page)
+    assert f"Revoke {count} key" in text
+    assert "nothing can bring them back" in text
+    assert "1 was revoked already." in text
+    assert f"{keys[0]} (olive)" in text
+    assert f'href="{KEYS}?q=olive">No, take me back' in page
+    sent = re.findall(r'<input type="hidden" name="(?!csrf)(\w+)" value="(\w*)"', page)
+    assert ("_selected_action", str(keys[0].pk)) in sent
+    superuser.post(
+        KEYS, {**dict(sent), "_selected_action": [value for name, value in sent if name == "_selected_action"]}
+    )
+    assert not ApiKey.objects.unrevoked().exists()
 
 
 def test_several_keys_are_revoked_at_once(superuser, olive):

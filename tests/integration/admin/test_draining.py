@@ -9,7 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from cronjobs.admin.nodes.draining import why_refused
 from cronjobs.models import Node
+from cronjobs.models.choices import NodeStatus
 from tests.integration.admin.conftest import client_of
 from tests.integration.admin.pages import NODES, change_url, get, messages_of, text_of
 
@@ -93,7 +95,9 @@ def test_a_node_is_asked_and_that_is_called_off(drainer, make_node, make_executi
     assert "Asked by viewer," in text_of(page)
     assert drain_url(node) not in page
     assert f'action="{undrain_url(node)}"' in page
-    assert post(drainer, drain_url(node)) == [f"info: Node {node} was draining already."]
+    already = [f"info: Node {node} was draining already."]
+    assert messages_of(drainer.get(drain_url(node), follow=True)) == already
+    assert post(drainer, drain_url(node)) == already
 
     assert post(drainer, undrain_url(node)) == [f"success: Node {node} keeps working."]
     assert not is_draining(node)
@@ -121,6 +125,21 @@ def test_one_that_is_not_alive_is_not_asked(drainer, make_node, state, reason):
     page = get(drainer, change_url(node))
     assert drain_url(node) not in page
     assert undrain_url(node) not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (None, "is gone."),
+        (NodeStatus.STOPPED, "has stopped."),
+        (NodeStatus.SILENT, "has fallen silent, so nobody is there to be asked."),
+        # A heartbeat came after it had been refused for its silence.
+        (NodeStatus.ALIVE, "had fallen silent, but is back. Try again."),
+        (NodeStatus.DRAINING, "had fallen silent, but is back. Try again."),
+    ],
+)
+def test_a_refusal_tells_of_the_state_that_the_node_is_in_now(state, reason):
+    assert why_refused(state) % "web-1:1" == f"Nothing was done: node web-1:1 {reason}"
 
 
 def test_looking_asks_no_node_for_anything(drainer, make_node):

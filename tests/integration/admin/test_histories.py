@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.urls import reverse
+from django.utils import translation
 from rest_framework.authtoken.models import Token
 
 from cronjobs.journal import LONGEST, Change, record_changes
-from cronjobs.models import Calendar, Job, Queue
-from tests.integration.admin.pages import QUEUES, act, get, text_of
+from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
+from cronjobs.models.api_key import new_prefix
+from tests.integration.admin.pages import EXECUTIONS, KEYS, QUEUES, act, get, run_url, text_of
 from tests.integration.admin.test_job_form import save
 
 
@@ -163,6 +165,35 @@ def test_a_queue_tells_it_too(superuser):
     act(superuser, "pause", queue, url=QUEUES)
 
     assert "Paused no yes" in history_of(superuser, queue)
+
+
+def test_what_buttons_do_is_told_in_the_language_of_whoever_reads(
+    superuser, django_user_model, make_job, make_execution
+):
+    job, waiting, failed = make_job("noop"), make_execution(status="queued"), make_execution(status="failed")
+    key = ApiKey(user=django_user_model.objects.create_user("ann"), name="deploy", actions=["view_job"])
+    key.make_secret(new_prefix())
+    key.save()
+
+    with translation.override("de"):
+        superuser.post(run_url(job))
+        superuser.post(f"{EXECUTIONS}{waiting.pk}/cancel/", {"reason": ""})
+        superuser.post(f"{EXECUTIONS}{failed.pk}/retry/")
+        superuser.post(f"{KEYS}{key.pk}/revoke/")
+
+    run, again = JobExecution.objects.exclude(pk__in=[waiting.pk, failed.pk]).order_by("pk")
+    told = {
+        job: f"Added execution “{run}”.",
+        waiting: "Changed asked to stop and status.",
+        failed: f"Added execution “{again}”.",
+        key: "Changed revoked.",
+    }
+    for row, text in told.items():
+        entry = LogEntry.objects.get(object_id=str(row.pk), content_type__model=row._meta.model_name)
+        assert entry.get_change_message() == text
+        with translation.override("de"):
+            assert entry.get_change_message() != text
+    assert "Status Queued Cancelled" in history_of(superuser, waiting)
 
 
 @pytest.mark.parametrize(

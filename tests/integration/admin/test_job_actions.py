@@ -116,7 +116,7 @@ def test_to_stop_several_is_asked_about_first(operator, make_job, action):
 
     assert list(Job.objects.order_by("pk").values()) == before
     text = text_of(page.content.decode())
-    assert f"{action.title()} 2 jobs?" in text
+    assert f"{action.title()} 2 jobs" in text
     assert "1 was" in text
     assert ("is paused until a given time, which is forgotten" in text) == (action == "pause")
     fields = dict(
@@ -202,7 +202,7 @@ def test_who_switches_on_what_does_not_run_is_told_why(operator, make_job):
     assert messages_of(operator.post(switch_url(job, "enable"), follow=True))[1:] == [
         "warning: Still paused, and so not due: noop.",
         "warning: Nothing is due for now: everything is paused.",
-        "warning: Nothing runs until a node is there that takes work: start runcron.",
+        "warning: No node is alive: nothing runs until “manage.py runcron” is started.",
     ]
 
 

@@ -55,6 +55,41 @@ def test_pausing_and_resuming_say_what_they_did_and_leave_a_trace(operator, queu
     assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Changed paused."}
 
 
+@pytest.mark.parametrize(
+    ("chosen", "title"),
+    [
+        ({EVERYTHING}, "Pause everything"),
+        ({EVERYTHING, "heavy"}, "Pause everything"),
+        ({EVERYTHING, "default"}, "Pause 2 queues"),
+        ({"default", "light"}, "Pause 2 queues"),
+    ],
+    ids=["everything", "everything and one that is paused", "everything and another", "several"],
+)
+def test_pausing_everything_or_several_queues_asks_first(operator, queues, chosen, title):
+    decide("light")
+    rows = Queue.objects.filter(name__in=chosen)
+    before = list(Queue.objects.order_by("pk").values())
+    data = {"action": "pause", "index": 0, "_selected_action": [each.pk for each in rows]}
+
+    page = operator.post(QUEUES, data).content.decode()
+
+    assert list(Queue.objects.order_by("pk").values()) == before
+    assert f'<input type="submit" class="default" value="{title}">' in page
+    assert f'href="{QUEUES}">No, take me back' in page
+    assert ("nothing is started on the whole site" in page) == (EVERYTHING in chosen)
+    operator.post(QUEUES, {**data, "post": "yes"})
+    assert not rows.filter(paused=False).exists()
+
+
+@pytest.mark.parametrize("chosen", [{"default"}, {"default", "heavy"}])
+def test_one_open_queue_is_paused_at_once(operator, queues, chosen):
+    rows = Queue.objects.filter(name__in=chosen)
+
+    operator.post(QUEUES, {"action": "pause", "index": 0, "_selected_action": [each.pk for each in rows]})
+
+    assert not rows.filter(paused=False).exists()
+
+
 def test_a_limit_is_set_in_the_form_and_the_name_stays(operator, queues):
     heavy = queues[1]
 

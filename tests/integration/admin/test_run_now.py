@@ -19,6 +19,8 @@ from tests.integration.admin.conftest import client_of
 from tests.integration.admin.pages import act, change_url, get, messages_of, run_url, text_of
 from tests.servers import wait_for
 
+NOBODY = "No node is alive: nothing runs until “manage.py runcron” is started."
+
 
 class DigestForm(forms.Form):
     days = forms.IntegerField(min_value=1, help_text="How many.")
@@ -46,9 +48,7 @@ def test_without_a_node_it_is_queued_and_said_to_wait(operator, make_job):
     said = run(operator, job)
 
     execution = only_execution()
-    assert said == [
-        f"warning: Execution #{execution.pk} of noop was queued, but no node is alive: it waits until runcron is started."
-    ]
+    assert said == [f"warning: Execution #{execution.pk} of noop was queued. {NOBODY}"]
     assert (execution.status, execution.trigger, execution.requested_by) == ("queued", "manual", "operator")
 
 
@@ -56,7 +56,7 @@ def test_a_node_that_fell_silent_or_stopped_is_not_alive(operator, make_job, mak
     make_node("silent", silent_for=timedelta(minutes=5))
     make_node("stopped", stopped_at=timezone.now())
 
-    assert "no node is alive" in run(operator, make_job("noop"))[0]
+    assert NOBODY in run(operator, make_job("noop"))[0]
 
 
 def test_with_a_node_it_is_queued_and_no_more_is_said(operator, make_job, make_node):
@@ -216,7 +216,7 @@ def test_who_ran_it_can_be_read_later(operator, make_job):
     run(operator, job)
 
     entry = LogEntry.objects.get(object_id=job.pk)
-    assert entry.get_change_message() == f"Run by hand: execution #{only_execution().pk}."
+    assert entry.get_change_message() == f"Added execution “{only_execution()}”."
 
 
 def test_the_page_of_a_job_without_a_form_has_the_button(operator, make_job):
@@ -284,7 +284,7 @@ def test_the_action_runs_what_is_selected(operator, make_job, make_node):
 def test_the_action_without_a_node_says_so(operator, make_job):
     said = act(operator, "run_now", make_job("noop"), make_job("fails"))
 
-    assert said == ["warning: 2 executions were queued, but no node is alive: they wait until runcron is started."]
+    assert said == [f"warning: 2 executions were queued. {NOBODY}"]
 
 
 def test_a_double_click_on_the_action_counts_once(operator, make_job):
