@@ -97,3 +97,10 @@ def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:
     if not execution.is_overrunning(now):
         return SafeString("")
     return badge(gettext("Overrunning"), Tone.ODD, title=gettext("It has taken longer than its timeout."))
+
+
+def stop_badge(execution: JobExecution) -> SafeString:
+    """Return the label of an execution that runs and has been asked to stop; of any other, nothing."""
+    if execution.status != ExecutionStatus.RUNNING or execution.cancel_requested_at is None:
+        return SafeString("")
+    return badge(gettext("Asked to stop"), Tone.ODD, title=execution.cancel_reason)

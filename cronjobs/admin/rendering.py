@@ -104,6 +104,14 @@ def lateness(span: timedelta | None) -> str:
     return format_html('<span class="cron-late">{}</span>', duration(span))
 
 
+def late_by(span: timedelta | None) -> str:
+    """Return how late something started, as a remark below when it did; empty if it has not."""
+    if span is None:
+        return ""
+    said = _("%(duration)s late") % {"duration": duration(span)}
+    return quiet(said) if span < _LATE else format_html('<span class="cron-late">{}</span>', said)
+
+
 def running_time(execution: JobExecution, *, now: datetime) -> str:
     """Return how long the last attempt took, or has been taking."""
     if execution.status == ExecutionStatus.RUNNING and execution.started_at is not None:
@@ -145,6 +153,11 @@ def masked_text(text: str) -> SafeString:
 def quiet(text: object) -> SafeString:
     """Return text that steps back behind the rest."""
     return format_html('<span class="cron-quiet">{}</span>', text)
+
+
+def labelled(label: str, value: str) -> SafeString:
+    """Return a cell of a list with its column's name, which is seen on a phone only: there a row is a block."""
+    return nothing() if value == NOTHING else format_html('<span class="cron-column">{}</span> {}', label, value)
 
 
 def code(text: str) -> SafeString:

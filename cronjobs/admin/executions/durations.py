@@ -25,8 +25,9 @@ _NEWEST: Final = 30
 _FEWEST: Final = 3
 # The usual duration is half the bar's width, so that one can see what takes longer.
 _WIDTH, _HEIGHT = 64, 4
-# From here on it is said in words as well.
+# From here on it is said in words as well, unless the difference is too small for anybody to care.
 _UNUSUAL: Final = 2
+_NOTICED: Final = timedelta(seconds=1)
 
 
 def usual_durations(job_ids: Collection[int]) -> dict[int, timedelta]:
@@ -50,9 +51,10 @@ def duration_with_bar(execution: JobExecution, usual: timedelta | None, *, now: 
     if taken is None or usual is None:
         return said
     share = taken / max(usual, timedelta(milliseconds=1))
-    times = rendering.quiet(_("%(times).0f × the usual") % {"times": share}) if share >= _UNUSUAL else ""
+    is_unusual = share >= _UNUSUAL and taken - usual >= _NOTICED
+    times = rendering.quiet(_("%(times).0f × the usual") % {"times": share}) if is_unusual else ""
     # The bar is a line of its own.
-    return format_html("{}{}{}", said, _bar(share, usual), times)
+    return format_html("{}{}{}", said, _bar(share, usual, is_unusual=is_unusual), times)
 
 
 def _taken(execution: JobExecution, now: datetime) -> timedelta | None:
@@ -61,10 +63,10 @@ def _taken(execution: JobExecution, now: datetime) -> timedelta | None:
     return rendering.milliseconds(execution.duration_ms)
 
 
-def _bar(share: float, usual: timedelta) -> SafeString:
+def _bar(share: float, usual: timedelta, *, is_unusual: bool) -> SafeString:
     label = _("Usually %(duration)s") % {"duration": rendering.duration(usual)}
     width = max(1, min(_WIDTH, round(share * _WIDTH / 2)))
-    tone = Tone.ODD if share >= _UNUSUAL else Tone.BUSY
+    tone = Tone.ODD if is_unusual else Tone.BUSY
     return format_html(
         '<svg class="cron-chart cron-span" role="img" aria-label="{label}" width="{all}" height="{high}" viewBox="0 0 {all} {high}">'
         '<title>{label}</title><rect class="cron-track" width="{all}" height="{high}"/>'

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import overrun_badge, status_badge
+from cronjobs.admin.badges import overrun_badge, status_badge, stop_badge
 from cronjobs.admin.executions.flows import flow_section
 from cronjobs.admin.executions.progress import progress_figures, progress_of
 from cronjobs.admin.executions.relations import node_link, relations, stop_request
@@ -41,6 +41,7 @@ def execution_page(execution: JobExecution) -> dict[str, Any]:
         "execution": execution,
         "badge": status_badge(execution.status),
         "overrun": overrun_badge(execution, now=now),
+        "stop": stop_badge(execution),
         "job": Job.objects.filter(pk=execution.job_id or 0).first(),
         "figures": [
             (label, value)

@@ -70,23 +70,25 @@ class NodeAdmin(DrainingAdmin):
     def shown_load(self, node: Any) -> str:
         load, cpu = cells.load(node, len(node.executions)), cells.cpu(node)
         processor = rendering.quiet(_("CPU %(percent)s") % {"percent": cpu}) if cpu != rendering.NOTHING else ""
-        return rendering.lines(load, processor)
+        return rendering.nothing() if load == rendering.NOTHING else rendering.lines(load, processor)
 
     @admin.display(description=gettext_lazy("runs"))
     def shown_work(self, node: Any) -> str:
+        if not node.executions:
+            return rendering.nothing()
         return cells.work(node, node.executions, are_links=node.are_links)
 
     @admin.display(description=gettext_lazy("last heartbeat"))
     def shown_heartbeat_at(self, node: Any) -> str:
-        return cells.heartbeat(node)
+        return rendering.labelled(_("Last heartbeat"), cells.heartbeat(node))
 
     @admin.display(description=gettext_lazy("last tick"))
     def shown_last_tick_at(self, node: Any) -> str:
-        return cells.tick(node)
+        return rendering.labelled(_("Last tick"), cells.tick(node))
 
     @admin.display(description=gettext_lazy("memory"))
     def shown_memory(self, node: Any) -> str:
-        return rendering.memory(node.rss_bytes)
+        return rendering.labelled(_("Memory"), rendering.memory(node.rss_bytes))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NodeList]:
         return NodeList

@@ -43,6 +43,15 @@ def test_a_bar_neither_leaves_its_track_nor_vanishes(viewer, make_execution, usu
     assert said in text_of(re.sub(r"<title>.*?</title>", "", page))
 
 
+@pytest.mark.parametrize(("milliseconds", "said"), [(1_029, False), (1_030, True)])
+def test_a_difference_of_less_than_a_second_is_not_worth_a_word(viewer, make_execution, milliseconds, said):
+    for _ in range(4):
+        make_execution(duration_ms=30)
+    make_execution(status="failed", duration_ms=milliseconds)
+
+    assert ("× the usual" in text_of(get(viewer, EXECUTIONS))) is said
+
+
 def test_the_bar_of_what_runs_grows(viewer, make_execution, usual):
     make_execution(status="running", started_at=timezone.now() - timedelta(seconds=60), duration_ms=None)
 

@@ -34,7 +34,16 @@ def test_a_row_says_what_happened(viewer, make_execution):
 
     text = text_of(get(viewer, EXECUTIONS))
 
-    for part in ("succeeds", "Schedule", "Failed", "2026-01-15 11:30:00", "34 ms", "1.5 s", "2/3", "web-1:4711"):
+    for part in (
+        "succeeds",
+        "Schedule",
+        "Failed",
+        "2026-01-15 11:30:00",
+        "34 ms late",
+        "1.5 s",
+        "attempt 2 of 3",
+        "web-1:4711",
+    ):
         assert part in text
     assert "boom at last" in text
     assert "first boom" not in text
@@ -46,10 +55,46 @@ def test_what_was_not_run_says_why(viewer, make_execution):
     assert "Execution 7 was still open." in text_of(get(viewer, EXECUTIONS))
 
 
-def test_what_was_missed_has_no_attempt(viewer, make_execution):
-    make_execution(status="missed", attempt=0)
+def test_what_was_cancelled_says_why_somebody_wanted_that(viewer, make_execution):
+    make_execution(status="cancelled", error_message="stopped", cancel_reason="Wrong <b>month</b>.")
 
-    assert "0/3" not in get(viewer, EXECUTIONS)
+    source = get(viewer, EXECUTIONS)
+
+    assert "Wrong <b>month</b>." in text_of(source)
+    assert "<b>month" not in source
+    assert "stopped" not in text_of(source)
+
+
+def test_what_was_cancelled_without_a_reason_shows_its_error(viewer, make_execution):
+    make_execution(status="cancelled", error_message="stopped by hand")
+
+    assert "stopped by hand" in text_of(get(viewer, EXECUTIONS))
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt", "said"),
+    [
+        pytest.param("succeeded", 1, False, id="went well at once"),
+        pytest.param("succeeded", 2, True, id="went well in the end"),
+        pytest.param("running", 1, False, id="runs for the first time"),
+        pytest.param("failed", 1, True, id="failed at once"),
+        pytest.param("queued", 1, True, id="waits for the next attempt"),
+        pytest.param("queued", 0, False, id="has not begun"),
+        pytest.param("missed", 0, False, id="missed"),
+    ],
+)
+def test_the_attempt_is_said_where_one_went_wrong(viewer, make_execution, status, attempt, said):
+    make_execution(status=status, attempt=attempt)
+
+    assert (f"attempt {attempt} of 3" in text_of(get(viewer, EXECUTIONS))) is said
+
+
+@pytest.mark.parametrize(("status", "shown"), [("running", True), ("cancelled", False)])
+def test_what_runs_and_was_asked_to_stop_is_marked(viewer, make_execution, status, shown):
+    execution = make_execution(status=status, cancel_requested_at=timezone.now(), cancel_reason="Enough.")
+
+    for url in (EXECUTIONS, change_url(execution)):
+        assert (">Asked to stop</span>" in get(viewer, url)) is shown
 
 
 def test_a_running_execution_shows_how_long_it_has_been_running(viewer, make_execution):
