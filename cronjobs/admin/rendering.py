@@ -157,7 +157,7 @@ def quiet(text: object) -> SafeString:
 
 def labelled(label: str, value: str) -> SafeString:
     """Return a cell of a list with its column's name, which is seen on a phone only: there a row is a block."""
-    return nothing() if value == NOTHING else format_html('<span class="cron-column">{}</span> {}', label, value)
+    return nothing() if value == NOTHING else format_html('<span class="cron-column-name">{}</span> {}', label, value)
 
 
 def code(text: str) -> SafeString:

@@ -115,7 +115,7 @@ def run_a_failed_one_again(page):
         page.get_by_role("button", name="Run again").click()
     expect(page.get_by_role("link", name=f"#{failed.pk}", exact=True)).to_be_visible()
     expect(page.locator("#cron-outcome")).to_contain_text("boom")
-    assert JobExecution.objects.get(retry_of=failed).status == "failed"
+    wait_for(lambda: JobExecution.objects.filter(retry_of=failed, status="failed").exists())
 
 
 def edit_a_schedule(page):

@@ -178,7 +178,7 @@ ACTIONS: dict[tuple[str, str], tuple[str, dict[str, Any], tuple[str, ...]]] = {
     (QUEUES, "resume"): ("{paused_queue}", {}, OPERATORS_ACT),
     (QUEUES, "delete_selected"): ("{queue}", YES, SUPERUSERS_ACT_AMONG_OTHERS),
     (CALENDARS, "delete_selected"): ("{calendar}", YES, SUPERUSERS_ACT),
-    (KEYS, "revoke"): ("{key}", {}, SUPERUSERS_DO),
+    (KEYS, "revoke"): ("{key}", YES, SUPERUSERS_DO),
     (KEYS, "delete_selected"): ("{key}", YES, SUPERUSERS_DO),
 }
 # The three of them as one: method, address, what is sent, and what is answered to each role.
