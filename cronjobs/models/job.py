@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import DatabaseError, models
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
@@ -66,6 +67,13 @@ def _check_is_ahead(at: datetime, now: datetime) -> None:
         raise InvalidRequest(f"The end of a pause needs a zone, which {at.isoformat()} does not have.")
     if at <= now:
         raise InvalidRequest(f"A pause ends in the future, which {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not.")
+
+
+# With room on both sides for every zone and jitter.
+_WITHIN_REASON = (
+    MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC), _("The year 1970 is the earliest.")),
+    MaxValueValidator(datetime(9000, 1, 1, tzinfo=UTC), _("The year 9000 is the latest.")),
+)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -145,10 +153,11 @@ class Job(models.Model):
         _("paused until"),
         null=True,
         blank=True,
+        validators=_WITHIN_REASON,
         help_text=_("A paused job resumes by itself then. Empty: until somebody resumes it."),
     )
-    starts_at = models.DateTimeField(_("not before"), null=True, blank=True)
-    ends_at = models.DateTimeField(_("not after"), null=True, blank=True)
+    starts_at = models.DateTimeField(_("not before"), null=True, blank=True, validators=_WITHIN_REASON)
+    ends_at = models.DateTimeField(_("not after"), null=True, blank=True, validators=_WITHIN_REASON)
     jitter = models.DurationField(
         _("jitter"),
         null=True,

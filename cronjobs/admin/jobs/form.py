@@ -35,6 +35,22 @@ class ParametersField(forms.JSONField):
 
     widget = forms.Textarea(attrs={"rows": 6, "cols": 60, "spellcheck": "false", "data-unset": "{}"})
 
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            # Brackets without end, or a number of thousands of digits.
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            found = super().bound_data(data, initial)
+            # A lone half of a character can be written in JSON, and not shown.
+            json.dumps(found, ensure_ascii=False).encode()
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+        return found
+
     def prepare_value(self, value: Any) -> Any:
         # What was typed and is no JSON comes back as it was.
         return value if isinstance(value, InvalidJSONInput) else json.dumps(value, indent=2, ensure_ascii=False)
@@ -140,6 +156,7 @@ class JobForm(JobModelForm):
         super().__init__(*args, **kwargs)
         # Validating fills the instance in.
         self._stored = {column: getattr(self.instance, column) for column in self.fields if column != "on_demand"}
+        self._remember_what_was_shown()
         self._offer_definitions()
         self._fix_name()
         self.initial["on_demand"] = self.instance.schedule == ""
@@ -179,6 +196,12 @@ class JobForm(JobModelForm):
     def change(self) -> Change:
         """Return what saving the form changes of the job."""
         return changed(self.instance, {column: self._stored[column] for column in self.changed_columns()})
+
+    def _remember_what_was_shown(self) -> None:
+        """Let the page carry what it showed: saved is what this person has changed, whatever others did meanwhile."""
+        if not self.is_bound or any(key.startswith("initial-") for key in self.data):
+            for field in self.fields.values():
+                field.show_hidden_initial = True
 
     def _offer_definitions(self) -> None:
         field, current = self.fields["definition"], self.instance.definition

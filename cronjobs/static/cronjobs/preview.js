@@ -44,6 +44,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const fields = new URLSearchParams(new FormData(form));
         // What decides no due time, and what should not stand in a server's log.
         ["csrfmiddlewaretoken", "params", "description", "owner"].forEach((name) => fields.delete(name));
+        [...fields.keys()].filter((name) => name.startsWith("initial-")).forEach((name) => fields.delete(name));
         fields.set("job", preview.dataset.job);
         try {
             const answer = await fetch(`${preview.dataset.url}?${fields}`, {signal: asked.signal});
