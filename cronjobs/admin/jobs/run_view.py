@@ -68,6 +68,9 @@ class RunNowAdmin(PageAdmin):
             raise Http404
         form = _form(job, request.POST if request.method == "POST" else None)
         if request.method != "POST" or (form is not None and not form.is_valid()):
+            if form is not None and form.is_bound:
+                # As it was typed: what is masked in it was put in for the check only.
+                form.data = request.POST
             return self._run_page(request, job, form)
         params = {} if form is None else _parameters(job, form)
         token = request.POST.get(TOKEN, "")

@@ -265,6 +265,16 @@ def test_a_mistake_in_the_form_is_reported_and_runs_nothing(operator, define):
     assert not JobExecution.objects.exists()
 
 
+def test_a_mistake_beside_it_shows_no_secret(operator, define):
+    job = define(digest, params_form=DigestForm, params={"token": "s3cr3t"})
+
+    source = operator.post(run_url(job), {"days": "0", "token": "***"}).content.decode()
+
+    assert "greater than or equal to 1" in source
+    assert 'value="***"' in source
+    assert "s3cr3t" not in source
+
+
 def test_the_action_runs_what_is_selected(operator, make_job, make_node):
     make_node()
     broken = make_job("gone", name="broken")
