@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -40,6 +41,9 @@ class PageAdmin(AnyModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if (complaint := self._complaint(request)) is not None:
             return complaint
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            # Not every database looks for it; Django's own answer to what makes no sense.
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         title = capfirst(self.opts.verbose_name_plural)
         context = {"title": title, "nobody_at_work": nobody_at_work(Node.objects.staff()), **(extra_context or {})}
         return super().changelist_view(request, context)

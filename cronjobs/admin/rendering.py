@@ -23,6 +23,8 @@ NOTHING = "-"
 _LATE = timedelta(minutes=1)
 # A node needs a moment to notice that a job is due.
 _OVERDUE = timedelta(seconds=5)
+# In milliseconds.
+_CENTURY = 100 * 365 * 24 * 3600 * 1000
 # Data up to this length stands on one line.
 _SHORT = 100
 
@@ -32,26 +34,34 @@ def nothing() -> SafeString:
     return format_html('<span class="cron-nothing">{}</span>', NOTHING)
 
 
+def to_local(at: datetime) -> datetime:
+    """Return a time in the current zone; as it is, at the ends of the calendar, where the zone has no such time."""
+    try:
+        return timezone.localtime(at)
+    except (OverflowError, ValueError):
+        return at
+
+
 def moment(at: datetime | None) -> str:
     """Return a time in the current zone, with UTC at hand."""
-    return NOTHING if at is None else _tag(at, f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}")
+    return NOTHING if at is None else _tag(at, f"{to_local(at):%Y-%m-%d %H:%M:%S}")
 
 
 def brief_moment(at: datetime | None, *, now: datetime) -> str:
     """Return a time in the current zone, without the date if that is today's."""
-    if at is None or timezone.localdate(at) != timezone.localdate(now):
+    if at is None or to_local(at).date() != to_local(now).date():
         return moment(at)
-    return _tag(at, f"{timezone.localtime(at):%H:%M:%S}")
+    return _tag(at, f"{to_local(at):%H:%M:%S}")
 
 
 def precise_moment(at: datetime) -> str:
     """Return the time of day in the current zone, to the millisecond."""
-    return _tag(at, _to_milliseconds(timezone.localtime(at)).partition(" ")[2])
+    return _tag(at, _to_milliseconds(to_local(at)).partition(" ")[2])
 
 
 def clock_time(at: datetime) -> str:
     """Return the time of day in the current zone, without seconds, with UTC at hand."""
-    return _tag(at, f"{timezone.localtime(at):%H:%M}")
+    return _tag(at, f"{to_local(at):%H:%M}")
 
 
 def ago(at: datetime | None, *, now: datetime) -> str:
@@ -76,7 +86,7 @@ def ahead(at: datetime | None, *, now: datetime) -> str:
 
 def local_moment(at: datetime) -> SafeString:
     """Return a time in the current zone, to the millisecond, with the zone's name."""
-    local = timezone.localtime(at)
+    local = to_local(at)
     return format_html('<time datetime="{}">{} {}</time>', rfc3339(at), _to_milliseconds(local), f"{local:%Z}")
 
 
@@ -92,9 +102,12 @@ def duration(span: timedelta | None) -> str:
     return f"-{_in_units(-span)}" if span < timedelta(0) else _in_units(span)
 
 
-def milliseconds(value: int | None) -> timedelta | None:
+def milliseconds(value: float | None) -> timedelta | None:
     """Return a stored number of milliseconds as a span."""
-    return None if value is None else timedelta(milliseconds=value)
+    if value is None:
+        return None
+    # Whatever somebody has written there by hand: centuries are told as one.
+    return timedelta(milliseconds=max(-_CENTURY, min(value, _CENTURY)))
 
 
 def lateness(span: timedelta | None) -> str:

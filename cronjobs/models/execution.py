@@ -84,7 +84,8 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return the members of the flows whose roots have these ids, without the roots; oldest first in each flow."""
         # In the order of the index. Asked for another one, or none, SQLite reads the whole history once ANALYZE
         # has told it that most rows are in the same flow, namely in none.
-        return self.filter(flow__in=roots).order_by("flow", "pk")
+        # A row that says to be below itself would be met again and again.
+        return self.filter(flow__in=roots).exclude(pk=models.F("flow")).order_by("flow", "pk")
 
     def to_be_followed_up(self) -> Self:
         """Return those that have ended, and that nobody has looked at yet for what depends on them."""

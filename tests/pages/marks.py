@@ -18,7 +18,7 @@ _CONTEXT = trans_real.CONTEXT_SEPARATOR
 _READ_ALOUD = (
     *("title", "aria-label", "placeholder", "alt", "label", "aria-valuetext"),
     # Said by scripts: live.js, log.js, preview.js and defaults.js.
-    *("data-live-failed", "data-live-signed-out", "data-following", "data-scrolled", "data-over"),
+    *("data-live-failed", "data-live-gone", "data-live-signed-out", "data-following", "data-scrolled", "data-over"),
     *("data-failed", "data-signed-out", "data-restored"),
 )
 _BUTTONS = ("submit", "button", "reset")

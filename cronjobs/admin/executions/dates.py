@@ -23,6 +23,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from cronjobs.admin import rendering
 from cronjobs.admin.filters import RecordedFilter
 from cronjobs.admin.windows import BEFORE
 from cronjobs.models import JobExecution
@@ -125,7 +126,7 @@ class DateFilter(admin.SimpleListFilter):
         shown, span = self._period, self._span
         if span is None:
             return {}
-        first, last = timezone.localdate(span.first_at), timezone.localdate(span.last_at)
+        first, last = (rendering.to_local(each).date() for each in (span.first_at, span.last_at))
         # Where there is one way only, it has been gone already: years of one, months of one.
         here = shown
         while len(parts := parts_between(here, first, last)) == 1:

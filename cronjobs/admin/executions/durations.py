@@ -42,7 +42,8 @@ def usual_durations(job_ids: Collection[int]) -> dict[int, timedelta]:
     for pk, milliseconds in ended.order_by().values_list("job_id", "duration_ms"):
         if milliseconds is not None:
             found[pk].append(milliseconds)
-    return {pk: timedelta(milliseconds=statistics.median(each)) for pk, each in found.items() if len(each) >= _FEWEST}
+    medians = {pk: statistics.median(each) for pk, each in found.items() if len(each) >= _FEWEST}
+    return {pk: span for pk, each in medians.items() if (span := rendering.milliseconds(each)) is not None}
 
 
 def duration_with_bar(execution: JobExecution, usual: timedelta | None, *, now: datetime) -> str:

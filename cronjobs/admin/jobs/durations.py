@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from statistics import median_high
 
 from django.utils.html import format_html
@@ -30,9 +29,9 @@ def _in_words(runs: Runs) -> str:
     values = [each.duration_ms for each in runs.ended]
     facts = {
         "count": len(values),
-        "least": rendering.duration(timedelta(milliseconds=min(values))),
-        "median": rendering.duration(timedelta(milliseconds=median_high(values))),
-        "most": rendering.duration(timedelta(milliseconds=max(values))),
+        "least": rendering.duration(rendering.milliseconds(min(values))),
+        "median": rendering.duration(rendering.milliseconds(median_high(values))),
+        "most": rendering.duration(rendering.milliseconds(max(values))),
     }
     return (
         ngettext(

@@ -85,7 +85,8 @@ document.addEventListener("DOMContentLoaded", () => {
                 signal: AbortSignal.timeout(patience),
             });
             if (answer.redirected) {
-                say(state.dataset.liveSignedOut);
+                const isLogin = new URL(answer.url).searchParams.has("next");
+                say(isLogin ? state.dataset.liveSignedOut : state.dataset.liveGone);
                 isOver = true;
             } else if (answer.ok) {
                 isOver = update(await answer.text());

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from cronjobs.admin.windows import WindowPaginator
 from cronjobs.models import Job, JobExecution
-from tests.integration.admin.pages import EXECUTIONS, change_url, get, text_of
+from tests.integration.admin.pages import DASHBOARD, EXECUTIONS, JOBS, change_url, get, text_of
 
 
 def ids_on(source: str) -> list[int]:
@@ -259,3 +259,22 @@ def test_nobody_adds_changes_or_deletes_an_execution(superuser, make_execution):
 
     assert [answer.status_code for answer in answers[:3]] == [403, 403, 403]
     assert JobExecution.objects.get(pk=execution.pk).status == "succeeded"
+
+
+@pytest.mark.parametrize("url", [EXECUTIONS, JOBS, DASHBOARD])
+@pytest.mark.parametrize("column", ["duration_ms", "queued_at", "scheduled_for", "started_at"])
+def test_a_row_that_says_what_cannot_be_spoils_no_page(superuser, make_execution, url, column):
+    far = 2**62 if column == "duration_ms" else datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    execution = make_execution("noop")
+    JobExecution.objects.filter(pk=execution.pk).update(**{column: far})
+
+    assert "noop" in get(superuser, url) or url == DASHBOARD
+    assert "noop" in get(superuser, change_url(execution))
+
+
+@pytest.mark.parametrize("query", ["status__exact=%00", "q=%00", "node=%00"])
+def test_what_no_database_looks_for_is_answered_as_what_makes_no_sense(superuser, query):
+    response = superuser.get(f"{EXECUTIONS}?{query}")
+
+    assert response.status_code == 302
+    assert response.url == f"{EXECUTIONS}?e=1"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cronjobs.admin.executions import flows
-from cronjobs.models import Job
+from cronjobs.models import Job, JobExecution
 from tests.integration.admin.pages import JOBS, change_url, get, text_of
 
 
@@ -63,6 +63,13 @@ def test_the_others_are_links_and_the_page_is_not_its_own(viewer, flow):
 
 def test_an_execution_that_nothing_depends_on_has_no_flow(viewer, make_execution):
     assert 'id="flow"' not in get(viewer, change_url(make_execution()))
+
+
+def test_one_that_says_to_be_below_itself_is_shown_as_what_it_is(viewer, make_execution):
+    execution = make_execution()
+    JobExecution.objects.filter(pk=execution.pk).update(flow=execution.pk)
+
+    assert f"#{execution.pk}" in get(viewer, change_url(execution))
 
 
 def test_a_large_flow_is_cut(viewer, flow, monkeypatch):
