@@ -61,7 +61,9 @@ _COLUMNS: Final = ("pk", "job_name", "status", "started_at", "finished_at")
 _ERROR: Final = Case(
     When(
         status__in=UNSUCCESSFUL,
-        then=Right(Coalesce(NullIf("error_message", Value("")), NullIf("error_type", Value("")), "reason"), TAIL),
+        then=Coalesce(
+            NullIf(Right("error_message", TAIL), Value("")), NullIf("error_type", Value("")), Right("reason", TAIL)
+        ),
     ),
     default=Value(""),
 )
