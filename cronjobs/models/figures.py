@@ -81,7 +81,7 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
-class ModifyingRun:
+class ModifyingExecution:
     """An execution that modified documents, or found none to modify, and when it ended (UTC)."""
 
     job_name: str
@@ -134,16 +134,16 @@ def modified_documents(ended: ExecutionQuerySet) -> dict[str, int]:
     """Return how many documents the results of what succeeded say that they have modified, by job."""
     # Added here, since a job may return anything under that key, which databases refuse to add in different ways.
     found: Counter[str] = Counter()
-    for each in modifying_runs(ended):
+    for each in modifying_executions(ended):
         found[each.job_name] += each.documents
     return dict(found)
 
 
-def modifying_runs(ended: ExecutionQuerySet) -> list[ModifyingRun]:
+def modifying_executions(ended: ExecutionQuerySet) -> list[ModifyingExecution]:
     """Return what succeeded and says in its result how many documents it has modified, newest first."""
     rows = ended.filter(status=ExecutionStatus.SUCCEEDED, result__has_key=_MODIFIED).order_by("-finished_at")
     values = rows.values_list("job_name", "finished_at", f"result__{_MODIFIED}")[:_MOST_RESULTS]
-    return [ModifyingRun(job, at, number if type(number) is int else 0) for job, at, number in values]
+    return [ModifyingExecution(job, at, number if type(number) is int else 0) for job, at, number in values]
 
 
 def _ranked(

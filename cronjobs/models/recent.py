@@ -19,7 +19,7 @@ _MOST_JOBS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RecentExecution:
     """An execution that has ended, and how long its last attempt took."""
 
     status: ExecutionStatus
@@ -27,10 +27,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Runs:
+class RecentExecutions:
     """The latest runs of one job that have ended, oldest first."""
 
-    ended: tuple[Run, ...] = ()
+    ended: tuple[RecentExecution, ...] = ()
 
     @cached_property
     def succeeded(self) -> int:
@@ -43,20 +43,20 @@ class Runs:
         return self.succeeded + sum(each.status in UNSUCCESSFUL for each in self.ended)
 
 
-def last_runs(job_ids: Iterable[int], *, count: int) -> dict[int, Runs]:
+def recent_executions(job_ids: Iterable[int], *, count: int) -> dict[int, RecentExecutions]:
     """Return, by job, those of its last `count` starts that have ended; a job that has none has no entry.
 
     One statement for up to 400 jobs: for each a look at the end of an index. A window function would read the
     jobs' whole history, and not every database has LATERAL.
     """
     ids = list(job_ids)
-    found: dict[int, Runs] = {}
+    found: dict[int, RecentExecutions] = {}
     for start in range(0, len(ids), _MOST_JOBS):
-        found |= _last_runs(ids[start : start + _MOST_JOBS], count)
+        found |= _recent_executions(ids[start : start + _MOST_JOBS], count)
     return found
 
 
-def _last_runs(ids: list[int], count: int) -> dict[int, Runs]:
+def _recent_executions(ids: list[int], count: int) -> dict[int, RecentExecutions]:
     rows = JobExecution.objects.filter(job_id=_ANY, started_at__isnull=False).order_by("-started_at", "-id")
     connection = connections[rows.db]
     columns = rows.values_list("job_id", "started_at", "id", "status", "duration_ms")[:count]
@@ -68,10 +68,10 @@ def _last_runs(ids: list[int], count: int) -> dict[int, Runs]:
         return _by_job(sorted(cursor.fetchall()))
 
 
-def _by_job(rows: list[tuple[Any, ...]]) -> dict[int, Runs]:
-    ended: dict[int, list[Run]] = {}
+def _by_job(rows: list[tuple[Any, ...]]) -> dict[int, RecentExecutions]:
+    ended: dict[int, list[RecentExecution]] = {}
     for job_id, _, _, status, duration_ms in rows:
         # One that runs, or waits for its next attempt, has not ended.
         if duration_ms is not None and status in FINAL:
-            ended.setdefault(job_id, []).append(Run(ExecutionStatus(status), duration_ms))
-    return {job_id: Runs(tuple(runs)) for job_id, runs in ended.items()}
+            ended.setdefault(job_id, []).append(RecentExecution(ExecutionStatus(status), duration_ms))
+    return {job_id: RecentExecutions(tuple(runs)) for job_id, runs in ended.items()}

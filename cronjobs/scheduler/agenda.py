@@ -42,7 +42,7 @@ def next_run_times() -> dict[int, datetime]:
     return times
 
 
-def coming_runs(jobs: Iterable[Job], *, count: int, now: datetime) -> dict[int, tuple[datetime, ...]]:
+def coming_run_times(jobs: Iterable[Job], *, count: int, now: datetime) -> dict[int, tuple[datetime, ...]]:
     """Return the next times at which each of `jobs` runs by itself (UTC), up to `count`, by primary key.
 
     As `next_run_times`, in two queries, but also true of a job that was switched or edited a moment ago, whether

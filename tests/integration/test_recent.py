@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.models import JobExecution
-from cronjobs.models.recent import last_runs
+from cronjobs.models.recent import recent_executions
 
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def test_the_latest_starts_come_oldest_first(make_job, ran):
     for minute, ms in ((3, 30), (1, 10), (2, 20), (4, 40)):
         ran(job, minute, ms)
 
-    assert [each.duration_ms for each in last_runs([job.pk], count=3)[job.pk].ended] == [20, 30, 40]
+    assert [each.duration_ms for each in recent_executions([job.pk], count=3)[job.pk].ended] == [20, 30, 40]
 
 
 def test_what_has_not_ended_or_never_ran_is_left_out(make_job, ran):
@@ -43,7 +43,7 @@ def test_what_has_not_ended_or_never_ran_is_left_out(make_job, ran):
     ran(job, 4, None, status="skipped")
     ran(idle, 1, None, status="missed")
 
-    found = last_runs([job.pk, idle.pk], count=30)
+    found = recent_executions([job.pk, idle.pk], count=30)
 
     assert [each.duration_ms for each in found[job.pk].ended] == [10]
     assert idle.pk not in found
@@ -54,7 +54,7 @@ def test_what_was_called_off_speaks_neither_for_nor_against_the_job(make_job, ra
     for minute, status in enumerate(("succeeded", "failed", "timed_out", "lost", "cancelled", "succeeded")):
         ran(job, minute, 10, status=status)
 
-    runs = last_runs([job.pk], count=30)[job.pk]
+    runs = recent_executions([job.pk], count=30)[job.pk]
 
     assert (len(runs.ended), runs.succeeded, runs.counted) == (6, 2, 5)
 
@@ -65,7 +65,7 @@ def test_many_jobs_take_few_statements(make_job, ran):
     nobody = range(job.pk + 1, job.pk + 450)
 
     with CaptureQueriesContext(connection) as captured:
-        found = last_runs([job.pk, *nobody], count=30)
+        found = recent_executions([job.pk, *nobody], count=30)
 
     assert set(found) == {job.pk}
     assert len(captured) == 2
@@ -73,4 +73,4 @@ def test_many_jobs_take_few_statements(make_job, ran):
 
 def test_no_jobs_take_no_statement(db, django_assert_num_queries):
     with django_assert_num_queries(0):
-        assert last_runs([], count=30) == {}
+        assert recent_executions([], count=30) == {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cronjobs.admin.dashboard.hours import Hour
-from cronjobs.models.figures import ModifyingRun
+from cronjobs.models.figures import ModifyingExecution
 
 MOST_JOBS = 5
 MOST_BARS = 40
@@ -19,7 +19,7 @@ class Cleanup:
     name: str
     runs: int
     documents: int
-    latest: tuple[ModifyingRun, ...]
+    latest: tuple[ModifyingExecution, ...]
 
     @property
     def mean(self) -> float:
@@ -29,7 +29,7 @@ class Cleanup:
 
 def cleanups(hours: Iterable[Hour]) -> list[Cleanup]:
     """Return what jobs modified in `hours`, which are in the order of time; those that modified most first."""
-    runs: dict[str, list[ModifyingRun]] = {}
+    runs: dict[str, list[ModifyingExecution]] = {}
     for hour in hours:
         for each in reversed(hour.runs):
             runs.setdefault(each.job_name, []).append(each)

@@ -14,11 +14,11 @@ from cronjobs.history import Period, boundaries
 from cronjobs.models import JobExecution
 from cronjobs.models.figures import (
     DURATION,
-    ModifyingRun,
+    ModifyingExecution,
     Percentiles,
     Tally,
     ended_between,
-    modifying_runs,
+    modifying_executions,
     percentiles_of_all,
     tally,
 )
@@ -54,7 +54,7 @@ class Hour:
     duration: Percentiles | None = None
     jobs: Mapping[str, JobHour] = field(default_factory=dict)
     # Newest first.
-    runs: Sequence[ModifyingRun] = ()
+    runs: Sequence[ModifyingExecution] = ()
 
     @property
     def ended(self) -> int:
@@ -120,7 +120,7 @@ def _count(bounds: Sequence[datetime]) -> list[Hour]:
     tallies: defaultdict[int, dict[str, Tally]] = defaultdict(dict)
     for (name, period), each in tally(ended, edges).items():
         tallies[period][name] = each
-    durations, runs = percentiles_of_all(ended, edges, DURATION), modifying_runs(ended)
+    durations, runs = percentiles_of_all(ended, edges, DURATION), modifying_executions(ended)
     hours = []
     for number, (since, until) in enumerate(pairwise(bounds)):
         outcomes: Counter[str] = Counter()

@@ -34,7 +34,7 @@ _LEAST: Final = 3
 _WORST: Final = (Tone.BAD, Tone.ODD, Tone.BUSY, Tone.GOOD, Tone.QUIET)
 
 
-class Run(NamedTuple):
+class ShownExecution(NamedTuple):
     """An execution that runs, or has ended within the past hour."""
 
     pk: int
@@ -76,7 +76,7 @@ class Bar:
     x: int
     end: int
     tone: Tone
-    runs: list[Run]
+    runs: list[ShownExecution]
 
     @property
     def width(self) -> int:
@@ -89,13 +89,13 @@ class Lane:
 
     name: str
     pk: int | None = None
-    runs: list[Run] = field(default_factory=list)
+    runs: list[ShownExecution] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     ticks: list[int] = field(default_factory=list)
     next_start: datetime | None = None
 
     @property
-    def latest(self) -> Run:
+    def latest(self) -> ShownExecution:
         """The execution that runs, or else ended last."""
         return max(self.runs, key=lambda each: (each.is_running, each.finished_at or each.started_at, each.pk))
 
@@ -110,7 +110,7 @@ class Timeline:
     # None: everything was read.
     since: datetime | None
     # What ended badly, newest first.
-    bad: Sequence[Run]
+    bad: Sequence[ShownExecution]
     running: int
     # There may be more that run than these.
     is_running_cut: bool
@@ -142,16 +142,16 @@ def read_timeline(jobs: Jobs) -> Timeline:
     )
 
 
-def _running() -> list[Run]:
+def _running() -> list[ShownExecution]:
     # In the order of an index, for SQLite, as in the status.
     rows = JobExecution.objects.running().order_by("claim_at")
-    return [Run(*each) for each in rows.values_list(*_COLUMNS)[: MOST_RUNNING + 1]]
+    return [ShownExecution(*each) for each in rows.values_list(*_COLUMNS)[: MOST_RUNNING + 1]]
 
 
-def _ended(since: datetime) -> list[Run]:
+def _ended(since: datetime) -> list[ShownExecution]:
     # What is queued again keeps the time until it has ended once more.
     rows = JobExecution.objects.filter(finished_at__gte=since).exclude(status__in=OPEN).order_by("-finished_at")
-    return [Run(*each) for each in rows.values_list(*_COLUMNS, _ERROR)[: MOST_ENDED + 1]]
+    return [ShownExecution(*each) for each in rows.values_list(*_COLUMNS, _ERROR)[: MOST_ENDED + 1]]
 
 
 def _rank(lane: Lane) -> tuple[int, float]:
@@ -172,7 +172,7 @@ def _soonest(jobs: Jobs, names: set[str], most: int) -> list[ComingJob]:
     return sorted(near, key=lambda each: (each.coming.starts[:1], each.facts.name))[:most]
 
 
-def _bars(runs: Iterable[Run], now: datetime) -> Iterator[Bar]:
+def _bars(runs: Iterable[ShownExecution], now: datetime) -> Iterator[Bar]:
     begin = now - PAST
     for run in runs:
         end = now if run.is_running else run.finished_at or now

@@ -25,8 +25,8 @@ from cronjobs.admin.executions.outcomes import (
     explain_reruns,
     explain_selection,
 )
-from cronjobs.admin.jobs.running import executions_ahead, queued_answer
 from cronjobs.admin.pages import ReadOnlyAdmin
+from cronjobs.admin.running import executions_ahead, queued_answer
 from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.journal import Change, record_changes, record_execution

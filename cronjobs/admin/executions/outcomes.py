@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cronjobs.admin.jobs.running import Queued, explain
+from cronjobs.admin.running import Queued, explain
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Cancellation
 from cronjobs.models.reruns import Rerun

@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from cronjobs.admin import rendering
-from cronjobs.admin.executions.flows import JobOrder
 from cronjobs.admin.jobs.durations import SHOWN
+from cronjobs.admin.jobs.order import JobOrder
 from cronjobs.admin.windows import WIDE
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.loading import load_jobs
-from cronjobs.models.recent import Runs, last_runs
-from cronjobs.scheduler.agenda import coming_runs
+from cronjobs.models.recent import RecentExecutions, recent_executions
+from cronjobs.scheduler.agenda import coming_run_times
 
 NEXT_RUNS = 3
 
@@ -33,7 +33,7 @@ class Listed:
     order: JobOrder
     last_execution: JobExecution | None
     coming: tuple[datetime, ...]
-    runs: Runs | None
+    runs: RecentExecutions | None
     switch_url: str | None
 
 
@@ -43,8 +43,8 @@ class JobList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         jobs: list[Any] = load_jobs(self.result_list)
-        last, runs = _last_executions(jobs), last_runs((job.pk for job in jobs), count=SHOWN)
-        coming = coming_runs(jobs, count=NEXT_RUNS, now=timezone.now())
+        last, runs = _last_executions(jobs), recent_executions((job.pk for job in jobs), count=SHOWN)
+        coming = coming_run_times(jobs, count=NEXT_RUNS, now=timezone.now())
         admin: Any = self.model_admin
         may = {"enable": admin.has_enable_permission(request), "disable": admin.has_disable_permission(request)}
         order = JobOrder()

@@ -12,12 +12,12 @@ from django.utils.translation import ngettext
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import STATUS_TONES
 from cronjobs.admin.pictures import sparkline
-from cronjobs.models.recent import Runs
+from cronjobs.models.recent import RecentExecutions
 
 SHOWN = 30
 
 
-def durations(runs: Runs | None) -> SafeString:
+def durations(runs: RecentExecutions | None) -> SafeString:
     """Return the runs as bars, with the success rate; nothing if there are none."""
     if runs is None or not runs.ended:
         return rendering.nothing()
@@ -25,7 +25,7 @@ def durations(runs: Runs | None) -> SafeString:
     return rendering.lines(sparkline(bars, label=_in_words(runs)), _rate(runs))
 
 
-def _in_words(runs: Runs) -> str:
+def _in_words(runs: RecentExecutions) -> str:
     values = [each.duration_ms for each in runs.ended]
     facts = {
         "count": len(values),
@@ -43,7 +43,7 @@ def _in_words(runs: Runs) -> str:
     )
 
 
-def _rate(runs: Runs) -> SafeString:
+def _rate(runs: RecentExecutions) -> SafeString:
     if not runs.counted:
         return SafeString("")
     facts = {"succeeded": runs.succeeded, "count": runs.counted}

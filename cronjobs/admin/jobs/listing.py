@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy
 from cronjobs import permissions
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import status_badge
-from cronjobs.admin.executions.flows import JobOrder
 from cronjobs.admin.filters import BrokenFilter
 from cronjobs.admin.jobs import conditions, fieldsets
 from cronjobs.admin.jobs.columns import NEXT_RUNS, JobList, Listed, next_runs
@@ -25,6 +24,7 @@ from cronjobs.admin.jobs.durations import durations
 from cronjobs.admin.jobs.effective import effective_table, set_here
 from cronjobs.admin.jobs.filters import DefinitionFilter, OutcomeFilter, OwnerFilter, QueueFilter
 from cronjobs.admin.jobs.form import JobForm
+from cronjobs.admin.jobs.order import JobOrder
 from cronjobs.admin.jobs.preview import PreviewAdmin
 from cronjobs.admin.jobs.run_view import RunNowAdmin
 from cronjobs.admin.jobs.switch_views import SwitchAdmin
@@ -34,7 +34,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.models.loading import load_job
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.registry import registry
-from cronjobs.scheduler.agenda import coming_runs
+from cronjobs.scheduler.agenda import coming_run_times
 
 _LATEST = 10
 _FILTERS = (BrokenFilter, OutcomeFilter, DefinitionFilter, QueueFilter, OwnerFilter)
@@ -211,7 +211,7 @@ class JobAdmin(PreviewAdmin, RunNowAdmin, SwitchAdmin, DefaultsAdmin):
 
     def _coming(self, job: Job, now: datetime) -> tuple[datetime, ...]:
         stored = self.stored(job)
-        return coming_runs([stored], count=NEXT_RUNS, now=now)[stored.pk]
+        return coming_run_times([stored], count=NEXT_RUNS, now=now)[stored.pk]
 
 
 def _listed(job: Any) -> Listed:

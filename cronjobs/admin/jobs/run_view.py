@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy
 
 from cronjobs import permissions
 from cronjobs.admin import rendering
-from cronjobs.admin.jobs.running import Queued, Refused, explain, run_now
 from cronjobs.admin.pages import PageAdmin
+from cronjobs.admin.running import Queued, Refused, explain, run_now
 from cronjobs.journal import record_execution
 from cronjobs.models import Job
 from cronjobs.models.loading import load_job

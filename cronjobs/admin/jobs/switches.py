@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
-from cronjobs.admin.jobs.running import named
+from cronjobs.admin.running import named
 from cronjobs.admin.staff import nobody_at_work
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge, status_badge
 from cronjobs.admin.dashboard.jobs import Jobs
-from cronjobs.admin.dashboard.timeline import AHEAD, NOW_X, PAST, WIDTH, Bar, Lane, Run, Timeline
+from cronjobs.admin.dashboard.timeline import AHEAD, NOW_X, PAST, WIDTH, Bar, Lane, ShownExecution, Timeline
 from cronjobs.states import ExecutionStatus
 
 _QUARTERS = (PAST, PAST / 2, timedelta(0))
@@ -41,7 +41,7 @@ class ShownLane:
     marks: list[Mark]
     ticks: list[int]
     label: str
-    latest: Run | None
+    latest: ShownExecution | None
     badge: str
     next_start: str
     # Why nothing comes, where somebody has seen to that.
@@ -121,7 +121,7 @@ def _mark(bar: Bar, timeline: Timeline) -> Mark:
     return Mark(bar.x, bar.width, bar.tone, _one(run, timeline), None if is_plain else run.pk)
 
 
-def _one(run: Run, timeline: Timeline) -> str:
+def _one(run: ShownExecution, timeline: Timeline) -> str:
     status = _status(run.status)
     start = run.started_at or run.finished_at or timeline.now
     at = f"{timezone.localtime(start):%H:%M:%S}"
