@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from cronjobs.admin import rendering
 from cronjobs.admin.histories import shown_changes
 from cronjobs.admin.staff import nobody_at_work
+from cronjobs.admin.zones import scripts
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.models import Node
@@ -36,7 +37,7 @@ class PageAdmin(AnyModelAdmin):
 
     class Media:
         css = {"all": ("cronjobs/admin.css",)}
-        js = ("cronjobs/scroll.js",)
+        js = ("cronjobs/scroll.js", *scripts())
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if (complaint := self._complaint(request)) is not None:

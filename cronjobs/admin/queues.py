@@ -82,11 +82,16 @@ class QueueAdmin(PageAdmin):
         missing = sorted(queues_in_use(engine_alias(Queue)) - set(Queue.objects.values_list("name", flat=True)))
         return super().changelist_view(request, {"queues_without_row": missing, **(extra_context or {})})
 
+    def get_fieldsets(self, request: HttpRequest, obj: Queue | None = None) -> Any:
+        if obj is None or not obj.is_everything:
+            return super().get_fieldsets(request, obj)
+        # A form does not ask before it stops the whole site, as the list does.
+        where = _("Everything is paused and resumed in the list of queues.")
+        return [(None, {"fields": ("name", "shown_state", "description"), "description": where})]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Queue | None = None) -> tuple[str, ...]:
         # Under another name it would be another queue, and its executions would not follow.
-        if obj is None:
-            return ()
-        return ("name", "limit") if obj.is_everything else ("name",)
+        return () if obj is None else ("name", "shown_state")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.db import connections
 from django.db.models import OuterRef, Q, QuerySet, Subquery, TextField, Value
@@ -13,7 +13,7 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from cronjobs.database import DatabaseNow, engine_alias, readable_time
-from cronjobs.manager.facts import JobFacts, known_jobs, with_text
+from cronjobs.manager.facts import JobFacts, KnownJob, known_jobs, with_text
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.asking import Row, ask
 from cronjobs.registry import is_valid_name
@@ -30,6 +30,13 @@ class JobStatus(NamedTuple):
     member: str
 
 
+class JobStatuses(NamedTuple):
+    """What is said of several jobs, by name and in their order, and the text of it: the members of a JSON object."""
+
+    by_name: Mapping[str, JobStatus]
+    members: str
+
+
 class _Present(NamedTuple):
     """What is so of a job at the moment."""
 
@@ -42,34 +49,78 @@ class _Present(NamedTuple):
     is_running: bool
 
 
-def job_statuses(
-    names: Collection[str] | None, *, is_running: bool, is_everything_paused: bool
-) -> dict[str, JobStatus]:
-    """Return what is to be said of the jobs with these `names` (None: of all), by name, in their order.
+class _Asked(NamedTuple):
+    """All that the statuses of several jobs depend on, beside the time."""
+
+    rows: list[Row]
+    jobs: dict[int, KnownJob]
+    next_runs: Mapping[int, datetime]
+    executing: Counter[int | None]
+    overrunning: Counter[int | None]
+    is_everything_paused: bool
+    is_running: bool
+
+
+class _Said(NamedTuple):
+    """What was said of all jobs, when, of what, and until when it is so: then a pause ends."""
+
+    asked: _Asked
+    at: datetime
+    until: datetime | None
+    statuses: JobStatuses
+
+
+class _Last:
+    """What was said of all jobs last; replaced as one, since threads ask."""
+
+    said: ClassVar[_Said | None] = None
+
+
+def job_statuses(names: Collection[str] | None, *, is_running: bool, is_everything_paused: bool) -> JobStatuses:
+    """Return what is to be said of the jobs with these `names` (None: of all).
 
     `is_running` says that a node is alive. Takes a number of queries that does not grow.
     """
     rows = list(_rows(names))
     jobs = known_jobs({pk: text for pk, text, _ in rows})
-    executing, overrunning = _count_running()
-    next_runs, now = next_run_times(), timezone.now()
-    found = {}
-    for pk, _, last_run in rows:
-        job = jobs.get(pk)
+    asked = _Asked(rows, jobs, next_run_times(), *_count_running(), is_everything_paused, is_running)
+    now = timezone.now()
+    if names is not None:
+        return _statuses(asked, now)
+    said = _Last.said
+    if said is None or said.asked != asked or not _is_still_so(said, now):
+        said = _Said(asked, now, _next_end_of_a_pause(jobs.values(), now), _statuses(asked, now))
+        _Last.said = said
+    return said.statuses
+
+
+def _is_still_so(said: _Said, now: datetime) -> bool:
+    return said.at <= now and (said.until is None or now < said.until)
+
+
+def _next_end_of_a_pause(jobs: Iterable[KnownJob], now: datetime) -> datetime | None:
+    ends = (each.facts.paused_until for each in jobs)
+    return min((end for end in ends if end is not None and end > now), default=None)
+
+
+def _statuses(asked: _Asked, now: datetime) -> JobStatuses:
+    found: dict[str, JobStatus] = {}
+    for pk, _, last_run in asked.rows:
+        job = asked.jobs.get(pk)
         # Without: somebody has just deleted it.
         if job is not None:
             present = _Present(
                 last_run,
-                next_runs.get(pk),
-                executing.get(pk, 0),
-                overrunning.get(pk, 0),
-                is_everything_paused or job.facts.is_paused_at(now),
-                is_everything_paused,
-                is_running,
+                asked.next_runs.get(pk),
+                asked.executing.get(pk, 0),
+                asked.overrunning.get(pk, 0),
+                asked.is_everything_paused or job.facts.is_paused_at(now),
+                asked.is_everything_paused,
+                asked.is_running,
             )
             # Between two requests hardly any of a thousand jobs has started.
             found[job.facts.name] = job.made(_describe, present)
-    return found
+    return JobStatuses(found, ",".join(each.member for each in found.values()))
 
 
 def _rows(names: Collection[str] | None) -> Iterable[Row]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
-from cronjobs.manager.job_status import JobStatus, job_statuses
+from cronjobs.manager.job_status import JobStatus, JobStatuses, job_statuses
 from cronjobs.models import Node, Queue
 from cronjobs.models.asking import ask
 from cronjobs.models.choices import NodeStatus
@@ -29,14 +29,17 @@ def status_document(names: Collection[str] | None = None) -> dict[str, Any]:
     ``lastRun`` is when an attempt last began, and ``lastStatus`` where its execution stands.
     """
     status = _look(names)
-    return {"success": True, "cronJobs": {name: _copy(each) for name, each in status.jobs.items()}, **status.rest}
+    return {
+        "success": True,
+        "cronJobs": {name: _copy(each) for name, each in status.jobs.by_name.items()},
+        **status.rest,
+    }
 
 
 def status_text(names: Collection[str] | None = None) -> str:
     """Return what `status_document` does as JSON text, in a fraction of the time that it takes to write that anew."""
     status = _look(names)
-    members = ",".join(each.member for each in status.jobs.values())
-    return f'{{"success":true,"cronJobs":{{{members}}},{json_text(status.rest)[1:]}'
+    return f'{{"success":true,"cronJobs":{{{status.jobs.members}}},{json_text(status.rest)[1:]}'
 
 
 def queue_document(queue: Any) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def node_document(node: Any) -> dict[str, Any]:
 
 
 class _Status(NamedTuple):
-    jobs: dict[str, JobStatus]
+    jobs: JobStatuses
     rest: dict[str, Any]
 
 

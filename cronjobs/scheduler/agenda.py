@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from django.db.models import Exists, Q, QuerySet, TextField
 from django.db.models.functions import Cast
@@ -27,7 +28,14 @@ from cronjobs.states import ExecutionStatus
 _SECOND = timedelta(seconds=1)
 
 
-def next_run_times() -> dict[int, datetime]:
+class _Read:
+    """The clock's rows as they were read last, and their times; replaced as one, since threads read."""
+
+    # To understand a thousand of them takes longer than to ask whether they have changed.
+    last: ClassVar[tuple[list[Row], Mapping[int, datetime]]] = ([], MappingProxyType({}))
+
+
+def next_run_times() -> Mapping[int, datetime]:
     """Return when each job runs next (UTC), by the job's primary key, in as many queries for one job as for many.
 
     Days that a calendar excludes are passed over, and so are due times that were skipped ahead
@@ -37,9 +45,9 @@ def next_run_times() -> dict[int, datetime]:
     alias = engine_alias(JobExecution)
     visits = ask(_visits, alias)
     times = _times(visits)
-    if not all(is_nominal for *_, is_nominal in visits):
-        _pass_over(times, _with_calendar(alias))
-    return times
+    if all(is_nominal for *_, is_nominal in visits):
+        return times
+    return _passed_over(dict(times), _with_calendar(alias))
 
 
 def coming_run_times(jobs: Iterable[Job], *, count: int, now: datetime) -> dict[int, tuple[datetime, ...]]:
@@ -96,8 +104,13 @@ def _visits(alias: str) -> QuerySet[Any]:
     return visits
 
 
-def _times(visits: Iterable[Row]) -> dict[int, datetime]:
-    return {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
+def _times(visits: list[Row]) -> Mapping[int, datetime]:
+    known, times = _Read.last
+    if known != visits:
+        found = {pk: at for row_id, text, _ in visits if (pk := job_id_of(row_id)) and (at := readable_time(text))}
+        times = MappingProxyType(found)
+        _Read.last = (visits, times)
+    return times
 
 
 def _with_calendar(alias: str) -> JobQuerySet:
@@ -110,13 +123,14 @@ def _skipped_ahead(alias: str) -> ExecutionQuerySet:
     return rows.filter(claim_at__gt=DatabaseNow(), scheduled_for__gt=DatabaseNow()).order_by("claim_at")
 
 
-def _pass_over(times: dict[int, datetime], with_calendar: JobQuerySet) -> None:
-    """Put off, or take out, the times at which the clock only looks in."""
+def _passed_over(times: dict[int, datetime], with_calendar: JobQuerySet) -> dict[int, datetime]:
+    """Return the times, without or after those at which the clock only looks in."""
     skipped = skipped_ahead()
     for job in load_jobs((with_calendar | Job.objects.using(with_calendar.db).filter(pk__in=skipped)).resolvable()):
         if job.pk in times:
             at = _first_that_runs(job, times.pop(job.pk), skipped.get(job.pk, ()))
             times |= {} if at is None else {job.pk: at}
+    return times
 
 
 def _first_that_runs(job: Job, at: datetime, skipped: Collection[datetime]) -> datetime | None:

@@ -106,10 +106,15 @@ def test_what_is_no_limit_is_refused(operator, queues, limit):
     assert "limit" in response.context["adminform"].form.errors
 
 
-def test_everything_has_no_limit(operator, queues):
-    operator.post(change_url(queues[2]), {"limit": "3", "paused": "on"})
+def test_the_form_of_everything_neither_limits_nor_pauses_it(operator, queues):
+    page = change_url(queues[2])
 
-    assert Queue.objects.filter(name=EVERYTHING, limit=None, paused=True).exists()
+    operator.post(page, {"limit": "3", "paused": "on", "description": "Ask Ann."})
+
+    assert Queue.objects.filter(name=EVERYTHING, limit=None, paused=False, description="Ask Ann.").exists()
+    source = operator.get(page).content.decode()
+    assert "Everything is paused and resumed in the list of queues." in text_of(source)
+    assert 'name="paused"' not in source
 
 
 def test_queues_in_use_without_a_row_can_be_found(superuser, make_job):

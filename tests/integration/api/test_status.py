@@ -17,6 +17,7 @@ from cronjobs.models.moves import claim_one
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.storable import rfc3339
 from tests.integration.api.callers import TIME, assert_error, document
+from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +125,18 @@ def test_running_means_enabled_and_not_paused_while_a_node_is_alive(viewer, colu
 
     assert (found["running"], found["paused"]) == (running, paused)
     assert found["pausedUntil"] == ("2999-01-01T00:00:00.000Z" if columns.get("paused_until") and paused else None)
+
+
+def test_a_pause_that_ends_by_itself_is_over_though_nothing_has_been_written(viewer):
+    end = timezone.now() + timedelta(seconds=1.5)
+    make_job(paused=True, paused_until=end)
+    make_node()
+    assert shown(viewer)["paused"]
+
+    wait_for(lambda: timezone.now() > end)
+
+    found = shown(viewer)
+    assert (found["paused"], found["running"]) == (False, True)
 
 
 def test_a_job_that_was_just_stopped_has_no_next_run(viewer):
