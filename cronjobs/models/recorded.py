@@ -13,7 +13,7 @@ from cronjobs.models.execution import JobExecution
 # Ids and times of recording agree but for clocks that differ and transactions that take long.
 _DISORDER = timedelta(hours=1)
 # So many rows more than asked for may be looked at.
-_CLOSE_ENOUGH = 1_000
+_CLOSE_ENOUGH = 4_000
 # So many ids are looked at in one statement, for each of the two ends.
 _PROBES = 31
 
