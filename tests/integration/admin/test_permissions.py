@@ -28,6 +28,9 @@ from tests.integration.admin.pages import (
     get,
 )
 
+# Who may do what is asked of Django, whatever the database; what is done then has tests of its own on each.
+pytestmark = pytest.mark.sqlite_only
+
 # What is answered: a page or a file, a page elsewhere without anything having been done, something that has been
 # done, or a refusal of some kind.
 SHOWN, LED_ON, DONE = "shown", "led on", "done"
