@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from cronjobs.exceptions import InvalidDependency
+from cronjobs.language import gettext as _
+from cronjobs.language import with_commas
 
 
 class Condition(StrEnum):
@@ -44,7 +46,7 @@ def parse_dependencies(value: str | Mapping[str, str] | Iterable[str]) -> dict[s
             continue
         name, condition = _parse_part(text)
         if name in parsed:
-            raise InvalidDependency(f"{name} is named twice.")
+            raise InvalidDependency(_("%(job)s is named twice.") % {"job": name})
         parsed[name] = condition
     return parsed
 
@@ -58,16 +60,14 @@ def dependencies_text(dependencies: Mapping[str, Condition]) -> str:
 def _parse_part(part: object) -> tuple[str, Condition]:
     match = _PART.fullmatch(part) if isinstance(part, str) else None
     if match is None:
-        raise InvalidDependency(
-            f"A dependency is a job's name, or name:success, name:failure or name:always, not {part!r}."
-        )
+        message = _("A dependency is a job's name, or name:success, name:failure or name:always, not %(text)r.")
+        raise InvalidDependency(message % {"text": part})
     try:
         return match["name"], Condition(match["condition"] or Condition.SUCCESS)
     except ValueError:
-        conditions = ", ".join(Condition)
-        raise InvalidDependency(
-            f"{match['name']} can be waited for on {conditions}, not on {match['condition']!r}."
-        ) from None
+        message = _("%(job)s can be waited for on %(conditions)s, not on %(text)r.")
+        facts = {"job": match["name"], "conditions": ", ".join(Condition), "text": match["condition"]}
+        raise InvalidDependency(message % facts) from None
 
 
 # Every job's upstreams, by its name.
@@ -76,8 +76,12 @@ Graph = Mapping[str, Dependencies]
 
 def describe_dependencies(dependencies: Dependencies) -> str:
     """Return what a job runs after, for a sentence: "extract, load (on failure)"."""
-    endings = {Condition.SUCCESS: "", Condition.FAILURE: " (on failure)", Condition.ALWAYS: " (however it ends)"}
-    return ", ".join(f"{name}{endings[on]}" for name, on in dependencies.items())
+    texts = {
+        Condition.SUCCESS: "%(job)s",
+        Condition.FAILURE: _("%(job)s (on failure)"),
+        Condition.ALWAYS: _("%(job)s (however it ends)"),
+    }
+    return with_commas([texts[on] % {"job": name} for name, on in dependencies.items()])
 
 
 def objection(name: str, graph: Graph) -> str:
@@ -90,12 +94,16 @@ def objection(name: str, graph: Graph) -> str:
         if upstream not in graph:
             return _no_such_job(upstream, graph)
     if circle := _circle(name, graph):
-        return f"{circle[0]} would wait for itself: {' after '.join(circle)}."
+        return _("%(job)s would wait for itself: %(circle)s.") % {"job": circle[0], "circle": _in_words(circle)}
     beginnings = {upstream: _roots(upstream, graph) for upstream in graph[name]}
     roots = {root for each in beginnings.values() for root in each}
     if len(roots) > 1:
-        parts = (f"{upstream} with {', '.join(sorted(each))}" for upstream, each in beginnings.items())
-        return f"They begin with different jobs, whose executions never meet: {'; '.join(parts)}."
+        text = _("%(upstream)s with %(jobs)s")
+        parts = [
+            text % {"upstream": upstream, "jobs": with_commas(sorted(each))} for upstream, each in beginnings.items()
+        ]
+        message = _("They begin with different jobs, whose executions never meet: %(beginnings)s.")
+        return message % {"beginnings": "; ".join(parts)}
     return ""
 
 
@@ -110,13 +118,23 @@ def objection_to_change(name: str, dependencies: Dependencies, graph: Graph) -> 
     before = {**graph, name: graph.get(name, {})}
     for other in _below(name, changed):
         if (found := objection(other, changed)) and not objection(other, before):
-            return f"{other} could not run any more. {found}"
+            return _("%(job)s could not run any more. %(reason)s") % {"job": other, "reason": found}
     return ""
 
 
 def _no_such_job(name: str, graph: Graph) -> str:
     close = difflib.get_close_matches(name, graph, n=1)
-    return f"There is no job named {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
+    if not close:
+        return _("There is no job named %(name)r.") % {"name": name}
+    return _("There is no job named %(name)r. Did you mean %(close)r?") % {"name": name, "close": close[0]}
+
+
+def _in_words(circle: list[str]) -> str:
+    """Return the names along a circle as a part of a sentence: "a after b after a"."""
+    first, *others = circle
+    for each in others:
+        first = _("%(jobs)s after %(job)s") % {"jobs": first, "job": each}
+    return first
 
 
 def _circle(name: str, graph: Graph) -> list[str]:

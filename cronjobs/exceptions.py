@@ -1,4 +1,4 @@
-"""What can go wrong, as types that carry the facts; nothing here imports the rest of the app."""
+"""What can go wrong, as types that carry the facts and say them in a sentence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+
+from cronjobs.language import gettext as _
+from cronjobs.language import pgettext
 
 
 class CronJobsError(Exception):
@@ -41,7 +44,7 @@ class InvalidParameters(CronJobsError, ValueError):
         self.job_name = job_name
         self.errors = {field: list(messages) for field, messages in errors.items()}
         details = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in self.errors.items())
-        super().__init__(f"Invalid parameters for {job_name!r}: {details}")
+        super().__init__(_("Invalid parameters for %(job)r: %(details)s") % {"job": job_name, "details": details})
 
 
 class InvalidLimit(CronJobsError, ValueError):
@@ -61,7 +64,8 @@ class DefinitionNotFound(CronJobsError, LookupError):
 
     def __init__(self, name: str, why: Sequence[str] = ()) -> None:
         self.name, self.why = name, tuple(why)
-        super().__init__(" ".join([f"No job definition is registered as {name!r}.", *self.why]))
+        sentence = _("No job definition is registered as %(name)r.") % {"name": name}
+        super().__init__(" ".join([sentence, *self.why]))
 
 
 class JobNotFound(CronJobsError, LookupError):
@@ -69,7 +73,7 @@ class JobNotFound(CronJobsError, LookupError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"There is no job named {name!r}.")
+        super().__init__(_("There is no job named %(name)r.") % {"name": name})
 
 
 class ExecutionNotFound(CronJobsError, LookupError):
@@ -77,7 +81,7 @@ class ExecutionNotFound(CronJobsError, LookupError):
 
     def __init__(self, execution_id: int | str) -> None:
         self.execution_id = execution_id
-        super().__init__(f"There is no execution {execution_id}.")
+        super().__init__(_("There is no execution %(id)s.") % {"id": execution_id})
 
 
 class NotOpen(CronJobsError):
@@ -85,7 +89,8 @@ class NotOpen(CronJobsError):
 
     def __init__(self, execution_id: int, status: str) -> None:
         self.execution_id, self.status = execution_id, status
-        super().__init__(f"Execution {execution_id} has ended already: it is {status}.")
+        facts = {"id": execution_id, "status": _status(status)}
+        super().__init__(_("Execution %(id)s has ended already: it is %(status)s.") % facts)
 
 
 class CannotRetry(CronJobsError):
@@ -93,14 +98,14 @@ class CannotRetry(CronJobsError):
 
     def __init__(self, execution_id: int, why: str) -> None:
         self.execution_id = execution_id
-        super().__init__(f"Execution {execution_id} cannot be run again: {why}")
+        super().__init__(_("Execution %(id)s cannot be run again: %(why)s") % {"id": execution_id, "why": why})
 
 
 class StillOpen(CannotRetry):
     """It has not ended."""
 
     def __init__(self, execution_id: int, status: str) -> None:
-        super().__init__(execution_id, f"it is still {status}. Cancel it first.")
+        super().__init__(execution_id, _("it is still %(status)s. Cancel it first.") % {"status": _status(status)})
 
 
 class JobGone(CannotRetry):
@@ -108,7 +113,7 @@ class JobGone(CannotRetry):
 
     def __init__(self, execution_id: int, job_name: str) -> None:
         self.job_name = job_name
-        super().__init__(execution_id, f"its job, {job_name}, is no longer there.")
+        super().__init__(execution_id, _("its job, %(job)s, is no longer there.") % {"job": job_name})
 
 
 class JobUnfit(CannotRetry):
@@ -116,7 +121,8 @@ class JobUnfit(CannotRetry):
 
     def __init__(self, execution_id: int, job_name: str, reason: str) -> None:
         self.job_name, self.reason = job_name, reason
-        super().__init__(execution_id, f"its job, {job_name}, is broken. {reason}")
+        facts = {"job": job_name, "reason": reason}
+        super().__init__(execution_id, _("its job, %(job)s, is broken. %(reason)s") % facts)
 
 
 class ParametersUnfit(CannotRetry):
@@ -124,7 +130,8 @@ class ParametersUnfit(CannotRetry):
 
     def __init__(self, execution_id: int, error: InvalidParameters) -> None:
         self.errors = error.errors
-        super().__init__(execution_id, f"its job does not take its parameters any more. {error}")
+        text = _("its job does not take its parameters any more. %(reason)s")
+        super().__init__(execution_id, text % {"reason": error})
 
 
 class QueueNotFound(CronJobsError, LookupError):
@@ -132,7 +139,7 @@ class QueueNotFound(CronJobsError, LookupError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"There is no queue named {name!r}.")
+        super().__init__(_("There is no queue named %(name)r.") % {"name": name})
 
 
 class NodeNotFound(CronJobsError, LookupError):
@@ -140,7 +147,7 @@ class NodeNotFound(CronJobsError, LookupError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"There is no node named {name!r}.")
+        super().__init__(_("There is no node named %(name)r.") % {"name": name})
 
 
 class NodeNotAlive(CronJobsError):
@@ -148,7 +155,8 @@ class NodeNotAlive(CronJobsError):
 
     def __init__(self, name: str, what: str) -> None:
         self.name, self.what = name, what
-        super().__init__(f"Node {name} {what}, so nobody is there to be asked.")
+        facts = {"node": name, "what": what}
+        super().__init__(_("Node %(node)s %(what)s, so nobody is there to be asked.") % facts)
 
 
 class IllegalMove(CronJobsError):
@@ -156,7 +164,8 @@ class IllegalMove(CronJobsError):
 
     def __init__(self, current: str, target: str) -> None:
         self.current, self.target = current, target
-        super().__init__(f"An execution that is {current} cannot become {target}.")
+        facts = {"current": _status(current), "target": _status(target)}
+        super().__init__(_("An execution that is %(current)s cannot become %(target)s.") % facts)
 
 
 class ClaimLost(CronJobsError):
@@ -164,7 +173,7 @@ class ClaimLost(CronJobsError):
 
     def __init__(self, execution_id: int) -> None:
         self.execution_id = execution_id
-        super().__init__(f"Execution {execution_id} is no longer claimed by this worker.")
+        super().__init__(_("Execution %(id)s is no longer claimed by this worker.") % {"id": execution_id})
 
 
 class AtLimit(CronJobsError):
@@ -172,7 +181,7 @@ class AtLimit(CronJobsError):
 
     def __init__(self, execution_id: int, reason: str) -> None:
         self.execution_id, self.reason = execution_id, reason
-        super().__init__(f"Execution {execution_id} has to wait: {reason}")
+        super().__init__(_("Execution %(id)s has to wait: %(reason)s") % {"id": execution_id, "reason": reason})
 
 
 class JobFailed(CronJobsError):
@@ -188,7 +197,7 @@ class Skip(CronJobsError):
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
-        super().__init__(reason or "The job asked to be skipped.")
+        super().__init__(reason or _("The job asked to be skipped."))
 
 
 class Retry(CronJobsError):
@@ -199,7 +208,7 @@ class Retry(CronJobsError):
 
     def __init__(self, reason: str = "", *, after: timedelta | float | None = None) -> None:
         self.after = after if after is None or isinstance(after, timedelta) else timedelta(seconds=after)
-        super().__init__(reason or "The job asked to be tried again.")
+        super().__init__(reason or _("The job asked to be tried again."))
 
 
 class TimedOut(CronJobsError):
@@ -207,7 +216,8 @@ class TimedOut(CronJobsError):
 
     def __init__(self, timeout: timedelta) -> None:
         self.timeout = timeout
-        super().__init__(f"The attempt took longer than {timeout.total_seconds():g} s, its timeout, and was ended.")
+        text = _("The attempt took longer than %(seconds)s s, its timeout, and was ended.")
+        super().__init__(text % {"seconds": f"{timeout.total_seconds():g}"})
 
 
 class MemoryLimitExceeded(CronJobsError):
@@ -215,7 +225,8 @@ class MemoryLimitExceeded(CronJobsError):
 
     def __init__(self, limit: int, used: int) -> None:
         self.limit, self.used = limit, used
-        super().__init__(f"The attempt used {_mib(used)} of memory; its limit is {_mib(limit)}.")
+        text = _("The attempt used %(used)s of memory; its limit is %(limit)s.")
+        super().__init__(text % {"used": _mib(used), "limit": _mib(limit)})
 
 
 class CpuLimitExceeded(CronJobsError):
@@ -223,8 +234,8 @@ class CpuLimitExceeded(CronJobsError):
 
     def __init__(self, limit: timedelta, used: timedelta) -> None:
         self.limit, self.used = limit, used
-        spent, allowed = used.total_seconds(), limit.total_seconds()
-        super().__init__(f"The attempt used {spent:.1f} s of CPU time; its limit is {allowed:g} s.")
+        text = _("The attempt used %(used)s s of CPU time; its limit is %(limit)s s.")
+        super().__init__(text % {"used": f"{used.total_seconds():.1f}", "limit": f"{limit.total_seconds():g}"})
 
 
 class ProcessDied(CronJobsError):
@@ -233,10 +244,12 @@ class ProcessDied(CronJobsError):
     def __init__(self, *, signal_number: int | None = None, exit_code: int | None = None) -> None:
         self.signal_number, self.exit_code = signal_number, exit_code
         if signal_number is not None:
-            how = f"was killed by {_signal_name(signal_number)}"
+            text = _("The job's process was killed by %(signal)s before the job had ended.")
+        elif exit_code is not None:
+            text = _("The job's process exited with code %(code)s before the job had ended.")
         else:
-            how = "vanished" if exit_code is None else f"exited with code {exit_code}"
-        super().__init__(f"The job's process {how} before the job had ended.")
+            text = _("The job's process vanished before the job had ended.")
+        super().__init__(text % {"signal": _signal_name(signal_number), "code": exit_code})
 
 
 class ProcessUnavailable(CronJobsError):
@@ -244,7 +257,7 @@ class ProcessUnavailable(CronJobsError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"The job's process could not be started: {reason}.")
+        super().__init__(_("The job's process could not be started: %(reason)s.") % {"reason": reason})
 
 
 class Terminated(BaseException):
@@ -254,6 +267,7 @@ class Terminated(BaseException):
     """
 
     def __init__(self) -> None:
+        # In a handler of signals, which may interrupt the very code that translates.
         super().__init__("The job's process was asked to end (SIGTERM).")
 
 
@@ -261,11 +275,28 @@ def _mib(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
 
 
-def _signal_name(number: int) -> str:
+def _signal_name(number: int | None) -> str:
+    if number is None:
+        return ""
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return _("signal %(number)d") % {"number": number}
+
+
+def _status(status: str) -> str:
+    """Return a status as a sentence has it; in English that is the word that programs read."""
+    return {
+        "queued": pgettext("it is", "queued"),
+        "running": pgettext("it is", "running"),
+        "succeeded": pgettext("it is", "succeeded"),
+        "failed": pgettext("it is", "failed"),
+        "timed_out": pgettext("it is", "timed_out"),
+        "cancelled": pgettext("it is", "cancelled"),
+        "lost": pgettext("it is", "lost"),
+        "skipped": pgettext("it is", "skipped"),
+        "missed": pgettext("it is", "missed"),
+    }.get(status, status)
 
 
 class MongoUnavailable(CronJobsError, ConnectionError):
@@ -276,7 +307,8 @@ class MongoUnavailable(CronJobsError, ConnectionError):
 
     def __init__(self, hosts: str, reason: str) -> None:
         self.hosts, self.reason = hosts, reason
-        super().__init__(f"MongoDB at {hosts} is not available: {reason}")
+        facts = {"hosts": hosts, "reason": reason}
+        super().__init__(_("MongoDB at %(hosts)s is not available: %(reason)s") % facts)
 
     def __reduce__(self) -> tuple[type[MongoUnavailable], tuple[str, str]]:
         # The default would pass the finished message on, as the first of two arguments.

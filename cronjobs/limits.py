@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cronjobs.exceptions import InvalidLimit
+from cronjobs.language import gettext as _
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _RATE = re.compile(
@@ -38,10 +39,12 @@ def parse_rate_limit(text: str) -> RateLimit:
     """
     match = _RATE.fullmatch(str(text).strip())
     if match is None:
-        raise InvalidLimit(f"A rate limit is starts per period, such as 10/m, 1/90s or 100/2h, not {text!r}.")
+        message = _("A rate limit is starts per period, such as 10/m, 1/90s or 100/2h, not %(text)r.")
+        raise InvalidLimit(message % {"text": text})
     starts, seconds = int(match["starts"]), int(match["count"] or 1) * _UNITS[match["unit"][0]]
     if not starts or not seconds or seconds > _LONGEST_PERIOD.total_seconds():
-        raise InvalidLimit(f"A rate limit allows at least one start in a period of up to a year, not {text!r}.")
+        message = _("A rate limit allows at least one start in a period of up to a year, not %(text)r.")
+        raise InvalidLimit(message % {"text": text})
     return RateLimit(starts, timedelta(seconds=seconds))
 
 
@@ -55,8 +58,9 @@ def parse_bytes(value: int | str) -> int:
     else:
         match = _BYTES.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
-            raise InvalidLimit(f"A memory limit is a number of bytes or text such as 512M or 2G, not {value!r}.")
+            message = _("A memory limit is a number of bytes or text such as 512M or 2G, not %(value)r.")
+            raise InvalidLimit(message % {"value": value})
         number = int(match["count"]) * _SIZES[match["unit"].lower()]
     if number < 1:
-        raise InvalidLimit(f"A memory limit is at least one byte, not {value!r}.")
+        raise InvalidLimit(_("A memory limit is at least one byte, not %(value)r.") % {"value": value})
     return number

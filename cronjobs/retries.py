@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from cronjobs.exceptions import Retry
+from cronjobs.language import gettext as _
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,13 +59,14 @@ class RetryPolicy:
         if self.max_delay is not None:
             object.__setattr__(self, "max_delay", _as_delay(self.max_delay, "max_delay"))
         if self.max_attempts < 1:
-            raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}.")
+            raise ValueError(_("max_attempts must be at least 1, not %(value)s.") % {"value": self.max_attempts})
         if self.initial_delay < timedelta(0) or (self.max_delay or timedelta(0)) < timedelta(0):
-            raise ValueError("Delays must not be negative.")
+            raise ValueError(_("Delays must not be negative."))
         if self.backoff_multiplier < 1:
-            raise ValueError(f"backoff_multiplier must be at least 1, not {self.backoff_multiplier}.")
+            text = _("backoff_multiplier must be at least 1, not %(value)s.")
+            raise ValueError(text % {"value": self.backoff_multiplier})
         if not 0 <= self.jitter <= 1:
-            raise ValueError(f"jitter must be between 0 and 1, not {self.jitter}.")
+            raise ValueError(_("jitter must be between 0 and 1, not %(value)s.") % {"value": self.jitter})
 
     def delay_after(
         self, attempt: int, error: BaseException, *, rand: Callable[[], float] = random.random
@@ -99,11 +101,13 @@ def _as_delay(value: Any, name: str) -> timedelta:
         return value
     # bool is an int to Python, not to the person who wrote the policy.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a timedelta or a number of seconds, not {value!r}.")
+        text = _("%(name)s must be a timedelta or a number of seconds, not %(value)r.")
+        raise TypeError(text % {"name": name, "value": value})
     try:
         return timedelta(seconds=value)
     except (OverflowError, ValueError):
-        raise ValueError(f"{name} is not a usable number of seconds: {value!r}.") from None
+        text = _("%(name)s is not a usable number of seconds: %(value)r.")
+        raise ValueError(text % {"name": name, "value": value}) from None
 
 
 def with_retry(

@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError
 from cronjobs import events
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import CronJobsError, JobFailed, JobNotFound, Skip
+from cronjobs.language import site_language
 from cronjobs.logs import JobContext, JobLogger, LogCollector, Upstream, collecting
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import claim_time
@@ -68,6 +69,8 @@ def announce_start(claim: Claim) -> None:
     events.tell(events.execution_started, claim.execution)
 
 
+# A job may choose a language of its own, and must not leave it to the next.
+@site_language()
 def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     """Call the job's function and return how the attempt ended; never raises what the job raised.
 

@@ -9,6 +9,8 @@ from typing import Any
 from cronjobs.documents.connection import database, errors_reported
 from cronjobs.documents.conversations import CONVERSATIONS
 from cronjobs.documents.quotes import QUOTES
+from cronjobs.language import gettext as _
+from cronjobs.language import listed, pgettext
 
 # What this app's queries need in order not to read whole collections.
 USEFUL_INDEXES: Mapping[str, Sequence[tuple[str, ...]]] = {
@@ -33,8 +35,11 @@ class MissingIndex:
         return f"db.{self.collection}.createIndex({{{keys}}})"
 
     def __str__(self) -> str:
-        note = f" ({self.present})" if self.present else ""
-        return f"{self.collection} has no index on {', '.join(self.keys)}{note}; in mongosh: {self.command}"
+        facts = {"collection": self.collection, "keys": ", ".join(self.keys), "command": self.command}
+        if not self.present:
+            return _("%(collection)s has no index on %(keys)s; in mongosh: %(command)s") % facts
+        text = _("%(collection)s has no index on %(keys)s (%(present)s); in mongosh: %(command)s")
+        return text % {**facts, "present": self.present}
 
 
 @errors_reported()
@@ -63,12 +68,16 @@ def _starts_with(index: Mapping[str, Any], keys: Sequence[str]) -> bool:
 
 
 def _limits(index: Mapping[str, Any]) -> list[str]:
-    options = {"hidden": "hidden", "partialFilterExpression": "partial", "collation": "of another collation"}
+    options = {
+        "hidden": pgettext("an index", "hidden"),
+        "partialFilterExpression": pgettext("an index", "partial"),
+        "collation": pgettext("an index", "of another collation"),
+    }
     return [text for option, text in options.items() if index.get(option)]
 
 
 def _useless(existing: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
     for index in existing:
         if _starts_with(index, keys):
-            return f"{index['name']} is {' and '.join(_limits(index))}"
+            return _("%(index)s is %(what)s") % {"index": index["name"], "what": listed(_limits(index))}
     return ""

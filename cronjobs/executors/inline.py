@@ -23,6 +23,7 @@ from cronjobs.executors.live import LiveOutput
 from cronjobs.executors.process import ForkServer, attempt_in_process, belongs_in_process
 from cronjobs.executors.refusals import is_outage, record_apart
 from cronjobs.executors.stops import pass_on_losses
+from cronjobs.language import site_language
 from cronjobs.logs import LogLine, output_captured
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.models.moves import Ending, claim_one, record
@@ -76,6 +77,8 @@ def _worker() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:inline"
 
 
+# Whoever asked may do so in another language.
+@site_language()
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
     keeper = LeaseKeeper(held=lambda: [claimed], lost=lambda ids: pass_on_losses([claim], ids))

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from cronjobs.conf import get_settings
+from cronjobs.language import gettext as _
 from cronjobs.logs import LogLine
 from cronjobs.models.moves import Ending, record
 from cronjobs.storable import storable_text
@@ -109,5 +110,5 @@ def _bare_line(line: LogLine, refusal: Exception) -> LogLine:
 
 
 def _bare_ending(ending: Ending, refusal: Exception) -> Ending:
-    reason = f"Result and error could not be stored: {type(refusal).__name__}."
+    reason = _("Result and error could not be stored: %(error)s.") % {"error": type(refusal).__name__}
     return dataclasses.replace(ending, result=None, progress=None, error_message="", traceback="", reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from cronjobs.language import gettext as _
 from cronjobs.models import JobExecution
 from cronjobs.runner import Claim
 
@@ -24,5 +25,5 @@ def pass_on_losses(claims: Iterable[Claim], ids: Collection[int]) -> None:
     """Tell jobs to stop whose execution, one of `ids`, is somebody else's now: what they still do counts for nothing."""
     for claim in claims:
         if claim.execution.pk in ids:
-            claim.execution.cancel_reason = "Its claim was lost."
+            claim.execution.cancel_reason = _("Its claim was lost.")
             claim.stop_requested.set()

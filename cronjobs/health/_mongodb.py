@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from cronjobs.conf import get_settings
 from cronjobs.health._probes import Probe, fail, fine, milliseconds, nothing_there, probe, warn
+from cronjobs.language import gettext as _
 
 
 def mongodb_configured() -> bool:
@@ -17,7 +18,7 @@ def mongodb_configured() -> bool:
 def check_mongodb() -> Probe:
     """Ping MongoDB and look for indexes; where none is configured, that is healthy."""
     if not mongodb_configured():
-        return nothing_there("MongoDB is not configured; the jobs that need it have no rows.")
+        return nothing_there(_("MongoDB is not configured; the jobs that need it have no rows."))
     try:
         from cronjobs import documents
     except ImportError as error:
@@ -26,7 +27,8 @@ def check_mongodb() -> Probe:
         return _look()
     except documents.MongoError as error:
         hosts = documents.describe_hosts(get_settings().mongodb_uri)
-        return fail(f"MongoDB at {hosts} cannot be used: {documents.connection.reason_of(error)}")
+        facts = {"hosts": hosts, "reason": documents.connection.reason_of(error)}
+        return fail(_("MongoDB at %(hosts)s cannot be used: %(reason)s") % facts)
 
 
 def _look() -> Probe:
@@ -40,4 +42,5 @@ def _look() -> Probe:
     }
     if missing:
         return warn(*(f"{each}." for each in missing), **facts)
-    return fine(f"MongoDB answers in {elapsed:g} ms and has the indexes it needs.", **facts)
+    text = _("MongoDB answers in %(milliseconds)s ms and has the indexes it needs.")
+    return fine(text % {"milliseconds": f"{elapsed:g}"}, **facts)

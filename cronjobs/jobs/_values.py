@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 
+from cronjobs.language import gettext as _
+
 # Ten years; beyond, somebody has mistaken the unit.
 MAX_MINUTES = 10 * 365 * 24 * 60
 
@@ -21,7 +23,8 @@ def as_minutes(value: object) -> int:
     except ValueError:
         minutes = None
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= MAX_MINUTES:
-        raise ValueError(f"must be a whole number from 1 to {MAX_MINUTES} (ten years), not {_shown(value)}.")
+        text = _("must be a whole number from 1 to %(most)d (ten years), not %(value)s.")
+        raise ValueError(text % {"most": MAX_MINUTES, "value": _shown(value)})
     return minutes
 
 
@@ -34,9 +37,10 @@ def as_instant(value: datetime | str) -> datetime:
     except (ValueError, OverflowError):
         instant = None
     if instant is None:
-        raise ValueError(f"must be a time with its zone, such as 2026-01-15T10:30:00Z, not {_shown(value)}.")
+        text = _("must be a time with its zone, such as %(example)s, not %(value)s.")
+        raise ValueError(text % {"example": "2026-01-15T10:30:00Z", "value": _shown(value)})
     if instant < _EARLIEST:
-        raise ValueError(f"must not be before 1970, as {_shown(value)} is.")
+        raise ValueError(_("must not be before 1970, as %(value)s is.") % {"value": _shown(value)})
     return instant
 
 
@@ -48,7 +52,7 @@ class InstantField(forms.DateTimeField):
         try:
             return None if moment is None else as_instant(moment)
         except ValueError as error:
-            raise forms.ValidationError(f"This {error}") from None
+            raise forms.ValidationError(_("This %(problem)s") % {"problem": error}) from None
 
 
 def _shown(value: object) -> str:

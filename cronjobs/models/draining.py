@@ -10,6 +10,8 @@ from typing import Any
 
 from cronjobs.database import DatabaseNow, in_transaction
 from cronjobs.exceptions import NodeNotAlive, NodeNotFound
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.models.choices import NodeStatus
 from cronjobs.models.node import Node, NodeQuerySet
 from cronjobs.storable import storable_text
@@ -17,7 +19,7 @@ from cronjobs.storable import storable_text
 logger = logging.getLogger(__name__)
 
 _BY_MAX_LENGTH = 150
-_WHY_NOT = {NodeStatus.SILENT: "has fallen silent", NodeStatus.STOPPED: "has stopped"}
+_WHY_NOT = {NodeStatus.SILENT: gettext_noop("has fallen silent"), NodeStatus.STOPPED: gettext_noop("has stopped")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,5 +83,5 @@ def _existing(rows: NodeQuerySet, name: str) -> Any:
     if node is None:
         raise NodeNotFound(name)
     if node.state in _WHY_NOT:
-        raise NodeNotAlive(name, _WHY_NOT[node.state])
+        raise NodeNotAlive(name, _(_WHY_NOT[node.state]))
     return node

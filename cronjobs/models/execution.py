@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cronjobs.database import DatabaseNow, read_clock
 from cronjobs.exceptions import InvalidRequest
+from cronjobs.language import gettext
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.choices import Priority, Trigger
 from cronjobs.models.job import Job
@@ -135,7 +136,8 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         resolved, now = job.resolve(), read_clock(self.db)
         resolved.definition.clean({**resolved.params, **params})
         if run_after is not None and timezone.is_naive(run_after):
-            raise InvalidRequest(f"The time of an execution needs a zone, which {run_after.isoformat()} does not have.")
+            text = gettext("The time of an execution needs a zone, which %(time)s does not have.")
+            raise InvalidRequest(text % {"time": run_after.isoformat()})
         start = run_after or now
         rank = resolved.priority if priority is None else parse_priority(priority)
         return JobExecution.queued(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cronjobs.dependencies import Condition, Dependencies
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.models.execution import JobExecution
 from cronjobs.states import FINAL, UNSUCCESSFUL, ExecutionStatus
 
@@ -15,15 +17,14 @@ _FULFILLING: Mapping[Condition, frozenset[ExecutionStatus]] = {
     Condition.FAILURE: UNSUCCESSFUL,
     Condition.ALWAYS: FINAL,
 }
-# As verbs, for a sentence about an execution.
 _ENDED: Mapping[str, str] = {
-    ExecutionStatus.SUCCEEDED: "succeeded",
-    ExecutionStatus.FAILED: "failed",
-    ExecutionStatus.TIMED_OUT: "timed out",
-    ExecutionStatus.CANCELLED: "was cancelled",
-    ExecutionStatus.LOST: "was lost",
-    ExecutionStatus.SKIPPED: "was skipped",
-    ExecutionStatus.MISSED: "was missed",
+    ExecutionStatus.SUCCEEDED: gettext_noop("%(execution)s succeeded."),
+    ExecutionStatus.FAILED: gettext_noop("%(execution)s failed."),
+    ExecutionStatus.TIMED_OUT: gettext_noop("%(execution)s timed out."),
+    ExecutionStatus.CANCELLED: gettext_noop("%(execution)s was cancelled."),
+    ExecutionStatus.LOST: gettext_noop("%(execution)s was lost."),
+    ExecutionStatus.SKIPPED: gettext_noop("%(execution)s was skipped."),
+    ExecutionStatus.MISSED: gettext_noop("%(execution)s was missed."),
 }
 
 
@@ -45,7 +46,7 @@ def is_decided(dependencies: Dependencies, newest: Mapping[str, Member]) -> bool
 def reason_to_skip(dependencies: Dependencies, newest: Mapping[str, Member]) -> str:
     """Return which upstreams did not end as they should have, once all have ended; empty if all did."""
     return " ".join(
-        f"{name} #{newest[name].pk} {_ENDED.get(newest[name].status, newest[name].status)}."
+        _(_ENDED[newest[name].status]) % {"execution": f"{name} #{newest[name].pk}"}
         for name, condition in dependencies.items()
         if newest[name].status not in _FULFILLING[condition]
     )
@@ -91,7 +92,7 @@ def _parent(execution: JobExecution, branches: Mapping[int, Branch], top: Branch
 
 
 def _leads_to(top: Branch, pk: int, parents: Mapping[int, Branch]) -> bool:
-    for _ in range(len(parents) + 1):
+    for _step in range(len(parents) + 1):
         if pk == top.execution.pk:
             return True
         pk = parents[pk].execution.pk

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.conf import words_to_mask
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
+from cronjobs.language import gettext
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import CATCH_UP_CHOICES, ExecutorName, Overlap, Priority, Staleness
@@ -64,9 +65,11 @@ def _stale_expression() -> Case:
 
 def _check_is_ahead(at: datetime, now: datetime) -> None:
     if timezone.is_naive(at):
-        raise InvalidRequest(f"The end of a pause needs a zone, which {at.isoformat()} does not have.")
+        text = gettext("The end of a pause needs a zone, which %(time)s does not have.")
+        raise InvalidRequest(text % {"time": at.isoformat()})
     if at <= now:
-        raise InvalidRequest(f"A pause ends in the future, which {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is not.")
+        text = gettext("A pause ends in the future, which %(time)s is not.")
+        raise InvalidRequest(text % {"time": f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"})
 
 
 # With room on both sides for every zone and jitter.

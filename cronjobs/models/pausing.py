@@ -5,18 +5,20 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef
 
 from cronjobs.conf import get_settings
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.models.queue import Queue
 
-PAUSED_BY_SETTINGS = "Everything is paused by the settings: CRONJOBS['PAUSED'] is True."
-PAUSED_BY_OPERATOR = "Everything is paused, until somebody resumes it: manage.py cronqueue --resume-all."
+PAUSED_BY_SETTINGS = gettext_noop("Everything is paused by the settings: CRONJOBS['PAUSED'] is True.")
+PAUSED_BY_OPERATOR = gettext_noop("Everything is paused, until somebody resumes it: manage.py cronqueue --resume-all.")
 
 
 def why_everything_is_paused() -> str:
     """Return why nothing is scheduled and nothing is claimed, as a sentence; empty if that is not so."""
     if get_settings().paused:
-        return PAUSED_BY_SETTINGS
-    return PAUSED_BY_OPERATOR if Queue.objects.everything_paused().exists() else ""
+        return _(PAUSED_BY_SETTINGS)
+    return _(PAUSED_BY_OPERATOR) if Queue.objects.everything_paused().exists() else ""
 
 
 def with_pauses(executions: ExecutionQuerySet) -> ExecutionQuerySet:
@@ -31,7 +33,8 @@ def with_pauses(executions: ExecutionQuerySet) -> ExecutionQuerySet:
 def why_held(execution: JobExecution) -> str:
     """Return why nobody may start `execution` until an operator resumes something; empty if that is not so."""
     if get_settings().paused:
-        return PAUSED_BY_SETTINGS
+        return _(PAUSED_BY_SETTINGS)
     if Queue.objects.everything_paused().exists():
-        return PAUSED_BY_OPERATOR
-    return f"Queue {execution.queue} is paused." if Queue.objects.paused().filter(name=execution.queue).exists() else ""
+        return _(PAUSED_BY_OPERATOR)
+    is_paused = Queue.objects.paused().filter(name=execution.queue).exists()
+    return _("Queue %(queue)s is paused.") % {"queue": execution.queue} if is_paused else ""

@@ -15,6 +15,7 @@ from cronjobs.exceptions import (
     ParametersUnfit,
     StillOpen,
 )
+from cronjobs.language import gettext as _
 from cronjobs.models.choices import Trigger
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
@@ -62,7 +63,7 @@ def _ensure_repeatable(original: JobExecution) -> None:
     if not original.is_final:
         raise StillOpen(original.pk, original.status)
     if original.status == ExecutionStatus.MISSED:
-        raise CannotRetry(original.pk, "it stands for due times that were missed. A back-fill runs them.")
+        raise CannotRetry(original.pk, _("it stands for due times that were missed. A back-fill runs them."))
 
 
 def _fitting_job(alias: str, original: JobExecution) -> tuple[Job, ResolvedJob]:

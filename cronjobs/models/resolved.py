@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
+from cronjobs.language import gettext as _
 from cronjobs.limits import RateLimit, parse_rate_limit
 from cronjobs.models.choices import ExecutorName, Overlap, Priority
 from cronjobs.registry import JobDefinition, registry
@@ -67,7 +68,7 @@ class ResolvedJob:
 def resolve(job: Job) -> ResolvedJob:
     """Return the effective values of `job`; raise a `CronJobsError` that says why it is broken."""
     if job.unreadable:
-        raise InvalidJob(f"Its row cannot be read: {', '.join(job.unreadable)}.")
+        raise InvalidJob(_("Its row cannot be read: %(what)s.") % {"what": ", ".join(job.unreadable)})
     definition = registry[job.definition]
     try:
         return _resolve(job, definition)
@@ -114,7 +115,7 @@ def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
     if name := job.executor or definition.executor:
         needs_process = _first(job.memory_limit, job.cpu_limit, definition.memory_limit, definition.cpu_limit)
         if name == ExecutorName.THREAD and needs_process is not None:
-            raise InvalidJob("Only a process can be limited in memory and CPU time, not a thread.")
+            raise InvalidJob(_("Only a process can be limited in memory and CPU time, not a thread."))
         return ExecutorName(name)
     limits = (
         job.timeout,
@@ -151,12 +152,13 @@ def _excluded_days(job: Job) -> frozenset[date]:
     try:
         return job.calendar.days()
     except ValidationError as error:
-        raise InvalidSchedule(f"Calendar {job.calendar}: {' '.join(error.messages)}", field="calendar") from error
+        facts = {"calendar": job.calendar, "problem": " ".join(error.messages)}
+        raise InvalidSchedule(_("Calendar %(calendar)s: %(problem)s") % facts, field="calendar") from error
 
 
 def _params(job: Job, definition: JobDefinition) -> dict[str, Any]:
     if not isinstance(job.params, Mapping):
-        raise InvalidParameters(job.name, {"params": ["Parameters must be a JSON object."]})
+        raise InvalidParameters(job.name, {"params": [_("Parameters must be a JSON object.")]})
     return {**definition.params, **job.params}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.loading import load_job
@@ -16,9 +18,9 @@ from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import rfc3339
 
-NO_NODE = "No node is alive: it starts when runcron does."
-ALL_DRAINING = "Every node that is alive is draining: it starts when another runcron does."
-NO_WORKER = "It is next in line for a worker that is free and serves its queue."
+NO_NODE = gettext_noop("No node is alive: it starts when runcron does.")
+ALL_DRAINING = gettext_noop("Every node that is alive is draining: it starts when another runcron does.")
+NO_WORKER = gettext_noop("It is next in line for a worker that is free and serves its queue.")
 
 
 def why_waiting(execution: JobExecution, *, now: datetime) -> str:
@@ -34,17 +36,18 @@ def why_waiting(execution: JobExecution, *, now: datetime) -> str:
 
 def _reasons(execution: JobExecution, now: datetime) -> Iterator[str]:
     if execution.run_after > now:
-        what = "Its next attempt" if execution.attempt else "It"
-        yield f"{what} is not due before {rfc3339(execution.run_after)}."
+        again, first = _("Its next attempt is not due before %(time)s."), _("It is not due before %(time)s.")
+        yield (again if execution.attempt else first) % {"time": rfc3339(execution.run_after)}
     yield why_held(execution)
     job = load_job(Job.objects.resolvable().filter(pk=execution.job_id or 0))
     if job is not None and job.definition not in registry:
-        yield f"Only a node that knows the definition {job.definition} can perform it."
+        text = _("Only a node that knows the definition %(definition)s can perform it.")
+        yield text % {"definition": job.definition}
     staff = Node.objects.staff()
     if not staff.at_work:
-        yield ALL_DRAINING if staff.draining else NO_NODE
+        yield _(ALL_DRAINING if staff.draining else NO_NODE)
     yield _limit(execution, job)
-    yield NO_WORKER
+    yield _(NO_WORKER)
 
 
 def _limit(execution: JobExecution, job: Job | None) -> str:

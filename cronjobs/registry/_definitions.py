@@ -13,6 +13,7 @@ from django.apps import apps
 from cronjobs.conf import words_to_mask
 from cronjobs.dependencies import Dependencies
 from cronjobs.exceptions import InvalidDefinition, InvalidParameters
+from cronjobs.language import gettext as _
 from cronjobs.limits import RateLimit
 from cronjobs.masking import MASKED, is_secret
 from cronjobs.registry._names import PRIORITIES
@@ -96,7 +97,7 @@ class JobDefinition:
     def _clean_by_form(self, form_class: type[forms.Form], params: Mapping[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(params) - set(form_class.base_fields))
         if unknown:
-            raise InvalidParameters(self.name, {name: ["There is no such parameter."] for name in unknown})
+            raise InvalidParameters(self.name, {name: [_("There is no such parameter.")] for name in unknown})
         initial = {name: each.initial for name, each in form_class.base_fields.items() if each.initial is not None}
         form = form_class(data={**initial, **params})
         if not form.is_valid():
@@ -109,10 +110,10 @@ class JobDefinition:
         known = _parameters_of(self.func)
         if any(each.kind is each.VAR_KEYWORD for each in known.values()):
             return
-        errors = {name: ["There is no such parameter."] for name in params if name not in known}
+        errors = {name: [_("There is no such parameter.")] for name in params if name not in known}
         for name, each in known.items():
             if each.default is each.empty and each.kind is not each.VAR_POSITIONAL and name not in params:
-                errors[name] = ["This parameter is required."]
+                errors[name] = [_("This parameter is required.")]
         if errors:
             raise InvalidParameters(self.name, errors)
 

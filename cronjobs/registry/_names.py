@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from cronjobs.exceptions import InvalidRequest
+from cronjobs.language import gettext as _
 
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
 NAME_MAX_LENGTH = 100
@@ -29,5 +30,6 @@ def parse_priority(priority: int | str) -> int:
     number: Any = PRIORITIES.get(priority, 0) if isinstance(priority, str) else priority
     # bool is an int to Python, and 1.0 the same as 1.
     if isinstance(number, bool) or not isinstance(number, int) or number not in PRIORITIES.values():
-        raise InvalidRequest(f"priority is 1 to 5 or one of {', '.join(PRIORITIES)}, not {priority!r}.")
+        text = _("priority is 1 to 5 or one of %(names)s, not %(value)r.")
+        raise InvalidRequest(text % {"names": ", ".join(PRIORITIES), "value": priority})
     return int(number)

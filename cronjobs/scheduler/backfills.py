@@ -11,6 +11,7 @@ from itertools import islice
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
+from cronjobs.language import gettext as _
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import REVIVABLE, revive
@@ -75,9 +76,11 @@ class Backfill:
     def objection(self) -> str:
         """Why this takes force, in a sentence; empty if it does not."""
         if self.start < self._now - get_settings().history_retention:
-            return f"{in_utc(self.start)} is longer ago than executions are kept: what ran then may run again."
+            text = _("%(time)s is longer ago than executions are kept: what ran then may run again.")
+            return text % {"time": in_utc(self.start)}
         if self.count > MOST:
-            return f"{self.count:,} due times are more than the {MOST:,} that are written without being asked twice."
+            text = _("%(count)s due times are more than the %(most)s that are written without being asked twice.")
+            return text % {"count": f"{self.count:,}", "most": f"{MOST:,}"}
         return ""
 
     def survey(self) -> Tally:
@@ -145,14 +148,16 @@ class Backfill:
 
 def _check_range(start: datetime, end: datetime, now: datetime) -> None:
     if end < start:
-        raise InvalidRequest(f"The range is reversed: {in_utc(end)} is before {in_utc(start)}.")
+        text = _("The range is reversed: %(end)s is before %(start)s.")
+        raise InvalidRequest(text % {"end": in_utc(end), "start": in_utc(start)})
     if end > now:
-        raise InvalidRequest(f"{in_utc(end)} is in the future: the schedule itself will see to that.")
+        text = _("%(time)s is in the future: the schedule itself will see to that.")
+        raise InvalidRequest(text % {"time": in_utc(end)})
 
 
 def _schedule_of(resolved: ResolvedJob) -> Schedule:
     if resolved.schedule is None:
-        raise InvalidRequest(f"{resolved.name} runs on demand: it was never due.")
+        raise InvalidRequest(_("%(job)s runs on demand: it was never due.") % {"job": resolved.name})
     return resolved.schedule
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from django.db import InterfaceError, OperationalError
 
 from cronjobs.database import DatabaseNow, as_utc, database_now_plus, engine_alias, in_transaction, lock_unlocked
+from cronjobs.language import gettext as _
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import ExecutionQuerySet, insert_once
@@ -259,13 +260,14 @@ def _jobs(alias: str, ids: Collection[int]) -> dict[int, tuple[Job, ResolvedJob 
     """Return each job with its effective values, or why it has none."""
     readable, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids))
     return {
-        **{pk: (Job(pk=pk), None, "The job cannot be read.") for pk in ids},
-        **{
-            pk: (Job(pk=pk), None, f"The job cannot be read: {type(error).__name__}.")
-            for pk, error in unreadable.items()
-        },
+        **{pk: (Job(pk=pk), None, _("The job cannot be read.")) for pk in ids},
+        **{pk: (Job(pk=pk), None, _unreadable(error)) for pk, error in unreadable.items()},
         **{job.pk: _resolved(job) for job in readable},
     }
+
+
+def _unreadable(error: Exception) -> str:
+    return _("The job cannot be read: %(what)s.") % {"what": type(error).__name__}
 
 
 def _resolved(job: Job) -> tuple[Job, ResolvedJob | None, str]:
@@ -274,13 +276,13 @@ def _resolved(job: Job) -> tuple[Job, ResolvedJob | None, str]:
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001 - a row may hold anything
-        return job, None, f"The job is broken: {str(error) or type(error).__name__}"
+        return job, None, _("The job is broken: %(reason)s") % {"reason": str(error) or type(error).__name__}
 
 
 def _inactive(job: Job, resolved: ResolvedJob | None, now: datetime) -> str:
     if resolved is None or resolved.is_in_force(now):
         return ""
-    return "The job was paused." if job.enabled else "The job was disabled."
+    return _("The job was paused.") if job.enabled else _("The job was disabled.")
 
 
 def _row(wanted: _Wanted, job: Job, resolved: ResolvedJob | None, now: datetime) -> JobExecution:

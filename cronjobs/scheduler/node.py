@@ -18,6 +18,7 @@ from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
 from cronjobs.executors.stops import pass_on_losses, pass_on_stops
 from cronjobs.executors.thread import ThreadExecutor
+from cronjobs.language import gettext as _
 from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
@@ -200,7 +201,7 @@ class NodeProcess:
 
     def _abandon(self) -> None:
         held = self._held()
-        reason = f"Node {self.name} stopped before it ended."
+        reason = _("Node %(node)s stopped before it ended.") % {"node": self.name}
         try:
             given_up = abandon(held, reason=reason)
         except Exception:

@@ -15,6 +15,7 @@ from django_apscheduler.models import DjangoJob
 
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
+from cronjobs.language import gettext as _
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.batches import upsert
 from cronjobs.models.job import PLAN_COLUMNS
@@ -139,7 +140,8 @@ def _sync(alias: str, now: datetime) -> int:
 def _planned_as_unreadable(alias: str, unreadable: dict[int, Exception]) -> list[_Planned]:
     """Return the plan of jobs whose rows Python cannot hold: never, until somebody mends them."""
     names = dict(Job.objects.using(alias).filter(pk__in=unreadable).values_list("pk", "name"))
-    reasons = {pk: f"Its row cannot be read: {type(error).__name__}." for pk, error in unreadable.items()}
+    text = _("Its row cannot be read: %(what)s.")
+    reasons = {pk: text % {"what": type(error).__name__} for pk, error in unreadable.items()}
     return [
         _Planned(job=Job(pk=pk, name=names[pk]), state=_state(broken=reason), next_run_time=None, broken_reason=reason)
         for pk, reason in reasons.items()

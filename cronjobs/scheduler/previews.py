@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cronjobs.conf import get_settings
+from cronjobs.language import gettext as _
+from cronjobs.language import with_commas
 from cronjobs.models import Job, Queue, ResolvedJob
 from cronjobs.scheduler.agenda import skipped_ahead
 from cronjobs.scheduler.planner import spread
@@ -49,29 +51,34 @@ def _with_start(fire: Fire, resolved: ResolvedJob, schedule: Schedule) -> Fire:
 
 def _notes(job: Job, resolved: ResolvedJob, after: datetime) -> Iterator[str]:
     if get_settings().paused:
-        yield "paused: CRONJOBS['PAUSED'] stops every job"
+        yield _("paused: CRONJOBS['PAUSED'] stops every job")
     if Queue.objects.everything_paused().exists():
-        yield "paused: everything is, until somebody resumes it"
+        yield _("paused: everything is, until somebody resumes it")
     if Queue.objects.paused().filter(name=resolved.queue).exists():
-        yield f"paused: what is due waits until its queue, {resolved.queue}, is resumed"
+        yield _("paused: what is due waits until its queue, %(queue)s, is resumed") % {"queue": resolved.queue}
     if not job.enabled:
-        yield "disabled: it does not run until it is enabled"
+        yield _("disabled: it does not run until it is enabled")
     if resolved.paused_until is None and job.paused:
-        yield "paused: it does not run until it is resumed"
+        yield _("paused: it does not run until it is resumed")
     if resolved.paused_until is not None and resolved.paused_until > after:
-        yield f"paused: it resumes at {in_utc(resolved.paused_until)}"
+        yield _("paused: it resumes at %(time)s") % {"time": in_utc(resolved.paused_until)}
     if resolved.schedule is None:
-        upstreams = ", ".join(resolved.depends_on)
-        yield f"after {upstreams}: it has no due times of its own" if upstreams else "on demand: it has no schedule"
+        yield _without_schedule(resolved)
     yield from _limits(job, resolved)
+
+
+def _without_schedule(resolved: ResolvedJob) -> str:
+    if not resolved.depends_on:
+        return _("on demand: it has no schedule")
+    return _("after %(jobs)s: it has no due times of its own") % {"jobs": with_commas(list(resolved.depends_on))}
 
 
 def _limits(job: Job, resolved: ResolvedJob) -> Iterator[str]:
     if resolved.starts_at is not None:
-        yield f"window: not before {in_utc(resolved.starts_at)}"
+        yield _("window: not before %(time)s") % {"time": in_utc(resolved.starts_at)}
     if resolved.ends_at is not None:
-        yield f"window: not after {in_utc(resolved.ends_at)}"
+        yield _("window: not after %(time)s") % {"time": in_utc(resolved.ends_at)}
     if isinstance(resolved.schedule, Excluding):
-        yield f"calendar: it does not run on the days of {job.calendar}"
+        yield _("calendar: it does not run on the days of %(calendar)s") % {"calendar": job.calendar}
     if resolved.jitter:
-        yield f"jitter: each start is put off by up to {resolved.jitter}"
+        yield _("jitter: each start is put off by up to %(duration)s") % {"duration": resolved.jitter}

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
+from cronjobs.language import gettext as _
+from cronjobs.language import site_language
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import insert_once, occurrence_key
@@ -41,10 +43,11 @@ def run_once_at(job: Job, at: datetime, *, by: str, params: Mapping[str, Any] | 
     Raises `InvalidRequest` for a time that is naive or past, and what `request` raises.
     """
     if timezone.is_naive(at):
-        raise InvalidRequest(f"The time of an execution needs a zone, which {at.isoformat()} does not have.")
+        text = _("The time of an execution needs a zone, which %(time)s does not have.")
+        raise InvalidRequest(text % {"time": at.isoformat()})
     executions = JobExecution.objects.using(engine_alias(JobExecution))
     if at <= read_clock(executions.db):
-        raise InvalidRequest(f"{in_utc(at)} is not in the future.")
+        raise InvalidRequest(_("%(time)s is not in the future.") % {"time": in_utc(at)})
     return executions.request(job.name, params=params, trigger=Trigger.MANUAL, run_after=at, requested_by=by)
 
 
@@ -73,14 +76,20 @@ def _skip_next(alias: str, given: Job, by: str) -> JobExecution:
         if row.trigger == Trigger.MANUAL:
             return row
     if len(coming) == MOST_SKIPPED:
-        raise InvalidRequest(f"The next {MOST_SKIPPED} occurrences of {job} are skipped already: pause it instead.")
-    raise InvalidRequest(f"No {'other ' if taken else ''}occurrence of {job} comes that could be skipped.")
+        text = _("The next %(count)d occurrences of %(job)s are skipped already: pause it instead.")
+        raise InvalidRequest(text % {"count": MOST_SKIPPED, "job": job})
+    none, no_other = (
+        _("No occurrence of %(job)s comes that could be skipped."),
+        _("No other occurrence of %(job)s comes that could be skipped."),
+    )
+    raise InvalidRequest((no_other if taken else none) % {"job": job})
 
 
 def _coming(job: Job, resolved: ResolvedJob, now: datetime) -> Iterator[datetime]:
     """Yield the job's due times from now on, without those that its calendar excludes."""
     if resolved.schedule is None:
-        raise InvalidRequest(f"{job} runs on demand: no occurrence comes that could be skipped.")
+        text = _("%(job)s runs on demand: no occurrence comes that could be skipped.")
+        raise InvalidRequest(text % {"job": job})
     if not resolved.is_active:
         raise InvalidRequest(f"{job} is paused or disabled: no occurrence comes that could be skipped.")
     at: datetime | None = now if resolved.paused_until is None else max(now, resolved.paused_until)
@@ -100,5 +109,10 @@ def _skipped_row(job: Job, key: str, at: datetime, now: datetime, by: str) -> Jo
         trigger=Trigger.MANUAL,
         dedupe_key=key,
         requested_by=by[:150],
-        reason=f"Skipped ahead of time by {by}." if by else "Skipped ahead of time.",
+        reason=_skipped_by(by),
     )
+
+
+def _skipped_by(by: str) -> str:
+    with site_language():
+        return _("Skipped ahead of time by %(user)s.") % {"user": by} if by else _("Skipped ahead of time.")

@@ -13,6 +13,8 @@ from django.db.models import Count, Max, Q
 
 from cronjobs.conf import words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
+from cronjobs.language import gettext as _
+from cronjobs.language import ngettext
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
@@ -25,6 +27,9 @@ from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided
 from cronjobs.schedules import Excluding
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import storable_text
+
+# Of what was missed no more are counted.
+_MOST_COUNTED = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +67,23 @@ class _Open:
         """Return why another due time of now is not to run, or nothing if it is."""
         match resolved.overlap:
             case Overlap.FORBID if self.number:
-                return (
-                    f"Execution {self.newest} was still open." if self.newest else "One of the same moment goes first."
-                )
+                if not self.newest:
+                    return _("One of the same moment goes first.")
+                return _("Execution %(id)d was still open.") % {"id": self.newest}
             case Overlap.ALLOW if resolved.max_instances is not None and self.number >= resolved.max_instances:
-                return f"{self.number} executions were still open, and no more may run side by side."
+                return _still_open(self.number)
             case Overlap.QUEUE if self.waiting:
-                return "Another execution is waiting already."
+                return _("Another execution is waiting already.")
         return ""
+
+
+def _still_open(number: int) -> str:
+    text = ngettext(
+        "%(count)d execution was still open, and no more may run side by side.",
+        "%(count)d executions were still open, and no more may run side by side.",
+        number,
+    )
+    return text % {"count": number}
 
 
 def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
@@ -152,7 +166,8 @@ def _mark_broken(alias: str, job: Job, error: Exception) -> None:
     # What a database says may quote SQL and values; the log has it, the row is shown to people.
     reason = storable_text(error, mask=words_to_mask()) or type(error).__name__
     if isinstance(error, DatabaseError):
-        reason = f"The database refuses its executions ({type(error).__name__}); the node's log says why."
+        text = _("The database refuses its executions (%(error)s); the node's log says why.")
+        reason = text % {"error": type(error).__name__}
     logger.error("Job %s is broken: %s", job.name or job.pk, error, extra={"job": job.name})
     Job.objects.using(alias).filter(pk=job.pk).update(broken_reason=reason)
 
@@ -186,7 +201,8 @@ def _replace_older(alias: str, planned: Sequence[_Due], opened: dict[int | None,
                 continue
             # What somebody asked for, or an outage left behind, is not the schedule's to replace.
             older = rows.filter(scheduled_for__lt=newest, trigger=Trigger.SCHEDULE)
-            cancel(older.open(), reason=f"Replaced by the execution due at {newest:%Y-%m-%dT%H:%M:%SZ}.")
+            reason = _("Replaced by the execution due at %(time)s.") % {"time": f"{newest:%Y-%m-%dT%H:%M:%SZ}"}
+            cancel(older.open(), reason=reason)
 
 
 def _insert_alone(alias: str, due: _Due, rows: list[JobExecution]) -> bool:
@@ -268,13 +284,11 @@ def _excluded_row(due: _Due, day: date, at: datetime, now: datetime) -> JobExecu
         trigger=Trigger.SCHEDULE,
         dedupe_key=f"excluded:{day.isoformat()}",
         params=due.resolved.params,
-        reason=f"Calendar {due.job.calendar} excludes {day.isoformat()}.",
+        reason=_("Calendar %(calendar)s excludes %(day)s.") % {"calendar": due.job.calendar, "day": day.isoformat()},
     )
 
 
 def _missed_row(due: _Due, missed: Missed, now: datetime) -> JobExecution:
-    count = f"more than {missed.count - 1:,}" if missed.count > 10_000 else f"{missed.count:,}"
-    times = "due time" if missed.count == 1 else "due times"
     return JobExecution.closed(
         due.job,
         status=ExecutionStatus.MISSED,
@@ -284,5 +298,17 @@ def _missed_row(due: _Due, missed: Missed, now: datetime) -> JobExecution:
         missed_from=missed.first,
         missed_until=missed.last,
         missed_count=missed.count,
-        reason=f"{count} {times} passed while no node was there in time to serve them.",
+        reason=_why_missed(missed.count),
     )
+
+
+def _why_missed(count: int) -> str:
+    if count > _MOST_COUNTED:
+        text = _("more than %(count)s due times passed while no node was there in time to serve them.")
+        return text % {"count": f"{count - 1:,}"}
+    text = ngettext(
+        "%(count)s due time passed while no node was there in time to serve them.",
+        "%(count)s due times passed while no node was there in time to serve them.",
+        count,
+    )
+    return text % {"count": f"{count:,}"}

@@ -8,21 +8,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop, listed, ngettext
 from cronjobs.schedules import _fields as fields
 from cronjobs.schedules._calendar import instant_of, seconds_of
-from cronjobs.schedules._english import ordinal
+from cronjobs.schedules._ordinals import ordinal
 from cronjobs.schedules._timetable import Timetable, timetable
 from cronjobs.schedules._zones import Jump, jumps_between
 
 _YEAR = timedelta(days=366)
-# How many values a field has, and what its steps start again with. Months differ in length.
+# How many values a field has, and what to say where its steps start again too early. Months differ in length.
 _STEPPED = {
-    "second": (60, "with each minute"),
-    "minute": (60, "at the top of each hour"),
-    "hour": (24, "at midnight"),
-    "day-of-month": (31, "on the 1st of each month"),
-    "month": (12, "in January"),
-    "day-of-week": (7, "on Sunday"),
+    "second": (60, gettext_noop("'%(term)s' restarts with each minute, so the last interval is shorter")),
+    "minute": (60, gettext_noop("'%(term)s' restarts at the top of each hour, so the last interval is shorter")),
+    "hour": (24, gettext_noop("'%(term)s' restarts at midnight, so the last interval is shorter")),
+    "day-of-month": (31, gettext_noop("'%(term)s' restarts on the 1st of each month, so the last interval is shorter")),
+    "month": (12, gettext_noop("'%(term)s' restarts in January, so the last interval is shorter")),
+    "day-of-week": (7, gettext_noop("'%(term)s' restarts on Sunday, so the last interval is shorter")),
 }
 _DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -76,17 +78,18 @@ def _on_steps(texts: list[str]) -> Iterator[str]:
         size, restart = _STEPPED[spec.name]
         for term, step in fields.steps_in(text):
             if step >= size:
-                yield f"{spec.name}: '{term}' steps over the whole field, so it only means {spec.low}"
+                problem = _("'%(term)s' steps over the whole field, so it only means %(value)d")
+                yield fields.about(spec.name, problem % {"term": term, "value": spec.low})
             elif size % step:
-                yield f"{spec.name}: '{term}' restarts {restart}, so the last interval is shorter"
+                yield fields.about(spec.name, _(restart) % {"term": term})
 
 
 def _on_days(day_of_month: str, day_of_week: str) -> Iterator[str]:
     if not {day_of_month, day_of_week} & {"*", "*/1"}:
         if day_of_month.startswith("*") or day_of_week.startswith("*"):
-            yield "day-of-month and day-of-week: one starts with a star, so it runs when both match"
+            yield _("day-of-month and day-of-week: one starts with a star, so it runs when both match")
         else:
-            yield "day-of-month and day-of-week: it runs when either of them matches"
+            yield _("day-of-month and day-of-week: it runs when either of them matches")
 
 
 def _on_short_months(day_of_month: str, month: str, day_of_week: str) -> Iterator[str]:
@@ -95,7 +98,8 @@ def _on_short_months(day_of_month: str, month: str, day_of_week: str) -> Iterato
     first = min(fields.numbers_in(fields.DAY_OF_MONTH, day_of_month))
     months = fields.numbers_in(fields.MONTH, month)
     if any(_DAYS_IN_MONTH[number - 1] < first for number in months):
-        yield f"day-of-month: months without a {ordinal(first)} are skipped; 'L' is the last day of each"
+        problem = _("months without a %(nth)s are skipped; 'L' is the last day of each") % {"nth": ordinal(first)}
+        yield fields.about(fields.DAY_OF_MONTH.name, problem)
 
 
 def _effect(table: Timetable, jump: Jump) -> ClockEffect:
@@ -107,16 +111,40 @@ def _effect(table: Timetable, jump: Jump) -> ClockEffect:
 
 def _note(jump: Jump, effect: ClockEffect, zone: ZoneInfo, times: list[int]) -> ClockNote:
     at, wall = instant_of(jump.minute * 60), instant_of(times[0] * 60)
-    missing, repeated = ("do not exist", "come twice") if len(times) > 1 else ("does not exist", "comes twice")
-    outcome = {
-        ClockEffect.MOVED: f"{missing}; runs at {at.astimezone(zone):%H:%M %Z}",
-        ClockEffect.SKIPPED: f"{missing}; skipped",
-        ClockEffect.ONCE: f"{repeated}; runs the first time only",
-        ClockEffect.TWICE: f"{repeated}; runs both times",
-    }[effect]
-    return ClockNote(at, effect, f"clock change on {wall:%Y-%m-%d}: {_some_times(times)} {outcome}")
+    facts = {"day": f"{wall:%Y-%m-%d}", "times": _some_times(times), "then": f"{at.astimezone(zone):%H:%M %Z}"}
+    return ClockNote(at, effect, _outcome(effect, len(times)) % facts)
+
+
+def _outcome(effect: ClockEffect, count: int) -> str:
+    texts = {
+        ClockEffect.MOVED: ngettext(
+            "clock change on %(day)s: %(times)s does not exist; runs at %(then)s",
+            "clock change on %(day)s: %(times)s do not exist; runs at %(then)s",
+            count,
+        ),
+        ClockEffect.SKIPPED: ngettext(
+            "clock change on %(day)s: %(times)s does not exist; skipped",
+            "clock change on %(day)s: %(times)s do not exist; skipped",
+            count,
+        ),
+        ClockEffect.ONCE: ngettext(
+            "clock change on %(day)s: %(times)s comes twice; runs the first time only",
+            "clock change on %(day)s: %(times)s come twice; runs the first time only",
+            count,
+        ),
+        ClockEffect.TWICE: ngettext(
+            "clock change on %(day)s: %(times)s comes twice; runs both times",
+            "clock change on %(day)s: %(times)s come twice; runs both times",
+            count,
+        ),
+    }
+    return texts[effect]
 
 
 def _some_times(times: list[int]) -> str:
     shown = [f"{instant_of(minute * 60):%H:%M}" for minute in times]
-    return " and ".join(shown) if len(shown) < 3 else f"{shown[0]}, {shown[1]} and {len(shown) - 2} more"
+    if len(shown) < 3:
+        return listed(shown)
+    count = len(shown) - 2
+    text = ngettext("%(first)s, %(second)s and %(count)d more", "%(first)s, %(second)s and %(count)d more", count)
+    return text % {"first": shown[0], "second": shown[1], "count": count}

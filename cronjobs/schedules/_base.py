@@ -67,7 +67,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """Return the schedule in plain English, with its zone if it follows a wall clock."""
+        """Return the schedule in words of the reader's language, with its zone if it follows a wall clock."""
 
     @abstractmethod
     def __str__(self) -> str:

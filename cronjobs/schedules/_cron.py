@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from cronjobs.language import gettext as _
 from cronjobs.schedules._advice import ClockNote, advice_on, notes_on
 from cronjobs.schedules._base import Schedule
-from cronjobs.schedules._english import cron_in_english
 from cronjobs.schedules._timetable import timetable
+from cronjobs.schedules._words import cron_in_words
 from cronjobs.schedules._zones import Window, parse_time_zone, windows_between
 
 
@@ -50,7 +51,7 @@ class Cron(Schedule):
         return replace(self, time_zone=name) if self.time_zone is None else self
 
     def describe(self) -> str:
-        return f"{cron_in_english(self.expression)} ({self.zone.key})"
+        return _("%(schedule)s (%(zone)s)") % {"schedule": cron_in_words(self.expression), "zone": self.zone.key}
 
     def __str__(self) -> str:
         return " ".join(self.expression.split())

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from cronjobs.language import ngettext
 from cronjobs.schedules._base import Schedule
 from cronjobs.schedules._calendar import LATEST, seconds_of
 
@@ -44,8 +45,9 @@ class Excluding(Schedule):
         return type(self)(self.schedule.in_zone(name), self.dates, self.zone)
 
     def describe(self) -> str:
-        days = "1 day" if len(self.dates) == 1 else f"{len(self.dates)} days"
-        return f"{self.schedule.describe()}, except on {days}"
+        count = len(self.dates)
+        text = ngettext("%(schedule)s, except on %(count)d day", "%(schedule)s, except on %(count)d days", count)
+        return text % {"schedule": self.schedule.describe(), "count": count}
 
     def excluded_between(self, start: datetime, end: datetime) -> Iterator[tuple[date, datetime]]:
         """Yield each excluded date with the first due time that it takes away, for start < t <= end."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from cronjobs.exceptions import InvalidSchedule
+from cronjobs.language import gettext as _
+from cronjobs.language import pgettext
 
 LONGEST_TEXT = 200
 
@@ -31,7 +33,28 @@ class Field:
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise `InvalidSchedule` for this field."""
-        raise InvalidSchedule(f"{self.name}: {problem}", field=self.name)
+        raise InvalidSchedule(about(self.name, problem), field=self.name)
+
+
+def about(name: str, problem: str) -> str:
+    """Return the sentence about a part of a schedule, by its name in code, in which something is odd."""
+    return _("%(part)s: %(problem)s") % {"part": part_in_words(name), "problem": problem}
+
+
+def part_in_words(name: str) -> str:
+    """Return what a part of a schedule is called, by its name in code; it is the same in English."""
+    return {
+        "second": pgettext("part of a schedule", "second"),
+        "minute": pgettext("part of a schedule", "minute"),
+        "hour": pgettext("part of a schedule", "hour"),
+        "day-of-month": pgettext("part of a schedule", "day-of-month"),
+        "month": pgettext("part of a schedule", "month"),
+        "day-of-week": pgettext("part of a schedule", "day-of-week"),
+        "time_zone": pgettext("part of a schedule", "time_zone"),
+        "interval": pgettext("part of a schedule", "interval"),
+        "anchor": pgettext("part of a schedule", "anchor"),
+        "instant": pgettext("part of a schedule", "instant"),
+    }[name]
 
 
 SECOND = Field("second", 0, 59)
@@ -55,23 +78,23 @@ def split_fields(expression: str) -> list[str]:
         return ["0", *fields]
     if len(fields) == 6:
         return fields
-    raise InvalidSchedule(
+    text = _(
         "A cron expression has five fields (minute, hour, day-of-month, month, day-of-week), "
-        f"or six with seconds first; this one has {len(fields)}.",
-        field="schedule",
+        "or six with seconds first; this one has %(count)d."
     )
+    raise InvalidSchedule(text % {"count": len(fields)}, field="schedule")
 
 
 def check_text(text: str) -> None:
     """Raise `InvalidSchedule` unless `text` is a short string of printable ASCII."""
     if not isinstance(text, str):
-        raise InvalidSchedule(f"A schedule is text, not {text!r:.60}.", field="schedule")
+        raise InvalidSchedule(_("A schedule is text, not %(value).60r.") % {"value": text}, field="schedule")
     if len(text) > LONGEST_TEXT:
-        raise InvalidSchedule(
-            f"A schedule has at most {LONGEST_TEXT} characters; this one has {len(text)}.", field="schedule"
-        )
+        message = _("A schedule has at most %(most)d characters; this one has %(count)d.")
+        raise InvalidSchedule(message % {"most": LONGEST_TEXT, "count": len(text)}, field="schedule")
     if odd := re.search(r"[^\t -~]", text):
-        raise InvalidSchedule(f"A schedule cannot contain the character {odd.group()!a}.", field="schedule")
+        message = _("A schedule cannot contain the character %(character)a.")
+        raise InvalidSchedule(message % {"character": odd.group()}, field="schedule")
 
 
 def numbers_in(spec: Field, text: str) -> frozenset[int]:
@@ -83,7 +106,7 @@ def terms_in(spec: Field, text: str) -> list[str]:
     """Return the parts of a comma-separated list, none of which is empty."""
     terms = text.split(",")
     if "" in terms:
-        spec.refuse(f"{text!r} has an empty place in its list")
+        spec.refuse(_("%(text)r has an empty place in its list") % {"text": text})
     return terms
 
 
@@ -95,7 +118,8 @@ def expand(spec: Field, term: str) -> range:
     elif "-" in body:
         first, last = _ends_of_range(spec, body)
     elif slash:
-        spec.refuse(f"{term!r} has a step without a range; write '{body}-{spec.high}/{step}'")
+        better = f"{body}-{spec.high}/{step}"
+        spec.refuse(_("%(text)r has a step without a range; write '%(better)s'") % {"text": term, "better": better})
     else:
         first = last = number_in(spec, body)
     return range(first, last + 1, _step_in(spec, term) if slash else 1)
@@ -108,7 +132,8 @@ def number_in(spec: Field, text: str) -> int:
     if not text.isdigit():
         spec.refuse(_not_a_number(spec, text))
     if not spec.low <= int(text) <= spec.high:
-        spec.refuse(f"{text!r} is not in {spec.low}{_EN_DASH}{spec.high}")
+        range_ = f"{spec.low}{_EN_DASH}{spec.high}"
+        spec.refuse(_("%(text)r is not in %(range)s") % {"text": text, "range": range_})
     return int(text)
 
 
@@ -120,12 +145,13 @@ def steps_in(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _ends_of_range(spec: Field, body: str) -> tuple[int, int]:
-    start, _, end = body.partition("-")
+    start, _dash, end = body.partition("-")
     if not (start and end):
-        spec.refuse(f"the range {body!r} lacks an end")
+        spec.refuse(_("the range %(text)r lacks an end") % {"text": body})
     first, last = number_in(spec, start), number_in(spec, end)
     if first > last:
-        spec.refuse(f"the range {body!r} runs backwards; write '{start}-{max(spec.low, _top(spec))},{spec.low}-{end}'")
+        better = f"{start}-{max(spec.low, _top(spec))},{spec.low}-{end}"
+        spec.refuse(_("the range %(text)r runs backwards; write '%(better)s'") % {"text": body, "better": better})
     return first, last
 
 
@@ -136,17 +162,19 @@ def _top(spec: Field) -> int:
 def _step_in(spec: Field, term: str) -> int:
     step = term.partition("/")[2]
     if not step.isdigit():
-        spec.refuse(f"the step in {term!r} is not a number")
+        spec.refuse(_("the step in %(text)r is not a number") % {"text": term})
     if int(step) == 0:
-        spec.refuse(f"the step in {term!r} must be 1 or more")
+        spec.refuse(_("the step in %(text)r must be 1 or more") % {"text": term})
     return int(step)
 
 
 def _not_a_number(spec: Field, text: str) -> str:
     if text == "?":
-        return "'?' is not cron's; write '*'"
+        return _("'?' is not cron's; write '*'")
     if text[:3].lower() in spec.names:
-        return f"{text!r} is not a name; write {text[:3]!r}"
-    names = list(spec.names)
-    expected = f"a number or a name {names[0]}{_EN_DASH}{names[-1]}" if names else "a number"
-    return f"{text!r} is not {expected}"
+        return _("%(text)r is not a name; write %(better)r") % {"text": text, "better": text[:3]}
+    if not spec.names:
+        return _("%(text)r is not a number") % {"text": text}
+    first, *_others, last = spec.names
+    names = f"{first}{_EN_DASH}{last}"
+    return _("%(text)r is not a number or a name %(names)s") % {"text": text, "names": names}

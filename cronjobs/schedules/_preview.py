@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
+from cronjobs.language import gettext as _
 from cronjobs.schedules._advice import ClockEffect, ClockNote
 from cronjobs.schedules._base import Schedule
 from cronjobs.schedules._calendar import EARLIEST, LATEST, MINUTE, instant_of, seconds_of
@@ -114,7 +115,7 @@ def _due(
         if not count:
             return fires, True
         if at in skipped:
-            fires.append(Fire(at=at, mark=Mark.SKIPPED, note=f"{_shown(at)}: {skipped[at]}"))
+            fires.append(Fire(at=at, mark=Mark.SKIPPED, note=_said_at(at, skipped[at])))
         else:
             fires.append(Fire(at=at))
             count -= 1
@@ -169,7 +170,8 @@ def _without_a_time(touched: Sequence[_Touched], schedule: Schedule, after: date
 def _excluded(schedule: Schedule, after: datetime, end: datetime) -> Iterator[Fire]:
     if isinstance(schedule, Excluding):
         for day, at in islice(schedule.excluded_between(after, end), PREVIEW_LIMIT):
-            yield Fire(at=at, mark=Mark.EXCLUDED, note=f"{day.isoformat()} is excluded by the calendar")
+            note = _("%(day)s is excluded by the calendar") % {"day": day.isoformat()}
+            yield Fire(at=at, mark=Mark.EXCLUDED, note=note)
 
 
 def _is_excluded(schedule: Schedule, at: datetime) -> bool:
@@ -177,5 +179,5 @@ def _is_excluded(schedule: Schedule, at: datetime) -> bool:
     return any(each.first <= seconds_of(at) <= each.last for each in days)
 
 
-def _shown(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _said_at(at: datetime, reason: str) -> str:
+    return _("%(time)s: %(reason)s") % {"time": f"{at:%Y-%m-%d %H:%M:%S} UTC", "reason": reason}

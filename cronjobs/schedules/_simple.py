@@ -6,14 +6,18 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from cronjobs.exceptions import InvalidSchedule
+from cronjobs.language import gettext as _
+from cronjobs.language import ngettext
 from cronjobs.schedules._base import Schedule
 from cronjobs.schedules._calendar import EARLIEST, EPOCH, FIRST_YEAR, LAST_YEAR, LATEST, SECOND, seconds_of
+from cronjobs.schedules._fields import about
 
 LONGEST_INTERVAL = timedelta(days=366)
 
-_UNITS = (("d", "day", 86_400), ("h", "hour", 3_600), ("m", "minute", 60), ("s", "second", 1))
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 class _Arithmetic(Schedule):
@@ -49,17 +53,17 @@ class Every(_Arithmetic):
     def __post_init__(self) -> None:
         """Refuse an interval or an anchor that cannot be kept to the second."""
         if not isinstance(self.interval, timedelta):
-            raise InvalidSchedule(f"interval: {self.interval!r:.60} is not a timedelta", field="interval")
+            _refuse("interval", _("%(value).60r is not a timedelta"), self.interval)
         if self.interval % SECOND or not SECOND <= self.interval <= LONGEST_INTERVAL:
-            raise InvalidSchedule(
-                f"interval: {self.interval} is not a whole number of seconds from 1 second to 366 days",
-                field="interval",
-            )
+            problem = _("%(value)s is not a whole number of seconds from 1 second to 366 days")
+            _refuse("interval", problem, self.interval)
         _check_instant(self.anchor, "anchor")
 
     def describe(self) -> str:
-        every = f"Every {_interval_in_english(self.interval)}"
-        return every if self.anchor == EPOCH else f"{every}, counted from {_in_english(self.anchor)}"
+        every = _every(self.interval)
+        if self.anchor == EPOCH:
+            return every
+        return _("%(every)s, counted from %(time)s") % {"every": every, "time": _shown(self.anchor)}
 
     def __str__(self) -> str:
         every = f"@every {interval_as_text(self.interval)}"
@@ -81,7 +85,7 @@ class At(_Arithmetic):
         _check_instant(self.instant, "instant")
 
     def describe(self) -> str:
-        return f"Once, at {_in_english(self.instant)}"
+        return _("Once, at %(time)s") % {"time": _shown(self.instant)}
 
     def __str__(self) -> str:
         return f"@at {_as_text(self.instant)}"
@@ -93,40 +97,57 @@ class At(_Arithmetic):
 
 def interval_as_text(interval: timedelta) -> str:
     """Return a positive interval in its shortest form: 1h30m for ninety minutes."""
-    return "".join(f"{count}{unit}" for count, unit, _ in _parts(interval))
+    return "".join(f"{count}{unit}" for count, unit in _parts(interval))
 
 
-def _interval_in_english(interval: timedelta) -> str:
-    parts = [(count, f"{word}s" if count > 1 else word) for count, _, word in _parts(interval)]
+def _every(interval: timedelta) -> str:
+    parts = list(_parts(interval))
     if len(parts) == 1 and parts[0][0] == 1:
-        return parts[0][1]
-    return " ".join(f"{count} {word}" for count, word in parts)
+        return _every_single(parts[0][1])
+    return _("Every %(interval)s") % {"interval": " ".join(_counted(count, unit) for count, unit in parts)}
 
 
-def _parts(interval: timedelta) -> Iterator[tuple[int, str, str]]:
+def _every_single(unit: str) -> str:
+    return {"d": _("Every day"), "h": _("Every hour"), "m": _("Every minute"), "s": _("Every second")}[unit]
+
+
+def _counted(count: int, unit: str) -> str:
+    texts = {
+        "d": ngettext("%(count)d day", "%(count)d days", count),
+        "h": ngettext("%(count)d hour", "%(count)d hours", count),
+        "m": ngettext("%(count)d minute", "%(count)d minutes", count),
+        "s": ngettext("%(count)d second", "%(count)d seconds", count),
+    }
+    return texts[unit] % {"count": count}
+
+
+def _parts(interval: timedelta) -> Iterator[tuple[int, str]]:
     rest = interval // SECOND
-    for unit, word, size in _UNITS:
+    for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
-            yield count, unit, word
+            yield count, unit
 
 
 def _check_instant(t: datetime, field: str) -> None:
     if not isinstance(t, datetime):
-        raise InvalidSchedule(f"{field}: {t!r:.60} is not a datetime", field=field)
+        _refuse(field, _("%(value).60r is not a datetime"), t)
     if t.utcoffset() is None:
-        raise InvalidSchedule(f"{field}: {t.isoformat()} is naive; it needs a zone, such as the Z of UTC", field=field)
+        _refuse(field, _("%(value)s is naive; it needs a zone, such as the Z of UTC"), t.isoformat())
     if t.microsecond:
-        raise InvalidSchedule(
-            f"{field}: {t.isoformat()} is finer than a second; use .replace(microsecond=0)", field=field
-        )
+        _refuse(field, _("%(value)s is finer than a second; use .replace(microsecond=0)"), t.isoformat())
     if not EARLIEST <= seconds_of(t) <= LATEST:
-        raise InvalidSchedule(f"{field}: {t.isoformat()} is not in the years {FIRST_YEAR} to {LAST_YEAR}", field=field)
+        years = {"first": FIRST_YEAR, "last": LAST_YEAR}
+        _refuse(field, _("%(value)s is not in the years %(first)d to %(last)d"), t.isoformat(), **years)
+
+
+def _refuse(field: str, problem: str, value: object, **facts: object) -> NoReturn:
+    raise InvalidSchedule(about(field, problem % {"value": value, **facts}), field=field)
 
 
 def _as_text(t: datetime) -> str:
     return f"{t.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
-def _in_english(t: datetime) -> str:
+def _shown(t: datetime) -> str:
     return f"{t.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

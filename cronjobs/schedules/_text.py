@@ -6,10 +6,11 @@ import re
 from datetime import datetime, timedelta
 
 from cronjobs.exceptions import InvalidSchedule
+from cronjobs.language import gettext as _
 from cronjobs.schedules._base import Schedule
 from cronjobs.schedules._calendar import EPOCH
 from cronjobs.schedules._cron import Cron
-from cronjobs.schedules._fields import check_text
+from cronjobs.schedules._fields import about, check_text
 from cronjobs.schedules._simple import LONGEST_INTERVAL, At, Every
 
 _NICKNAMES = {
@@ -35,38 +36,39 @@ def parse_schedule(text: str) -> Schedule:
     text = " ".join(text.split())
     if not text.startswith("@"):
         return Cron(text)
-    word, _, rest = text.partition(" ")
+    word, _space, rest = text.partition(" ")
     return _parse_word(word.lower(), rest)
 
 
 def _parse_word(word: str, rest: str) -> Schedule:
     if word == "@every":
-        interval, _, anchor = rest.partition(" from ")
+        interval, _from, anchor = rest.partition(" from ")
         return Every(_parse_interval(interval), _parse_instant(anchor, "anchor") if anchor else EPOCH)
     if word == "@at":
         return At(_parse_instant(rest, "instant"))
     if word in _NICKNAMES and not rest:
         return Cron(_NICKNAMES[word])
     known = ", ".join([*_NICKNAMES, "@every", "@at"])
-    raise InvalidSchedule(f"{f'{word} {rest}'.strip()!r} is not a schedule; known are {known}.", field="schedule")
+    message = _("%(text)r is not a schedule; known are %(known)s.")
+    raise InvalidSchedule(message % {"text": f"{word} {rest}".strip(), "known": known}, field="schedule")
 
 
 def _parse_interval(text: str) -> timedelta:
     match = _INTERVAL.fullmatch(text.lower())
     if not match or not text:
-        raise InvalidSchedule(f"interval: {text!r} is not an interval; write 90s, 5m, 1h30m or 2d", field="interval")
+        problem = _("%(text)r is not an interval; write 90s, 5m, 1h30m or 2d") % {"text": text}
+        raise InvalidSchedule(about("interval", problem), field="interval")
     try:
         return timedelta(**{unit: int(count) for unit, count in match.groupdict(default="0").items()})
     except OverflowError:
-        raise InvalidSchedule(
-            f"interval: {text!r} is longer than {LONGEST_INTERVAL.days} days", field="interval"
-        ) from None
+        problem = _("%(text)r is longer than %(most)d days") % {"text": text, "most": LONGEST_INTERVAL.days}
+        raise InvalidSchedule(about("interval", problem), field="interval") from None
 
 
 def _parse_instant(text: str, field: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidSchedule(
-            f"{field}: {text!r} is not an ISO time such as 2026-03-01T09:00:00Z", field=field
-        ) from None
+        problem = _("%(text)r is not an ISO time such as %(example)s")
+        facts = {"text": text, "example": "2026-03-01T09:00:00Z"}
+        raise InvalidSchedule(about(field, problem % facts), field=field) from None

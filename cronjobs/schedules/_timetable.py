@@ -12,6 +12,7 @@ from itertools import chain
 
 from cronsim import CronSim, CronSimError
 
+from cronjobs.language import gettext as _
 from cronjobs.schedules import _fields as fields
 from cronjobs.schedules._calendar import DAY, EPOCH_DAY, year_of
 
@@ -92,9 +93,8 @@ def _read_days(day_of_month: str, month: str, day_of_week: str) -> str:
         )
     )
     if not _ever_matches(day_fields):
-        fields.DAY_OF_MONTH.refuse(
-            f"no date ever matches '{day_of_month} {month} {day_of_week}' (day-of-month, month, day-of-week)"
-        )
+        problem = _("no date ever matches '%(days)s' (day-of-month, month, day-of-week)")
+        fields.DAY_OF_MONTH.refuse(problem % {"days": f"{day_of_month} {month} {day_of_week}"})
     return day_fields
 
 
@@ -102,17 +102,18 @@ def _day_of_month(term: str) -> str:
     if term.upper() in {"L", "LW"}:
         return term.upper()
     if set(term.upper()) & {"L", "W"}:
-        fields.DAY_OF_MONTH.refuse(f"{term!r} is not understood; 'L' and 'LW' stand alone")
+        fields.DAY_OF_MONTH.refuse(_("%(text)r is not understood; 'L' and 'LW' stand alone") % {"text": term})
     return _numbers_or_star(term, fields.expand(fields.DAY_OF_MONTH, term))
 
 
 def _day_of_week(term: str) -> str:
     if term.upper() == "L":
-        fields.DAY_OF_WEEK.refuse("'L' needs a day before it: '5L' is the last Friday of the month")
+        fields.DAY_OF_WEEK.refuse(_("'L' needs a day before it: '5L' is the last Friday of the month"))
     if special := re.fullmatch(r"(.+)(L|#[1-5])", term.upper()):
         return f"{fields.number_in(fields.DAY_OF_WEEK, special[1])}{special[2]}"
     if "#" in term:
-        fields.DAY_OF_WEEK.refuse(f"{term!r} is not understood; '1#2' is the second Monday, up to '1#5'")
+        problem = _("%(text)r is not understood; '1#2' is the second Monday, up to '1#5'")
+        fields.DAY_OF_WEEK.refuse(problem % {"text": term})
     return _numbers_or_star(term, fields.expand(fields.DAY_OF_WEEK, term))
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronjobs.exceptions import InvalidSchedule
+from cronjobs.language import gettext as _
 from cronjobs.schedules._calendar import (
     DAY,
     EPOCH,
@@ -22,6 +23,7 @@ from cronjobs.schedules._calendar import (
     seconds_of,
     year_of,
 )
+from cronjobs.schedules._fields import about
 
 # Debian's cron makes up, or waits, for a clock that jumps by less than three hours; a larger jump
 # is a correction, which it follows at once. It sees the jump and the minute that has passed as
@@ -83,9 +85,9 @@ def parse_time_zone(name: str) -> ZoneInfo:
     Names are compared exactly. Paths, "localtime" and abbreviations such as CEST are not names.
     """
     if not isinstance(name, str):
-        raise InvalidSchedule(f"time_zone: {name!r:.60} is not text", field="time_zone")
+        raise InvalidSchedule(about("time_zone", _("%(value).60r is not text") % {"value": name}), field="time_zone")
     if name not in _zone_names():
-        raise InvalidSchedule(f"time_zone: {_unknown_zone(name)}", field="time_zone")
+        raise InvalidSchedule(about("time_zone", _unknown_zone(name)), field="time_zone")
     return ZoneInfo(name)
 
 
@@ -165,12 +167,14 @@ def _zone_names() -> frozenset[str]:
 
 def _unknown_zone(name: str) -> str:
     if not name.strip():
-        return "the name is empty; write a name such as Europe/Berlin"
-    problem = f"{name[:_LONGEST_NAME]!r} is not the name of a time zone"
+        return _("the name is empty; write a name such as %(example)s") % {"example": "Europe/Berlin"}
+    problem = _("%(name)r is not the name of a time zone") % {"name": name[:_LONGEST_NAME]}
     if len(name) > _LONGEST_NAME or not name.isascii():
         return problem
     guess = _similar_zone("_".join(name.lower().split()))
-    return f"{problem}; did you mean {guess!r}?" if guess else problem
+    if not guess:
+        return problem
+    return _("%(problem)s; did you mean %(guess)r?") % {"problem": problem, "guess": guess}
 
 
 def _similar_zone(name: str) -> str | None:

@@ -97,7 +97,8 @@ class ApiKeyAdmin(PageAdmin):
         names = sorted(key.reach or ())
         if len(names) <= _MOST_JOBS + 1:
             return rendering.lines(*map(rendering.one_line, names)) or self.shown_reach(key)
-        more = rendering.quiet(_("and %d more") % (len(names) - _MOST_JOBS))
+        rest = len(names) - _MOST_JOBS
+        more = rendering.quiet(ngettext("and %d more", "and %d more", rest) % rest)
         return rendering.lines(*map(rendering.one_line, names[:_MOST_JOBS]), more)
 
     @admin.display(description=gettext_lazy("jobs"))

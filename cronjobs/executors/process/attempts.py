@@ -31,6 +31,7 @@ from cronjobs.executors.process.mirror import reissue
 from cronjobs.executors.process.plain import ending_of, line_of
 from cronjobs.executors.process.wire import Inlet, Outlet
 from cronjobs.executors.process.worker import Request
+from cronjobs.language import gettext as _
 from cronjobs.logs import process_log
 from cronjobs.models import ExecutorName, ResolvedJob
 from cronjobs.models.moves import Ending
@@ -122,11 +123,12 @@ class _Watch:
                 self._listen(selector, _INTERVAL)
                 self._pass_on_stop(Outlet(guardian), worker)
                 if self.started is None and time.monotonic() > give_up_at:
-                    raise ProcessUnavailable(f"nothing happened for {_START_PATIENCE:g} s")
+                    text = _("nothing happened for %(seconds)s s")
+                    raise ProcessUnavailable(text % {"seconds": f"{_START_PATIENCE:g}"})
                 self._kill_a_guardian_that_was_stopped()
             self._drain(selector, worker_inlet)
         if self.started is None and self.report is None:
-            raise ProcessUnavailable(server.failure() or "its fork server ended")
+            raise ProcessUnavailable(server.failure() or _("its fork server ended"))
 
     def has_ended_by_itself(self) -> bool:
         """Return whether the job had ended, in time, before its process was asked to: then that counts.
@@ -164,7 +166,7 @@ class _Watch:
         }
 
     def _listen(self, selector: selectors.BaseSelector, timeout: float) -> None:
-        for key, _ in selector.select(timeout):
+        for key, _events in selector.select(timeout):
             inlet: Inlet = key.data
             for kind, payload in inlet.receive():
                 self._take(kind, payload, is_guardian=inlet is self._guardian)

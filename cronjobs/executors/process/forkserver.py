@@ -20,6 +20,7 @@ from django.db.models import Q
 from cronjobs.conf import get_settings
 from cronjobs.exceptions import ProcessUnavailable
 from cronjobs.executors.process.wire import Inlet
+from cronjobs.language import gettext as _
 from cronjobs.models import ExecutorName, Job
 from cronjobs.registry import registry
 
@@ -109,10 +110,11 @@ class ForkServer:
 
     def _start(self) -> socket.socket:
         if not os.environ.get(ENVIRONMENT_VARIABLE):
-            raise ProcessUnavailable("DJANGO_SETTINGS_MODULE is not set")
+            raise ProcessUnavailable(_("%(variable)s is not set") % {"variable": ENVIRONMENT_VARIABLE})
         # In a web server that embeds Python it may name the server.
         if "py" not in Path(sys.executable or "").name:
-            raise ProcessUnavailable(f"{sys.executable or 'the running program'} is not a Python interpreter")
+            program = sys.executable or _("the running program")
+            raise ProcessUnavailable(_("%(program)s is not a Python interpreter") % {"program": program})
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter

@@ -15,6 +15,8 @@ from django.db.models.functions import Coalesce
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import AtLimit, ClaimLost, CronJobsError
+from cronjobs.language import gettext as _
+from cronjobs.language import site_language
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
@@ -161,7 +163,8 @@ def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, 
 
 def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
     for pk, error in unreadable.items():
-        reason = f"Its row cannot be read: {type(error).__name__}."
+        with site_language():
+            reason = _("Its row cannot be read: %(what)s.") % {"what": type(error).__name__}
         logger.error("Execution %d cannot be read: %s", pk, error)
         row = JobExecution.objects.using(alias).filter(pk=pk)
         row.filter(status=ExecutionStatus.QUEUED).update(

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, engine_alias, in_transaction, lock_unlocked, read_clock
+from cronjobs.language import gettext as _
 from cronjobs.models.announcements import announce_final, announce_lost
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionQuerySet, JobExecution
@@ -49,10 +50,10 @@ def rescue(*, limit: int = 500) -> list[JobExecution]:
     expired = JobExecution.objects.using(alias).running().filter(lease_expires_at__lt=DatabaseNow())
 
     def work() -> list[JobExecution]:
-        rows, _ = load_each(lock_unlocked(expired.only(*_NEEDED).order_by("pk"))[:limit])
+        rows, _unreadable = load_each(lock_unlocked(expired.only(*_NEEDED).order_by("pk"))[:limit])
         for each in rows:
             # Nobody saw it end: how long it ran is not known.
-            each.reason, each.duration_ms = f"Its node, {each.node}, fell silent.", None
+            each.reason, each.duration_ms = _("Its node, %(node)s, fell silent.") % {"node": each.node}, None
         return _lose(alias, rows, read_clock(alias))
 
     return _announced(in_transaction(alias, work), alias)

@@ -13,6 +13,8 @@ from django.db.models import Count, F, Q, QuerySet
 
 from cronjobs.database import lock_unlocked, read_clock
 from cronjobs.exceptions import CronJobsError
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.limits import RateLimit
 from cronjobs.models.execution import SERIAL, ExecutionAttempt, JobExecution
 from cronjobs.models.job import Job
@@ -21,7 +23,7 @@ from cronjobs.models.queue import Queue
 # From rows to the same rows, locked, without those that somebody else has locked.
 _Lock = Callable[[QuerySet[Any]], QuerySet[Any]]
 
-_IN_USE = "Somebody else is claiming from it in this moment."
+_IN_USE = gettext_noop("Somebody else is claiming from it in this moment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,13 @@ class _JobPlaces:
         if limit is None:
             return None
         if job_id not in self._locked:
-            return Refusal(_IN_USE)
+            return Refusal(_(_IN_USE))
         serial, beside = self._running[job_id, True], self._running[job_id, False]
         if serial + beside >= limit.at_once or (execution.trigger in SERIAL and serial):
-            return Refusal(f"{execution.job_name} runs as often as it may at once.")
+            return Refusal(_("%(job)s runs as often as it may at once.") % {"job": execution.job_name})
         if limit.rate is not None and self._started[job_id] >= limit.rate.starts:
-            return Refusal(f"{execution.job_name} has started as often as its rate limit, {limit.rate}, allows.")
+            text = _("%(job)s has started as often as its rate limit, %(limit)s, allows.")
+            return Refusal(text % {"job": execution.job_name, "limit": limit.rate})
         return None
 
     def count(self, execution: JobExecution) -> None:
@@ -166,9 +169,10 @@ class _QueuePlaces:
         if queue is None:
             return None
         if queue not in self._left:
-            return Refusal(_IN_USE, is_queue_s=True)
+            return Refusal(_(_IN_USE), is_queue_s=True)
         if self._left[queue] <= 0:
-            return Refusal(f"Queue {execution.queue} runs as much as it may at once.", is_queue_s=True)
+            text = _("Queue %(queue)s runs as much as it may at once.")
+            return Refusal(text % {"queue": execution.queue}, is_queue_s=True)
         return None
 
     def count(self, execution: JobExecution) -> None:

@@ -27,22 +27,13 @@ EXCEPTIONS = {
     "a status that only a later version knows": r"nekonata",
     "names of log levels, as Python, other programs and people who search have them": r"DEBUG|INFO|WARNING|ERROR|Level \d+",
     "alternatives to Django's own pictures, which Django has not marked": r"Search|True|False",
-    # What the engine says is the same in logs, commands, answers over HTTP and stored reasons.
-    "schedules in words": r"(At|Every|Once) .+",
-    "what a schedule does": r".* is excluded by the calendar|calendar: .*|clock change on .*",
-    "why a job is broken": r"No job definition is registered as .*|There is no job named .*|x-.* would wait for itself: .*",
-    "what is wrong with a value": (
-        r"A (memory|rate) limit is .*|Invalid parameters for .*|minute: .* is not in .*|time_zone: .* is not the name .*"
-    ),
-    "why an execution waits": r"x-job runs as often as it may at once\.",
-    "why it is not run again": r"Execution \d+ cannot be run again: .*",
 }
 _EXCEPTION = re.compile("|".join(f"(?:{each})" for each in EXCEPTIONS.values()), re.DOTALL)
 # Anything that could be one: two letters next to each other are in it.
 _WORD = re.compile(r"[\w@*/.:-]*[^\W\d_]{2}[\w@*/.:-]*")
 # A key of the API, or the part of it that is no secret.
 _KEY = re.compile(r"cron_[0-9a-f]{10}(_[\w-]+)?")
-# The engine's sentences: their words are ordinary ones.
+# A sentence of the engine's, whose words are ordinary ones.
 _SENTENCES = {"broken_reason"}
 
 
