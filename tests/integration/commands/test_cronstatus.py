@@ -216,7 +216,7 @@ def test_the_number_of_statements_does_not_grow_with_jobs(only):
             assert run_command("cronstatus").out.count("succeeded") == jobs
         return len(captured)
 
-    assert statements(jobs=2) == statements(jobs=20) <= 33
+    assert statements(jobs=2) == statements(jobs=20) <= 34
 
 
 def test_the_table_fits_the_terminal(only, monkeypatch):
