@@ -122,6 +122,12 @@ class Settings(_Parsed):
         default=None,
         low=0,
     )
+    stuck_after: timedelta = _setting(
+        "A thread of a node that gives no sign of life for so long is stuck: cronstatus, the probe scheduling, "
+        "the admin and the log tell of it, and systemd's watchdog is not fed.",
+        default=timedelta(seconds=60),
+        low=1,
+    )
     max_lost: int = _setting("A job with rerun_lost is queued again at most this many times.", default=3, low=0)
     execute_timeout: timedelta = _setting(
         "How long POST execute waits for the result before it answers 202.", default=timedelta(seconds=25), low=0

@@ -14,6 +14,7 @@ import django
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 API = README.parent / "docs" / "api.md"
+SECURITY = README.parent / "docs" / "security-log.md"
 
 
 def with_settings_table(text: str) -> str:
@@ -24,6 +25,11 @@ def with_settings_table(text: str) -> str:
 def with_errors_table(text: str) -> str:
     """Return the document of the API with its table of errors as the code has them."""
     return _with_table(text, "errors", errors_table())
+
+
+def with_events_table(text: str) -> str:
+    """Return the document of the security log with its table of events as the code has them."""
+    return _with_table(text, "events", events_table())
 
 
 def _with_table(text: str, name: str, table: str) -> str:
@@ -37,6 +43,14 @@ def errors_table() -> str:
 
     rows = [f"| {each.status} | `{each}` | {each.meaning} |" for each in ErrorCode]
     return "\n".join(["| status | code | |", "|---|---|---|", *rows, ""])
+
+
+def events_table() -> str:
+    """Return every event of the security log with what it means and what its details are, as a Markdown table."""
+    from cronjobs.security import Event
+
+    rows = [f"| `{each}` | {each.meaning} | {each.details} |" for each in Event]
+    return "\n".join(["| event | | details |", "|---|---|---|", *rows, ""])
 
 
 def settings_table() -> str:
@@ -74,4 +88,5 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     API.write_text(with_errors_table(API.read_text(encoding="utf-8")), encoding="utf-8")
+    SECURITY.write_text(with_events_table(SECURITY.read_text(encoding="utf-8")), encoding="utf-8")
     README.write_text(with_settings_table(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.admin.pages import PageAdmin
+from cronjobs.admin.pages import PageAdmin, message_of
 from cronjobs.models import Calendar
 
 if TYPE_CHECKING:
@@ -52,3 +53,6 @@ class CalendarAdmin(PageAdmin):
     @admin.display(description=_("days"))
     def shown_count(self, calendar: Calendar) -> int:
         return len(calendar.dates) if isinstance(calendar.dates, list) else 0
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+        return super().construct_change_message(request, form, formsets, add) if add else message_of(form)

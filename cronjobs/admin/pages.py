@@ -9,18 +9,21 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
-from django.db.models import Field
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from cronjobs.admin import rendering
+from cronjobs.admin.actors import actor_of, refusals_told
 from cronjobs.admin.histories import shown_changes
 from cronjobs.admin.staff import nobody_at_work
 from cronjobs.admin.zones import scripts
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.exceptions import InvalidSettings
+from cronjobs.journal import Change, Message, change_message, tell_of_addition, tell_of_change, tell_of_deletion
 from cronjobs.models import Node
 from cronjobs.storable import storable_text
 
@@ -38,6 +41,27 @@ class PageAdmin(AnyModelAdmin):
     class Media:
         css = {"all": ("cronjobs/admin.css",)}
         js = ("cronjobs/scroll.js", *scripts())
+
+    @property
+    def urls(self) -> list[URLPattern]:
+        # Of all of them, Django's own and those that subclasses add: whoever is refused is told of.
+        patterns: list[URLPattern] = super().urls
+        for each in patterns:
+            each.callback = refusals_told(each.callback)
+        return patterns
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        tell_of_addition(actor_of(request), obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        tell_of_change(actor_of(request), obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for each in queryset:
+            tell_of_deletion(actor_of(request), each)
+        return super().log_deletions(request, queryset)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if (complaint := self._complaint(request)) is not None:
@@ -86,6 +110,12 @@ class PageAdmin(AnyModelAdmin):
             }
             return TemplateResponse(request, "admin/base_site.html", context, status=500)
         return None
+
+
+def message_of(form: Any) -> Message:
+    """Return what the record is to say of a form that has been saved: the old and the new value of each column."""
+    before = {column: form.initial.get(column) for column in form.changed_data}
+    return change_message(Change(form.instance, before, {column: form.cleaned_data[column] for column in before}))
 
 
 def _label_halves(widget: AdminSplitDateTime, label: str) -> None:

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs.admin import rendering
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import Tone, badge
-from cronjobs.admin.pages import PageAdmin
+from cronjobs.admin.pages import PageAdmin, message_of
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes
 from cronjobs.models import Queue
@@ -93,6 +94,9 @@ class QueueAdmin(PageAdmin):
         # Under another name it would be another queue, and its executions would not follow.
         return () if obj is None else ("name", "shown_state")
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+        return super().construct_change_message(request, form, formsets, add) if add else message_of(form)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return False
 
@@ -121,7 +125,7 @@ class QueueAdmin(PageAdmin):
             changed = list(rows.select_for_update())
             Queue.objects.filter(pk__in=[each.pk for each in changed]).update(paused=paused)
             record_changes(
-                request.user.pk, (Change(each, {"paused": not paused}, {"paused": paused}) for each in changed)
+                actor_of(request), (Change(each, {"paused": not paused}, {"paused": paused}) for each in changed)
             )
             return len(changed)
 

@@ -123,7 +123,7 @@ class ErrorCode(StrEnum):
     NOT_INSTALLED = "not_installed", 501, "The site has not installed what this address needs."
     DATABASE_UNAVAILABLE = "database_unavailable", 503, "The SQL database does not answer."
     NOT_READY = "not_ready", 503, "The probe `ready` says no."
-    NOT_SCHEDULING = "not_scheduling", 503, "The probe `scheduling` says no: nothing fires."
+    NOT_SCHEDULING = "not_scheduling", 503, "The probe `scheduling` says no: nothing fires, or a node is stuck."
     UNHEALTHY = "unhealthy", 503, "A part of the installation does not work; `unhealthy` says which."
     MONGODB_UNAVAILABLE = "mongodb_unavailable", 503, "MongoDB does not answer, or not with what was asked for."
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 
+from cronjobs import security
+from cronjobs.audit._actors import actor_of
 from cronjobs.audit._floods import refusals_to_add
 from cronjobs.audit._suspicion import look_into
 from cronjobs.conf import words_to_mask
 from cronjobs.database import engine_alias
 from cronjobs.models import AuditEntry
 from cronjobs.models.audit_entry import Outcome
+from cronjobs.security import Event
 from cronjobs.storable import storable_text
 
 __all__ = ["record"]
 
 logger = logging.getLogger(__name__)
+
+# Beside these are requests that nobody may make sense of, and those are no danger.
+_NOT_LET_IN = frozenset({401, 403, 429})
 
 
 def record(entry: AuditEntry) -> None:
@@ -24,6 +30,13 @@ def record(entry: AuditEntry) -> None:
     changed, and is answered as such. An entry that cannot be stored is in the log, with all its facts.
     """
     _log(entry)
+    if entry.outcome == Outcome.REFUSED and entry.status in _NOT_LET_IN:
+        security.tell(
+            Event.REQUEST_REFUSED,
+            actor_of(entry),
+            target=entry.target,
+            details={"status": entry.status, "code": entry.code},
+        )
     try:
         _store(entry)
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer stands

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import Final
 
-from cronjobs import events
+from cronjobs import events, security
+from cronjobs.audit._actors import actor_of
 from cronjobs.conf import settings_or_defaults
 from cronjobs.database import engine_alias
 from cronjobs.models import AuditEntry, Suspect
+from cronjobs.security import Event
 from cronjobs.storable import rfc3339
 from cronjobs.tallies import digest
-
-logger = logging.getLogger("cronjobs.security")
 
 # Those that say that somebody was not let in; a valid caller who asks for nonsense is no danger.
 _CODES: Final = ("not_authenticated", "authentication_failed", "permission_denied", "refused_too_often")
@@ -40,13 +39,6 @@ def look_into(entry: AuditEntry) -> None:
 
 
 def _tell(entry: AuditEntry, count: int, since: datetime) -> None:
-    facts = {"address": entry.address, "who": entry.who, "count": count, "since": rfc3339(since)}
-    logger.warning(
-        "Refused %d times since %s, the last time %r at %s",
-        count,
-        facts["since"],
-        entry.who,
-        entry.address,
-        extra=facts,
-    )
+    details = {"count": count, "since": rfc3339(since)}
+    security.tell(Event.REFUSED_REPEATEDLY, actor_of(entry), target=entry.target, details=details)
     events.send(events.refused_repeatedly, AuditEntry, address=entry.address, who=entry.who, count=count, since=since)

@@ -10,6 +10,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import renew
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,10 @@ class LeaseKeeper(threading.Thread):
         lost: Callable[[set[int]], None] = lambda ids: None,
         beat: Callable[[], None] = lambda: None,
         failed: Callable[[], None] = lambda: None,
+        pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-leases", daemon=True)
+        self._pulse = pulse or Pulse("leases")
         self._held, self._lost, self._beat, self._failed = held, lost, beat, failed
         self._closed = threading.Event()
         self._interval = renewal_interval()
@@ -52,10 +55,15 @@ class LeaseKeeper(threading.Thread):
         # The first round comes early: a node that has just started says what it knows.
         wait = min(1.0, self._interval)
         try:
-            while not self._closed.wait(wait):
-                wait = self._round()
+            with self._pulse.watched():
+                while not self._pause(wait):
+                    wait = self._round()
         finally:
             drop_connection(self._alias)
+
+    def _pause(self, seconds: float) -> bool:
+        self._pulse.beat(rest=seconds)
+        return self._closed.wait(seconds)
 
     def _round(self) -> float:
         """Renew, beat, and return the seconds until the next round."""

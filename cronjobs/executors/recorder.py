@@ -19,6 +19,7 @@ from cronjobs.logs import LogLine
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Ending, record
 from cronjobs.runner import Claim, announce
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class Recorder(threading.Thread):
         recorded: Callable[[Claim, Ending], None],
         live: Callable[[], Sequence[Claim]],
         on_death: Callable[[BaseException], None] = lambda error: None,
+        pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-recorder", daemon=True)
+        self._pulse = pulse or Pulse("recorder")
         self._recorded, self._live, self._on_death = recorded, live, on_death
         self._queue: queue.SimpleQueue[tuple[Claim, Ending] | None] = queue.SimpleQueue()
         self._last_live = 0.0
@@ -64,9 +67,11 @@ class Recorder(threading.Thread):
         belongs_to_the_engine(get_settings().lease / 2)
         is_open = True
         try:
-            while is_open:
-                batch, is_open = self._gather()
-                self._write(batch)
+            with self._pulse.watched():
+                while is_open:
+                    self._pulse.beat(rest=LIVE_INTERVAL)
+                    batch, is_open = self._gather()
+                    self._write(batch)
         except BaseException as error:
             logger.critical("The recorder has stopped: %r", error)
             self._on_death(error)
@@ -98,6 +103,8 @@ class Recorder(threading.Thread):
             return
         unrecorded = self._persist(lines, [ending for _, ending in batch])
         for claim, ending in batch:
+            # Whoever listens is called below, and may take his time.
+            self._pulse.beat()
             self._recorded(claim, ending)
             if ending.execution.pk in unrecorded:
                 message = (
@@ -118,6 +125,7 @@ class Recorder(threading.Thread):
         """Write until it is written, or there is no more time; return the ids of what the database does not have."""
         failures = 0
         while True:
+            self._pulse.beat()
             try:
                 lost = record(lines, endings)
             except (DatabaseError, InterfaceError) as error:
@@ -130,6 +138,7 @@ class Recorder(threading.Thread):
             else:
                 self._backoff.succeeded()
                 return lost
+            self._pulse.beat(rest=wait)
             if self._gave_up.wait(wait):
                 return _ids(endings)
 
@@ -159,6 +168,7 @@ class Recorder(threading.Thread):
         """Write one row without what is refused of it; but as it is, as soon as the database takes it after all."""
         what, candidates = describe(lines, endings), versions(lines, endings, refusal)
         for version in itertools.cycle(candidates):
+            self._pulse.beat()
             try:
                 lost = record(*version)
             except (DatabaseError, InterfaceError) as error:
@@ -172,6 +182,7 @@ class Recorder(threading.Thread):
                 if version is not candidates[0]:
                     logger.error("%s cannot be stored as it is: %s: %s", what, type(refusal).__name__, said(refusal))
                 return lost
+            self._pulse.beat(rest=wait)
             if self._gave_up.wait(wait):
                 break
         return _ids(endings)

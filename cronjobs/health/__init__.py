@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cronjobs.health._delays import LATE, check_lag
 from cronjobs.health._engine import (
     LONG_WAIT,
     PAUSED,
@@ -21,8 +22,10 @@ from cronjobs.health._machine import check_memory, check_zones
 from cronjobs.health._mongodb import check_mongodb, mongodb_configured
 from cronjobs.health._probes import Probe, Status
 from cronjobs.health._sql import check_clock, check_migrations, check_reading, check_sql
+from cronjobs.health._threads import check_node, check_threads, stuck_sentence
 
 __all__ = [
+    "LATE",
     "LONG_WAIT",
     "NOT_MIGRATED",
     "PAUSED",
@@ -33,14 +36,17 @@ __all__ = [
     "check_configuration",
     "check_definitions",
     "check_jobs",
+    "check_lag",
     "check_memory",
     "check_migrations",
     "check_mongodb",
+    "check_node",
     "check_nodes",
     "check_queue",
     "check_reading",
     "check_scheduling",
     "check_sql",
+    "check_threads",
     "check_ticks",
     "check_zones",
     "explain_database_error",
@@ -48,6 +54,8 @@ __all__ = [
     "longest_silence",
     "mongodb_configured",
     "report",
+    "stuck_sentence",
+    "why_not_scheduling",
     "why_unhealthy",
 ]
 
@@ -56,6 +64,8 @@ _WITH_SQL: tuple[Callable[[], Probe], ...] = (
     check_clock,
     check_nodes,
     check_ticks,
+    check_threads,
+    check_lag,
     check_queue,
     check_jobs,
     check_zones,
@@ -64,8 +74,9 @@ _WITH_SQL: tuple[Callable[[], Probe], ...] = (
 _WITHOUT_SQL: tuple[Callable[[], Probe], ...] = (check_definitions, check_mongodb, check_memory)
 
 
-# What it takes for jobs to fire.
+# What it takes for jobs to fire, and what must not be wrong beside that.
 _SCHEDULING = ("nodes", "ticks")
+_HINDRANCES = ("threads", "lag")
 
 
 def check_all(*, may_write: bool = True) -> list[Probe]:
@@ -80,13 +91,21 @@ def check_all(*, may_write: bool = True) -> list[Probe]:
 
 def check_scheduling() -> list[Probe]:
     """Run the probes that say whether jobs fire; a pause is a decision, and changes nothing about them."""
-    return [check_nodes(), check_ticks()]
+    return [check_nodes(), check_ticks(), check_threads(), check_lag()]
 
 
 def is_scheduling(probes: Sequence[Probe]) -> bool:
-    """Return whether `probes`, which may hold others as well, say that jobs fire."""
-    found = {each.name: each.status for each in probes}
-    return all(found.get(name) == Status.OK for name in _SCHEDULING)
+    """Return whether `probes`, which may hold others as well, say that jobs fire, and that no node is stuck."""
+    found = {each.name: each for each in probes}
+    is_hindered = any(name in found and not found[name].is_healthy for name in _HINDRANCES)
+    return not is_hindered and all(name in found and found[name].status == Status.OK for name in _SCHEDULING)
+
+
+def why_not_scheduling(probes: Sequence[Probe]) -> str:
+    """Return the first reason why `is_scheduling` says no of `probes`."""
+    concerned = [each for each in probes if each.name in _SCHEDULING + _HINDRANCES]
+    reasons = [each.message for each in concerned if not each.is_healthy]
+    return next(iter(reasons), "") or next(each.message for each in concerned if each.status != Status.OK)
 
 
 def why_unhealthy(probes: Sequence[Probe]) -> str:

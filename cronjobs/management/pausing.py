@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from cronjobs.management.arguments import who
+from cronjobs.journal import changed, record_changes
+from cronjobs.management.actors import shell
 from cronjobs.models import Job
 from cronjobs.models.job import JobQuerySet
 from cronjobs.storable import rfc3339
 
-logger = logging.getLogger(__name__)
 
-
-def switched(name: str, what: str, change: Callable[[JobQuerySet], int]) -> tuple[Job, bool]:
-    """Apply `change` to the job `name`, which becomes `what`; return it as it is then, and whether it was not so before.
+def switched(name: str, change: Callable[[JobQuerySet], int], *, command: str) -> tuple[Job, bool]:
+    """Apply `change` to the job `name`; return it as it is then, and whether it was not so before.
 
     Raises `JobNotFound`, and what `change` raises.
     """
     job = Job.objects.named(name)
     is_new = bool(change(Job.objects.filter(pk=job.pk)))
+    found = Job.objects.named(name)
     if is_new:
-        logger.info("Job %s was %s by %s.", name, what, who())
-    return Job.objects.named(name), is_new
+        before = {"paused": job.paused, "paused_until": job.paused_until}
+        record_changes(shell(command), [changed(found, before).without_what_stayed()])
+    return found, is_new
 
 
 def pause_document(job: Job) -> dict[str, Any]:

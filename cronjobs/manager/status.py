@@ -64,6 +64,7 @@ def node_document(node: Any) -> dict[str, Any]:
         "workers": node.workers,
         "running": node.running,
         "state": str(node.state),
+        "stuckThreads": node.stuck_threads,
         "drainRequestedAt": _time(node.drain_requested_at),
         "drainRequestedBy": node.drain_requested_by or None,
         "cpuPercent": node.cpu_percent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
@@ -20,6 +21,11 @@ class Staff(NamedTuple):
 
     at_work: int
     draining: int
+
+
+def stuck_text(names: Sequence[str]) -> str:
+    """Return names of threads as a row holds them."""
+    return ", ".join(names)
 
 
 # The year 10000, which Python does not have.
@@ -44,6 +50,10 @@ class NodeQuerySet(models.QuerySet["Node"]):
     def draining(self) -> Self:
         """Return those that are alive and have been asked to drain."""
         return self.alive().filter(drain_requested_at__isnull=False)
+
+    def stuck(self) -> Self:
+        """Return those that are alive and of which a thread hangs."""
+        return self.alive().exclude(stuck="")
 
     def staff(self) -> Staff:
         """Count those that are alive, in one statement."""
@@ -84,6 +94,14 @@ class Node(models.Model):
         help_text=_("Of one processor, by the node's own process, between its last two heartbeats."),
     )
     clock_skew_ms = models.BigIntegerField(_("clock skew in ms"), null=True)
+    # Written by whichever of its threads does not hang.
+    stuck = models.CharField(
+        _("stuck threads"),
+        max_length=200,
+        blank=True,
+        default="",
+        help_text=_("Those of its threads that have given no sign of life for too long."),
+    )
     drain_requested_at = models.DateTimeField(_("asked to drain"), null=True)
     drain_requested_by = models.CharField(_("asked to drain by"), max_length=150, blank=True, default="")
     # At most 120 pairs of Unix seconds and bytes, a minute apart, oldest first. Lists of nodes need not read it.
@@ -100,6 +118,11 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def stuck_threads(self) -> list[str]:
+        """The names of its threads that hang."""
+        return [each for each in self.stuck.split(", ") if each]
 
     def memory_points(self) -> list[tuple[int, int]]:
         """Return the memory of the last two hours as pairs of Unix seconds and bytes, oldest first."""

@@ -21,6 +21,7 @@ from cronjobs.scheduler.looks import Look, look
 from cronjobs.scheduler.plans import BATCH, mend, reconcile, restore, sync
 from cronjobs.scheduler.store import ClockStore
 from cronjobs.scheduler.ticks import tick
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,10 @@ class Clock(BackgroundScheduler):
         on_work: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._node, self._on_look = node, on_look
+        self._pulse = pulse or Pulse("clock")
         self._time, self._on_work, self._on_stop, self._on_death = time, on_work, on_stop, on_death
         self._alias_of_database = engine_alias(JobExecution)
         self._poll = get_settings().poll_interval.total_seconds()
@@ -69,7 +72,7 @@ class Clock(BackgroundScheduler):
             return self._stand_by(seen)
         if seen.is_stale:
             while sync(seen.now) == BATCH:
-                pass
+                self._pulse.beat()
             seen = self._look()
         if seen.is_broken and mend(seen.now):
             seen = self._look()
@@ -104,11 +107,13 @@ class Clock(BackgroundScheduler):
         wait: float | None = 0.0
         belongs_to_the_engine(get_settings().lease / 2)
         try:
-            while self.state != STATE_STOPPED:
-                self._event.wait(wait)
-                self._event.clear()
-                if self.state != STATE_STOPPED:
-                    wait = self._process_jobs()
+            with self._pulse.watched():
+                while self.state != STATE_STOPPED:
+                    self._pulse.beat(rest=wait or 0.0)
+                    self._event.wait(wait)
+                    self._event.clear()
+                    if self.state != STATE_STOPPED:
+                        wait = self._process_jobs()
         except BaseException as error:
             logger.critical("The clock has stopped: %r", error)
             self._on_death(error)
@@ -135,6 +140,7 @@ class Clock(BackgroundScheduler):
         return seen
 
     def _look(self) -> Look:
+        self._pulse.beat()
         seen = look(self._node)
         if self._time.set(seen.now) < _SET_BACK:
             logger.warning("The database's clock was set back; planning what is due again.")

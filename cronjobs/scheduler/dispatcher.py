@@ -15,6 +15,7 @@ from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import adopt, claim, new_token
 from cronjobs.runner import Claim
 from cronjobs.scheduler.looks import Look
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,10 @@ class Dispatcher(threading.Thread):
         hold: Callable[[Claim], None],
         queues: Collection[str] | None = None,
         on_death: Callable[[BaseException], None] = lambda error: None,
+        pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-dispatcher", daemon=True)
+        self._pulse = pulse or Pulse("dispatcher")
         self._node, self._time, self._executor, self._hold = node, time, executor, hold
         self._queues, self._on_death = queues, on_death
         self._woken, self._closed = threading.Event(), threading.Event()
@@ -89,8 +92,9 @@ class Dispatcher(threading.Thread):
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
         try:
-            while not self._closed.is_set():
-                self._round()
+            with self._pulse.watched():
+                while not self._closed.is_set():
+                    self._round()
         except BaseException as error:
             logger.critical("The dispatcher has stopped: %r", error)
             self._on_death(error)
@@ -100,6 +104,7 @@ class Dispatcher(threading.Thread):
 
     def claim_once(self) -> int:
         """Claim as many due executions as there are free workers, start them, and return how many."""
+        self._pulse.beat()
         with self._claiming:
             if adopted := self._adopt():
                 return self._start(adopted)
@@ -163,6 +168,7 @@ class Dispatcher(threading.Thread):
         return is_wrong
 
     def _round(self) -> None:
+        self._pulse.beat(rest=self._wait)
         # The clock looks for claimable rows on this thread's behalf, and wakes it.
         if not self._woken.wait(self._wait) and not self._is_retrying:
             return

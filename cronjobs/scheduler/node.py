@@ -32,7 +32,9 @@ from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from cronjobs.scheduler.watch import Watch
 from cronjobs.states import ExecutionStatus
+from cronjobs.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +45,22 @@ class NodeProcess:
     def __init__(self, *, workers: int | None = None, queues: Collection[str] | None = None) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.queues = queues
-        self._workers = workers or get_settings().workers
+        self.workers = workers or get_settings().workers
         self._time = SteadyClock()
         self._lock = threading.Lock()
         self._claims: dict[int, Claim] = {}
         self._idle = threading.Condition(self._lock)
         self._is_draining, self._drained = False, threading.Event()
         self._failure: BaseException | None = None
+        self._vitals = Vitals(get_settings().stuck_after)
         self._overruns = Overruns(self._time.now)
-        self._executor = ThreadExecutor(size=self._workers, now=self._time.now, done=self._attempt_done)
-        self._recorder = Recorder(recorded=self._recorded, live=self._looked_after, on_death=self._fail)
+        self._executor = ThreadExecutor(size=self.workers, now=self._time.now, done=self._attempt_done)
+        self._recorder = Recorder(
+            recorded=self._recorded,
+            live=self._looked_after,
+            on_death=self._fail,
+            pulse=self._vitals.pulse("recorder"),
+        )
         self._dispatcher = Dispatcher(
             node=self.name,
             time=self._time,
@@ -60,6 +68,7 @@ class NodeProcess:
             hold=self._take,
             queues=queues,
             on_death=self._fail,
+            pulse=self._vitals.pulse("dispatcher"),
         )
         self.clock = Clock(
             time=self._time,
@@ -68,9 +77,15 @@ class NodeProcess:
             on_work=self._dispatcher.wake,
             on_stop=lambda: pass_on_stops(self._held_claims()),
             on_death=self._fail,
+            pulse=self._vitals.pulse("clock"),
         )
         state = NodeState(
-            name=self.name, workers=self._workers, time=self._time, clock=self.clock, running=lambda: self.running
+            name=self.name,
+            workers=self.workers,
+            time=self._time,
+            clock=self.clock,
+            running=lambda: self.running,
+            stuck=lambda: self.stuck,
         )
         self._upkeep = Upkeep(state)
         self._keeper = LeaseKeeper(
@@ -78,7 +93,9 @@ class NodeProcess:
             lost=lambda ids: pass_on_losses(self._held_claims(), ids),
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
+            pulse=self._vitals.pulse("leases"),
         )
+        self._watch = Watch(node=self.name, vitals=self._vitals)
         self._resources = ExitStack()
 
     @property
@@ -92,20 +109,31 @@ class NodeProcess:
         return self._drained.is_set()
 
     @property
+    def is_draining(self) -> bool:
+        """Whether the node was last seen to be asked to drain."""
+        return self._is_draining
+
+    @property
     def running(self) -> int:
         """How many executions this node holds now."""
         with self._lock:
             return len(self._claims)
 
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        """The names of those of the node's threads that have given no sign of life for too long; the database is not asked."""
+        return tuple(each.name for each in self._vitals.stuck())
+
     def start(self) -> None:
         """Register the node, create missing jobs, and begin to schedule and to claim."""
         self._prepare()
+        self._watch.start()
         self._keeper.start()
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
         self._executor.prepare()
-        logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
+        logger.info("Node %s started with %d workers.", self.name, self.workers, extra={"node": self.name})
 
     def run_once(self, *, enough: threading.Event | None = None) -> int:
         """Write what is due, perform everything that can be claimed now and what depends on it; return how many that was.
@@ -147,6 +175,7 @@ class NodeProcess:
             self._abandon()
         self._executor.close()
         self._keeper.close()
+        self._watch.close()
         self._upkeep.say_goodbye()
         self._resources.close()
         logger.info("Node %s stopped.", self.name, extra={"node": self.name})

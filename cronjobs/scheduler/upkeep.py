@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +17,7 @@ from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.models import Node
 from cronjobs.models.moves import rescue
+from cronjobs.models.node import stuck_text
 from cronjobs.processes import resident_bytes
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.trends import CpuLoad, MemoryTrend
@@ -37,6 +38,8 @@ class NodeState:
     time: SteadyClock
     clock: Clock
     running: Callable[[], int]
+    # The names of its threads that are stuck.
+    stuck: Callable[[], Sequence[str]] = tuple
 
 
 class Upkeep:
@@ -108,6 +111,7 @@ class Upkeep:
             heartbeat_at=DatabaseNow(),
             last_tick_at=self._node.clock.last_tick_at,
             running=self._node.running(),
+            stuck=stuck_text(self._node.stuck()),
             rss_bytes=size,
             cpu_percent=self._cpu.percent(),
             clock_skew_ms=int(skew / timedelta(milliseconds=1)),

@@ -232,6 +232,12 @@ def slow_twice(context: JobContext) -> str:
     return "in time"
 
 
+@job("has-variables", executor="process")
+def has_variables(context: JobContext, *, names: list[str] = []) -> list[str]:  # noqa: B006 - never changed
+    """Return those of `names` that its environment has."""
+    return [each for each in names if each in os.environ]
+
+
 @job("overruns", executor="thread", timeout=0.2)
 def overruns(context: JobContext, *, seconds: float = 1.0) -> str:
     """Take longer than it may, where nobody can do anything about it."""

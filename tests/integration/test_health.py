@@ -332,7 +332,7 @@ def test_settings_that_cannot_be_understood_are_one_failure(settings, make_job):
     assert [name for name, each in probes.items() if each.status == "failed"] == ["configuration"]
     assert "CRONJOBS['LEASE'] must be" in probes["configuration"].message
     unseen = {name for name, each in probes.items() if each.status == "not_checked"}
-    assert unseen == {"clock", "nodes", "ticks", "jobs", "zones", "mongodb"}
+    assert unseen == {"clock", "nodes", "ticks", "threads", "lag", "jobs", "zones", "mongodb"}
     assert probes["sql"].status == "ok"
 
 
@@ -443,7 +443,7 @@ def test_the_health_check_does_not_count_a_warning_among_what_passed(make_node):
 
     execution = run_inline("health-check")
 
-    assert execution.log_lines.values_list("message", flat=True).last() == "11 checks passed, 1 warning"
+    assert execution.log_lines.values_list("message", flat=True).last() == "13 checks passed, 1 warning"
 
 
 def test_the_health_check_fails_and_says_what_is_unhealthy(make_job):

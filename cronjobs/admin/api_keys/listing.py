@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from cronjobs.admin import rendering
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.api_keys.form import ApiKeyForm, KeyForAnybodyForm, NewKeyForm, action_labels
 from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import key_badge
@@ -265,7 +266,7 @@ class ApiKeyAdmin(PageAdmin):
             if changed:
                 ApiKey.objects.filter(pk__in=[each.pk for each in changed]).revoke()
                 revoked_at = dict(rows.values_list("pk", "revoked_at"))
-                record_changes(request.user.pk, (_revocation(each, revoked_at[each.pk]) for each in changed))
+                record_changes(actor_of(request), (_revocation(each, revoked_at[each.pk]) for each in changed))
             return len(changed)
 
         done = in_transaction(rows.db, work)

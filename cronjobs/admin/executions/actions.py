@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.executions.found import selected
 from cronjobs.admin.executions.outcomes import (
     MOST_NAMED,
@@ -155,7 +156,7 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
     def _cancel(self, request: HttpRequest, ids: list[int], reason: str) -> None:
         rows = JobExecution.objects.filter(pk__in=ids)
         done = cancel(rows, reason=reason, by=request.user.get_username())
-        record_changes(request.user.pk, _changes(done))
+        record_changes(actor_of(request), _changes(done))
         self._say(request, explain_cancellation(done, of=len(ids)))
 
     def _retry(self, request: HttpRequest, ids: Iterable[int]) -> list[Rerun | str]:
@@ -173,7 +174,7 @@ class ExecutionActionsAdmin(ReadOnlyAdmin):
         originals = JobExecution.objects.only("job_name").in_bulk([each.retry_of_id for each in new])
         for each in new:
             if (original := originals.get(each.retry_of_id or 0)) is not None:
-                record_execution(request.user.pk, original, each)
+                record_execution(actor_of(request), original, each)
         return answers
 
     def _say(self, request: HttpRequest, found: Iterable[tuple[int, str]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
@@ -16,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.histories import shown_value
 from cronjobs.admin.jobs.effective import inherited_values, set_here, unset_value
 from cronjobs.admin.pages import PageAdmin
@@ -23,6 +23,7 @@ from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import changed, record_changes, storable
 from cronjobs.models import Job
 from cronjobs.models.mistakes import mistakes
+from cronjobs.security import Actor
 
 COLUMN = "column"
 
@@ -56,7 +57,7 @@ class DefaultsAdmin(PageAdmin):
             asked = request.GET.getlist(COLUMN)
             return self._defaults_page(request, job, chosen=asked or set_here(job))
         chosen = request.POST.getlist(COLUMN)
-        restored, objections = _restore(job, chosen, user_id=request.user.pk)
+        restored, objections = _restore(job, chosen, actor=actor_of(request))
         if objections:
             return self._defaults_page(request, job, chosen=chosen, objections=objections)
         self._report_restored(request, job, restored)
@@ -100,7 +101,7 @@ def _overrides(job: Job, chosen: Collection[str]) -> list[Override]:
     ]
 
 
-def _restore(job: Job, columns: Collection[str], *, user_id: Any) -> tuple[list[str], list[str]]:
+def _restore(job: Job, columns: Collection[str], *, actor: Actor) -> tuple[list[str], list[str]]:
     """Empty those of `columns` that the job sets; return them, or what speaks against it: then nothing is changed."""
     alias = engine_alias(Job)
 
@@ -116,7 +117,7 @@ def _restore(job: Job, columns: Collection[str], *, user_id: Any) -> tuple[list[
             return [], [str(text) for text in new.values()]
         if before:
             locked.save(update_fields=[*before, "updated_at"])
-            record_changes(user_id, [changed(locked, before)])
+            record_changes(actor, [changed(locked, before)])
         return list(before), []
 
     return in_transaction(alias, work)

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from cronjobs import permissions
 from cronjobs.admin import rendering
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.pages import PageAdmin
 from cronjobs.admin.running import Queued, Refused, explain, run_now
 from cronjobs.journal import record_execution
@@ -104,7 +105,7 @@ class RunNowAdmin(PageAdmin):
             self.message_user(request, text, level)
         for each in answers:
             if isinstance(each, Queued) and not each.is_repeat:
-                record_execution(request.user.pk, each.job, each.execution)
+                record_execution(actor_of(request), each.job, each.execution)
 
     def _url_after_run(self, request: HttpRequest, answer: Queued | Refused) -> str:
         site = self.admin_site.name

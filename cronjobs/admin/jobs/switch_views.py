@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from cronjobs import permissions
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.jobs.switches import SWITCHES, Switch, apply, explain, explain_one
 from cronjobs.admin.pages import PageAdmin
@@ -79,7 +80,7 @@ class SwitchAdmin(PageAdmin):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        changed, _ = apply(SWITCHES[name], Job.objects.filter(pk=job.pk), user_id=request.user.pk)
+        changed, _ = apply(SWITCHES[name], Job.objects.filter(pk=job.pk), actor=actor_of(request))
         for level, text in explain_one(SWITCHES[name], job, changed):
             self.message_user(request, text, level)
         return HttpResponseRedirect(self._url_after_switch(request, job))
@@ -106,7 +107,7 @@ class SwitchAdmin(PageAdmin):
         concerned = Job.objects.filter(switch.concerns, pk__in=ids).order_by("name")
         if switch.stops and not is_answered(request) and concerned.count() > 1:
             return self._switch_page(request, switch, concerned, rest=len(ids) - concerned.count())
-        for level, text in explain(switch, *apply(switch, jobs, user_id=request.user.pk)):
+        for level, text in explain(switch, *apply(switch, jobs, actor=actor_of(request))):
             self.message_user(request, text, level)
         return None
 

@@ -19,6 +19,7 @@ from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes
 from cronjobs.models import Job, Node
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.security import Actor
 
 Text = tuple[int, str]
 
@@ -107,7 +108,7 @@ SWITCHES: Final = {
 }
 
 
-def apply(switch: Switch, jobs: QuerySet[Job], *, user_id: Any) -> tuple[list[Job], int]:
+def apply(switch: Switch, jobs: QuerySet[Job], *, actor: Actor) -> tuple[list[Job], int]:
     """Switch those of `jobs` that are not so yet and record it; return these, and how many the others are."""
     ids = list(jobs.values_list("pk", flat=True))
     alias = engine_alias(Job)
@@ -118,7 +119,7 @@ def apply(switch: Switch, jobs: QuerySet[Job], *, user_id: Any) -> tuple[list[Jo
         columns = ("name", "enabled", "paused", "paused_until")
         changed = list(rows.filter(switch.concerns, pk__in=ids).only(*columns).order_by("pk").select_for_update())
         rows.filter(pk__in=[job.pk for job in changed]).update(**switch.values, updated_at=timezone.now())
-        record_changes(user_id, (_change(job, switch.values) for job in changed))
+        record_changes(actor, (_change(job, switch.values) for job in changed))
         return changed
 
     changed = in_transaction(alias, work)

@@ -47,6 +47,13 @@ def state(node: Any) -> SafeString:
     return rendering.lines(node_badge(node.state), rendering.quiet(drain_request(node)))
 
 
+def stuck_warning(node: Any) -> str:
+    """Return which threads of a node hang; empty if none does, or nobody is there."""
+    if not is_there(node) or not node.stuck_threads:
+        return ""
+    return _late(_("Stuck: %(threads)s") % {"threads": ", ".join(node.stuck_threads)})
+
+
 def drain_request(node: Any) -> str:
     """Return who has asked the node to drain, and how long ago."""
     since = rendering.duration(max(node.now - node.drain_requested_at, timedelta(0)))

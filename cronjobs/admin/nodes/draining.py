@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cronjobs import permissions
+from cronjobs.admin.actors import actor_of
 from cronjobs.admin.nodes.cells import running_on
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.rendering import duration
@@ -164,4 +165,4 @@ def _nobody_else(node: Node) -> str:
 
 
 def _record(request: HttpRequest, answer: Answer) -> None:
-    record_changes(request.user.pk, [changed(answer.node, {"drain_requested_at": answer.drained_since})])
+    record_changes(actor_of(request), [changed(answer.node, {"drain_requested_at": answer.drained_since})])

@@ -10,11 +10,14 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.executions.answers import located_document
 from cronjobs.api.executions.waiting import NOT_ASKED_TO_WAIT, bring_to_end
+from cronjobs.api.requests.actors import actor_of
 from cronjobs.api.requests.lookups import find_runnable
 from cronjobs.api.requests.orders import Order, read_key, read_order
 from cronjobs.api.requests.throttles import EXECUTE
 from cronjobs.api.views import CronView
+from cronjobs.journal import tell_of_execution
 from cronjobs.models import Job, JobExecution, Trigger
+from cronjobs.security import Actor
 
 
 class ExecuteView(CronView):
@@ -38,15 +41,16 @@ class ExecuteView(CronView):
     def post(self, request: Request, name: str) -> Response:
         job = find_runnable(name)
         order, key = read_order(request), read_key(request)
-        execution, note = _carry_out(job, order, key=key, requested_by=request.user.get_username())
+        execution, note = _carry_out(job, order, key=key, actor=actor_of(request))
         if execution.is_final:
             return Response(located_document(request, execution))
         document = {**located_document(request, execution), "note": note}
         return Response(document, status=HTTPStatus.ACCEPTED, headers={"Location": document["url"]})
 
 
-def _carry_out(job: Job, order: Order, *, key: str | None, requested_by: str) -> tuple[JobExecution, str]:
+def _carry_out(job: Job, order: Order, *, key: str | None, actor: Actor) -> tuple[JobExecution, str]:
     execution = JobExecution.objects.request(
-        job.name, params=order.params, trigger=Trigger.API, requested_by=requested_by, key=key
+        job.name, params=order.params, trigger=Trigger.API, requested_by=actor.name, key=key
     )
+    tell_of_execution(actor, job, execution)
     return bring_to_end(execution) if order.wait else (execution, NOT_ASKED_TO_WAIT)

@@ -11,11 +11,13 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.executions.answers import located_document
 from cronjobs.api.requests.access import may
+from cronjobs.api.requests.actors import actor_of
 from cronjobs.api.requests.lookups import executions_at, find_execution
 from cronjobs.api.requests.orders import read_nothing, read_reason
 from cronjobs.api.requests.throttles import EXECUTE
 from cronjobs.api.views import CronView
 from cronjobs.exceptions import NotOpen
+from cronjobs.journal import tell_of_cancellation, tell_of_execution
 from cronjobs.models.moves import cancel
 from cronjobs.models.reruns import retry
 from cronjobs.models.waiting import why_waiting
@@ -58,6 +60,8 @@ class CancelView(CronView):
         reason = read_reason(request)
         done = cancel(executions_at(request, pk), reason=reason, by=request.user.get_username())
         execution = find_execution(request, pk)
+        if done.cancelled | done.asked:
+            tell_of_cancellation(actor_of(request), [execution])
         if done.cancelled:
             return Response(located_document(request, execution))
         if not done.asked | done.asked_before:
@@ -81,6 +85,8 @@ class RetryView(CronView):
         asked = find_execution(request, pk)
         read_nothing(request)
         execution, is_new = retry(asked.pk, requested_by=request.user.get_username())
+        if is_new:
+            tell_of_execution(actor_of(request), asked, execution)
         document = located_document(request, execution)
         if not is_new:
             document["note"] = RETRIED_BEFORE

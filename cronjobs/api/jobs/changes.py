@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import HasDefinition, InvalidValues, JobExists
 from cronjobs.api.jobs.columns import NEW_JOB_KEYS, by_key
+from cronjobs.api.requests.actors import actor_of
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.exceptions import InvalidRequest, JobNotFound
@@ -34,7 +35,7 @@ def create_job(request: Request, values: Mapping[str, Any]) -> Job:
         if Job.objects.using(alias).filter(name=job.name).exists():
             raise JobExists(job.name)
         job.save(using=alias, force_insert=True)
-        record_addition(request.user.pk, job)
+        record_addition(actor_of(request), job)
 
     try:
         in_transaction(alias, work)
@@ -52,7 +53,7 @@ def update_job(request: Request, name: str, values: Mapping[str, Any]) -> None:
         if change.after:
             # Only these: a node may write the others at the same time.
             job.save(update_fields=[*change.after, "updated_at"])
-            record_changes(request.user.pk, [change])
+            record_changes(actor_of(request), [change])
 
     _with_locked(name, work)
 
@@ -63,7 +64,7 @@ def delete_job(request: Request, name: str) -> None:
     def work(job: Job) -> None:
         if name in registry:
             raise HasDefinition(name)
-        record_deletion(request.user.pk, job)
+        record_deletion(actor_of(request), job)
         job.delete()
 
     _with_locked(name, work)
@@ -87,7 +88,7 @@ def _switch(request: Request, name: str, change: Callable[[JobQuerySet], int]) -
         before = {column: getattr(job, column) for column in ("paused", "paused_until")}
         if change(Job.objects.using(engine_alias(Job)).filter(pk=job.pk)):
             job.refresh_from_db(fields=list(before))
-            record_changes(request.user.pk, [changed(job, before).without_what_stayed()])
+            record_changes(actor_of(request), [changed(job, before).without_what_stayed()])
 
     _with_locked(name, work)
 

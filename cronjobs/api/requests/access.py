@@ -21,6 +21,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from cronjobs.api.requests.actors import tell_of_use
 from cronjobs.conf import words_to_mask
 from cronjobs.dependencies import parse_dependencies
 from cronjobs.models import ApiKey
@@ -71,6 +72,7 @@ class KeyAuthentication(BaseAuthentication):
         if state != KeyState.GOOD:
             raise KeyRefused(key, _NOT_GOOD[state])
         _note_use(key)
+        tell_of_use(request, key)
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

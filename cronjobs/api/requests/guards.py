@@ -17,11 +17,11 @@ from rest_framework.views import APIView
 from cronjobs import audit
 from cronjobs.api.requests.access import CsrfRefused, KeyRefused, key_of
 from cronjobs.api.requests.bodies import check_length
-from cronjobs.api.requests.origins import address_of, network_of
 from cronjobs.api.requests.throttles import WRITE, CallerThrottle, or_refused_too_often
 from cronjobs.conf import words_to_mask
 from cronjobs.models import AuditEntry
 from cronjobs.models.audit_entry import Outcome
+from cronjobs.origins import address_of, network_of
 from cronjobs.storable import storable_text
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 
 from cronjobs.api.errors import RefusedTooOften
 from cronjobs.api.requests.access import key_of
-from cronjobs.api.requests.origins import address_of, network_of
 from cronjobs.conf import settings_or_defaults
+from cronjobs.origins import address_of, network_of
 from cronjobs.tallies import count_one, digest
 
 READ, WRITE, EXECUTE, REFUSED = "read", "write", "execute", "refused"

@@ -36,7 +36,7 @@ class HealthView(CronView):
 
 
 class SchedulingView(CronView):
-    """``GET scheduling``: a node is alive, and its clock has ticked lately. The third probe beside live and ready.
+    """``GET scheduling``: a node is alive and ticks, none is stuck, and what is due is decided. The third probe beside live and ready.
 
     A pause is no fault: ``paused`` says that there is one, and the answer is still 200.
     """
@@ -48,8 +48,7 @@ class SchedulingView(CronView):
         found = health.check_scheduling()
         document = {"checks": health.report(found)["checks"]}
         if not health.is_scheduling(found):
-            reason = next(each.message for each in found if each.status != health.Status.OK)
-            return _no(ErrorCode.NOT_SCHEDULING, reason, document)
+            return _no(ErrorCode.NOT_SCHEDULING, health.why_not_scheduling(found), document)
         paused = why_everything_is_paused()
         return _yes({"paused": bool(paused), "pausedBecause": paused or None, **document})
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from cronjobs import permissions
 from cronjobs.api.executions.answers import time
+from cronjobs.api.requests.actors import actor_of
 from cronjobs.api.requests.orders import read_nothing
 from cronjobs.api.requests.queries import Query
 from cronjobs.api.views import CronView
@@ -65,7 +66,7 @@ class UndrainNodeView(CronView):
 
 def _told(request: Request, answer: Answer) -> dict[str, Any]:
     if answer.is_new:
-        record_changes(request.user.pk, [changed(answer.node, {"drain_requested_at": answer.drained_since})])
+        record_changes(actor_of(request), [changed(answer.node, {"drain_requested_at": answer.drained_since})])
     return {"success": True, **_document(answer.node), "timestamp": rfc3339(timezone.now())}
 
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from cronjobs import permissions
 from cronjobs.api.errors import InvalidValues
 from cronjobs.api.jobs.columns import QUEUE_KEYS, by_key, read_values
+from cronjobs.api.requests.actors import actor_of
 from cronjobs.api.requests.orders import read_document, read_nothing
 from cronjobs.api.views import CronView
 from cronjobs.database import engine_alias, in_transaction
@@ -125,7 +126,7 @@ def _change(request: Request, name: str, values: Mapping[str, Any]) -> dict[str,
             raise InvalidValues(by_key(error.message_dict, QUEUE_KEYS)) from error
         if before:
             queue.save(update_fields=list(before))
-            record_changes(request.user.pk, [changed(queue, before)])
+            record_changes(actor_of(request), [changed(queue, before)])
 
     in_transaction(rows.db, work)
     queue: Any = rows.filter(name=name).with_counts().get()

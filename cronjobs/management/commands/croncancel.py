@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from cronjobs.journal import tell_of_cancellation
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.executions import number, numbered
 from cronjobs.management.jobs import refusals_explained
@@ -96,6 +98,7 @@ def _cancel_each(executions: Sequence[JobExecution], reason: str) -> Iterator[tu
         batch = {each.pk: each for each in executions[start : start + _BATCH]}
         rows = JobExecution.objects.filter(pk__in=batch)
         done = cancel(rows, reason=reason, by=who())
+        tell_of_cancellation(shell("croncancel"), (batch[pk] for pk in sorted(done.cancelled | done.asked)))
         statuses = dict(rows.values_list("pk", "status"))
         for pk, execution in batch.items():
             execution.status = statuses.get(pk, execution.status)

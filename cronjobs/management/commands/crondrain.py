@@ -11,6 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.exceptions import NodeNotAlive, NodeNotFound
+from cronjobs.journal import changed, record_changes
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.output import database_errors_explained
 from cronjobs.manager.status import node_document
@@ -53,6 +55,9 @@ class Command(BaseCommand):
     def handle(self, *, name: str, wait: bool, undo: bool, json: bool, **_: Any) -> None:
         with database_errors_explained(), _refusals_explained():
             answer = (undrain if undo else drain)(name, by=who())
+            if answer.is_new:
+                before = {"drain_requested_at": answer.drained_since}
+                record_changes(shell("crondrain"), [changed(answer.node, before)])
             if not undo:
                 self._warn()
             if not json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import SUPPRESS
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -11,7 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from cronjobs.management.arguments import add_examples, as_json, who
+from cronjobs.journal import changed, record_addition, record_changes, tell_of_rotation
+from cronjobs.management.actors import shell
+from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.keys import (
     HEADER,
@@ -29,8 +30,6 @@ from cronjobs.models import ApiKey, Job
 from cronjobs.models.api_key import LIFETIME, MARK, active_user
 from cronjobs.permissions import ADD_JOBS, KEY_ACTIONS, key_permission
 from cronjobs.registry import is_valid_name
-
-logger = logging.getLogger(__name__)
 
 EXAMPLES = """\
 examples:
@@ -115,7 +114,7 @@ class Command(BaseCommand):
         key, text = ApiKey.objects.issue(
             user=active_user(user), name=name, actions=actions, jobs=jobs, expires_at=expires
         )
-        logger.info("Key %s was made for %s by %s.", key, user, who())
+        record_addition(shell("cronkey"), key)
         self._hand_out(key, text)
 
     def _list(self, *, every: bool, json: bool, **_: Any) -> None:
@@ -139,7 +138,7 @@ class Command(BaseCommand):
         except ApiKey.DoesNotExist:
             raise _unknown(prefix, "There is no key {} that was not revoked; cronkey list shows them.") from None
         old.refresh_from_db()
-        logger.info("Key %s was replaced by %s by %s.", old, key, who())
+        tell_of_rotation(shell("cronkey"), old, key)
         self._hand_out(key, text)
         self._say(f"{old} {ending(old)}.")
 
@@ -151,7 +150,8 @@ class Command(BaseCommand):
         for key in keys.values():
             is_new = bool(ApiKey.objects.filter(pk=key.pk).revoke())
             if is_new:
-                logger.info("Key %s was revoked by %s.", key, who())
+                key.revoked_at = timezone.now()
+                record_changes(shell("cronkey"), [changed(key, {"revoked_at": None})])
             self.stdout.write(f"{key} is revoked." if is_new else f"{key} was revoked already.")
 
     def _hand_out(self, key: ApiKey, text: str) -> None:

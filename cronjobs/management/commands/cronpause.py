@@ -22,7 +22,7 @@ examples:
 Nodes follow within two seconds. What is due while the job is paused is not made up for later;
 what is running or waiting now goes on: croncancel calls it off. It can still be run by hand.
 To leave out the next occurrence only there is cronskip; for a whole queue, or everything,
-cronqueue. Calling it again sets another end. Who paused what is in the log.
+cronqueue. Calling it again sets another end. Who paused what is in the log cronjobs.security.
 
 exit codes:
   0  it is paused (also if it was so already)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *, name: str, until: datetime | None, json: bool, **_: Any) -> None:
         with database_errors_explained(), refusals_explained(name):
-            job, is_new = switched(name, "paused", lambda rows: rows.pause(until=until))
+            job, is_new = switched(name, lambda rows: rows.pause(until=until), command="cronpause")
         self.stdout.write(as_json(pause_document(job)) if json else _sentence(job, is_new=is_new))
 
 

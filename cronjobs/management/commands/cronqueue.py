@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.database import engine_alias
 from cronjobs.exceptions import QueueNotFound
+from cronjobs.journal import Change, record_changes
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained, table, terminal_width
 from cronjobs.management.queues import sentence, state
@@ -111,8 +113,14 @@ def _each(name: str | None, **values: Any) -> set[str]:
     if name == EVERYTHING and "paused" not in values:
         raise ArgumentTypeError("Only single queues are limited; WORKERS limits a node.")
     rows = Queue.objects.named(name or "")
+    before = list(rows)
     rows.update(**values)
-    return set(rows.values_list("name", flat=True))
+    record_changes(shell("cronqueue"), (_change(each, values) for each in before))
+    return {each.name for each in before}
+
+
+def _change(queue: Queue, values: dict[str, Any]) -> Change:
+    return Change(queue, {column: getattr(queue, column) for column in values}, values).without_what_stayed()
 
 
 def _number(text: str) -> int | None:

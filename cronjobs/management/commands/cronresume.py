@@ -19,7 +19,8 @@ examples:
   manage.py cronresume send-digest
 
 It is due again from now on: what was due while it was paused is not made up for, unless you
-use cronbackfill. A queue, or everything, is resumed by cronqueue. Who resumed what is in the log.
+use cronbackfill. A queue, or everything, is resumed by cronqueue. Who resumed what is in the log
+cronjobs.security.
 
 exit codes:
   0  it is not paused (also if it was not before)
@@ -40,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *, name: str, json: bool, **_: Any) -> None:
         with database_errors_explained(), refusals_explained(name):
-            job, is_new = switched(name, "resumed", JobQuerySet.resume)
+            job, is_new = switched(name, JobQuerySet.resume, command="cronresume")
             everything = why_everything_is_paused()
         if json:
             self.stdout.write(as_json(pause_document(job)))

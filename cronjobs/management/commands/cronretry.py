@@ -7,6 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
+from cronjobs.journal import tell_of_execution
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, said, who
 from cronjobs.management.executions import number, numbered
 from cronjobs.management.jobs import warn_if_it_waits
@@ -60,9 +62,12 @@ class Command(BaseCommand):
 
 def _retry(execution: JobExecution) -> Rerun | CannotRetry | ExecutionNotFound:
     try:
-        return retry(execution.pk, requested_by=who())
+        rerun = retry(execution.pk, requested_by=who())
     except (CannotRetry, ExecutionNotFound) as error:
         return error
+    if rerun.is_new:
+        tell_of_execution(shell("cronretry"), execution, rerun.execution)
+    return rerun
 
 
 def _sentence(execution: JobExecution, rerun: Rerun) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.dependencies import describe_dependencies
-from cronjobs.health import Probe, check_queue, check_scheduling
+from cronjobs.health import Probe, check_mongodb, check_node, check_queue, check_scheduling, report, stuck_sentence
 from cronjobs.management.arguments import add_examples, as_json
+from cronjobs.management.limiting import at_most, timeout
 from cronjobs.management.output import (
     database_errors_explained,
     distance,
@@ -25,8 +27,9 @@ from cronjobs.management.output import (
 )
 from cronjobs.management.queues import limits
 from cronjobs.management.running import running_document, running_row
-from cronjobs.manager.status import status_document
+from cronjobs.manager.status import node_document, status_document
 from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.choices import NodeStatus
 from cronjobs.models.graph import effective_dependencies
 from cronjobs.models.loading import load_jobs
 from cronjobs.models.pausing import why_everything_is_paused
@@ -35,6 +38,7 @@ from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import rfc3339
 
 _MOST_RUNNING = 100
+_THERE = (NodeStatus.ALIVE, NodeStatus.DRAINING)
 # More rows than this push the rest off the screen.
 _MOST_ROWS = 20
 
@@ -42,19 +46,30 @@ EXAMPLES = """\
 examples:
   manage.py cronstatus
   manage.py cronstatus --json
-  manage.py cronstatus --fail-if-unhealthy   for a monitor: exit code 1 if nothing is scheduling
+  manage.py cronstatus --fail-if-unhealthy               for a monitor of the whole installation
+  manage.py cronstatus --fail-if-unhealthy --this-host   for the probe of a container or a machine
   watch manage.py cronstatus
 
 The number of an execution (#4711) is what cronlog, croncancel and cronretry take; cronlog shows
 its log and traceback. Times are distances from the database's present; --json has them in full. It
 has all that the API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a
-node), queue, and runningExecutions (the newest hundred).
+node), queue, health, and runningExecutions (the newest hundred).
+
+Unhealthy is, of the whole installation: no node is alive that takes work; none has ticked lately; a
+thread of one that is alive is stuck (CRONJOBS["STUCK_AFTER"]); a due time has not been decided for a
+minute; or MongoDB is configured and cannot be used. Of a host or a node: none of it is alive; or one
+that is alive is stuck, or takes work and has not ticked lately. What is paused, draining or overrunning
+is not unhealthy. Each finding is a line on standard error. With --this-host or --node only nodes are
+shown, and only they count.
 
 exit codes:
   0  shown
-  1  the SQL database cannot be used; or, with --fail-if-unhealthy, no node is alive or ticks
+  1  the SQL database cannot be used, or did not answer within --timeout; or, with
+     --fail-if-unhealthy, something is unhealthy
   2  the arguments are wrong
 """
+# Seconds; a monitor that waits for longer has usually given up.
+_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +100,9 @@ class JobState:
 class Command(BaseCommand):
     """Three tables, or one JSON document."""
 
+    # Supervisors call it often: checking would import every view of the project, and croncheck does that.
+    requires_system_checks = ()
+
     help = "Show the jobs with their next run and last outcome, the nodes, and the queue."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -92,11 +110,53 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fail-if-unhealthy",
             action="store_true",
-            help="Exit with 1 if no node is alive or none has ticked lately.",
+            help="Exit with 1 if nothing is scheduled, a node is stuck, or MongoDB is away; see below.",
+        )
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--node", metavar="NAME", help="Show, and judge, this node only.")
+        which.add_argument("--this-host", action="store_true", help="Show, and judge, the nodes of this host only.")
+        parser.add_argument(
+            "--timeout",
+            type=timeout,
+            default=_TIMEOUT,
+            metavar="SECONDS",
+            help=f"Give up with exit code 1 if the database takes longer (default: {_TIMEOUT:g}).",
         )
         parser.add_argument("--json", action="store_true", help="Print everything as JSON.")
 
-    def handle(self, *, fail_if_unhealthy: bool, json: bool, **_: Any) -> None:
+    def handle(
+        self, *, fail_if_unhealthy: bool, node: str | None, this_host: bool, timeout: float, json: bool, **_: Any
+    ) -> None:
+        with at_most(timeout, complaint=f"The database did not answer within {timeout:g} s."):
+            if this_host:
+                host = socket.gethostname()
+                health = self._nodes_only({"hostname": host[:100]}, f"A node on host {host}", json=json)
+            elif node is not None:
+                health = self._nodes_only({"name": node}, f"Node {node}", json=json)
+            else:
+                health = self._everything(with_mongodb=fail_if_unhealthy, json=json)
+        unhealthy = [problem for each in health if not each.is_healthy for problem in each.problems]
+        if fail_if_unhealthy and unhealthy:
+            raise CommandError("\n".join(unhealthy))
+
+    def _nodes_only(self, where: Mapping[str, str], called: str, *, json: bool) -> list[Probe]:
+        """Show the living nodes with these columns, and return what is to be judged."""
+        with database_errors_explained():
+            now = read_clock(engine_alias(JobExecution))
+            nodes: list[Any] = list(Node.objects.with_state().filter(**where).defer("memory_trend").order_by("name"))
+            found = check_node(where, called=called)
+        alive = [each for each in nodes if each.state in _THERE]
+        if json:
+            documents = [node_document(each) for each in alive]
+            self.stdout.write(as_json({"nodes": documents, "health": _health_document([found])}))
+        elif alive:
+            self._show_nodes(now, alive)
+        else:
+            self.stdout.write(self.style.WARNING(found.message))
+        return [found]
+
+    def _everything(self, *, with_mongodb: bool, json: bool) -> list[Probe]:
+        """Show all there is, and return what is to be judged."""
         with database_errors_explained():
             now = read_clock(engine_alias(JobExecution))
             paused = why_everything_is_paused()
@@ -104,26 +164,23 @@ class Command(BaseCommand):
                 list(_job_states(is_everything_paused=bool(paused))),
                 list(Node.objects.alive().defer("memory_trend").order_by("name")),
             )
-            health = check_scheduling()
+            # MongoDB takes its time, whether it is there or not: for those only who ask.
+            health = [*check_scheduling(), *([check_mongodb()] if with_mongodb else [])]
             queue, running = check_queue(), list(_running())
         if json:
-            document = {**_document(jobs, nodes, queue), "runningExecutions": running_document(running, now)}
-            self.stdout.write(as_json(document))
+            document = {**_document(jobs, nodes, queue), "health": _health_document(health)}
+            self.stdout.write(as_json({**document, "runningExecutions": running_document(running, now)}))
         else:
             self._show(now, jobs, nodes, queue, paused)
             self._show_running(now, running)
-        unhealthy = [each.message for each in health if not each.is_healthy]
-        if fail_if_unhealthy and unhealthy:
-            raise CommandError(" ".join(unhealthy))
+        return health
 
     def _show(self, now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe, paused: str) -> None:
         width = terminal_width()
         self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [_job_row(each, now) for each in jobs], width)
         self.stdout.write("")
         if nodes:
-            self._table(
-                ("NODE", "STATE", "BUSY", "LAST TICK", "MEMORY", "UP"), [_node_row(each, now) for each in nodes], width
-            )
+            self._show_nodes(now, nodes)
         else:
             self.stdout.write(self.style.WARNING("No node is alive: nothing runs until runcron is started."))
         if nodes and all(each.drain_requested_at is not None for each in nodes):
@@ -134,6 +191,13 @@ class Command(BaseCommand):
         self.stdout.write(f"\nQueue: {queue.message}")
         for line in limits():
             self.stdout.write(f"  {line}")
+
+    def _show_nodes(self, now: datetime, nodes: Sequence[Node]) -> None:
+        header = ("NODE", "STATE", "BUSY", "LAST TICK", "MEMORY", "UP")
+        self._table(header, [_node_row(each, now) for each in nodes], terminal_width())
+        for each in nodes:
+            if each.stuck_threads:
+                self.stdout.write(self.style.WARNING(stuck_sentence(each)))
 
     def _show_running(self, now: datetime, running: Sequence[JobExecution]) -> None:
         if running:
@@ -218,6 +282,10 @@ def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
     busy = f"{node.running}/{node.workers}"
     state = "alive" if node.drain_requested_at is None else "draining"
     return node.name, state, busy, tick, mebibytes(node.rss_bytes), distance(now - node.started_at)
+
+
+def _health_document(probes: Sequence[Probe]) -> dict[str, Any]:
+    return {"healthy": all(each.is_healthy for each in probes), **report(probes)}
 
 
 def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:

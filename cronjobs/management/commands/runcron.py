@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from django.db import DatabaseError, OperationalError, connections
 from cronjobs.conf import get_settings
 from cronjobs.health import NOT_MIGRATED, explain_database_error
 from cronjobs.management.queues import unknown_queues
+from cronjobs.management.supervisor import Supervisor
 from cronjobs.registry import is_valid_queue
 from cronjobs.scheduler.node import NodeProcess
 
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Between two tries to reach the database at the start, in seconds.
 _PATIENCE = 2.0
+# Asked of a supervisor while the database does not answer at the start; each try may take a while.
+_MORE_TIME = 60.0
+# Between two looks at what the node is doing, in seconds.
+_LOOK_INTERVAL = 0.5
 # After the second signal, for a database that hangs.
 _LAST_PATIENCE = 10.0
 
@@ -43,7 +48,9 @@ class Command(BaseCommand):
         "Run a node: write executions when they are due and perform them. Any number of nodes may "
         "share a database.\n\n"
         "SIGTERM or Ctrl-C: claim nothing more, wait for what runs, exit. A second one: end at once. "
-        "So does a node that is asked to drain (crondrain), for as long as what runs takes."
+        "So does a node that is asked to drain (crondrain), for as long as what runs takes.\n\n"
+        "Under systemd (Type=notify) it tells that it is ready after the first tick, what it is doing, and "
+        "that it lives (WatchdogSec=): the latter only while none of its threads is stuck."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
@@ -78,6 +85,8 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         _ensure_logging()
+        # First of all: what the variables say is not for the processes of jobs.
+        supervisor = Supervisor.from_environment()
         node = NodeProcess(workers=workers, queues=queues)
         grace = get_settings().shutdown_grace if grace is None else grace
         # put() may be called from a signal handler, unlike most of what threads share.
@@ -86,8 +95,9 @@ class Command(BaseCommand):
             signal.signal(each, lambda number, _frame: received.put(number))
         if once:
             self._run_once(node, received)
-        elif self._start(node, received):
-            _wait(node, received)
+        elif self._start(node, received, supervisor):
+            _wait(node, received, supervisor)
+            supervisor.stopping()
             # What drained may have been given all the time that there is for that.
             grace = timedelta(0) if node.is_drained else grace
             self.stderr.write(_farewell(node, grace))
@@ -119,7 +129,7 @@ class Command(BaseCommand):
                 raise performed
         self.stdout.write(f"{performed} executions performed.")
 
-    def _start(self, node: NodeProcess, received: queue.SimpleQueue[int]) -> bool:
+    def _start(self, node: NodeProcess, received: queue.SimpleQueue[int], supervisor: Supervisor) -> bool:
         """Start the node as soon as the database answers; return False if a signal came first."""
         while True:
             try:
@@ -128,6 +138,8 @@ class Command(BaseCommand):
                 break
             except OperationalError as error:
                 self.stderr.write(f"{explain_database_error(error)} Trying again in {_PATIENCE:g} s.")
+                supervisor.say("Waiting for the database.")
+                supervisor.wait(seconds=_MORE_TIME)
             with suppress(queue.Empty):
                 received.get(timeout=_PATIENCE)
                 return False
@@ -181,14 +193,37 @@ def _farewell(node: NodeProcess, grace: timedelta) -> str:
     return f"Stopping: {work} may take up to {grace.total_seconds():g} s to end. A second signal ends at once."
 
 
-def _wait(node: NodeProcess, received: queue.SimpleQueue[int]) -> None:
-    """Return when a signal arrives, the node has drained, or a thread of it has died."""
+def _wait(node: NodeProcess, received: queue.SimpleQueue[int], supervisor: Supervisor) -> None:
+    """Return when a signal arrives, the node has drained, or a thread of it has died; meanwhile report to `supervisor`."""
+    is_ready, pause = False, min(_LOOK_INTERVAL, supervisor.interval / 2)
     while node.failure is None and not node.is_drained:
+        if not is_ready and node.clock.last_tick_at is not None:
+            supervisor.ready()
+            is_ready = True
+        _report(node, supervisor)
         try:
-            received.get(timeout=0.5)
+            received.get(timeout=pause)
         except queue.Empty:
             continue
         return
+
+
+def _report(node: NodeProcess, supervisor: Supervisor) -> None:
+    """Say what the node is doing; and that it lives, unless one of its threads is stuck.
+
+    A database that is away is no reason to end a node: its threads go on trying, and so live.
+    """
+    stuck = node.stuck
+    if not stuck:
+        supervisor.feed()
+    supervisor.say(_status(node, stuck))
+
+
+def _status(node: NodeProcess, stuck: Sequence[str]) -> str:
+    if stuck:
+        return f"Stuck: {', '.join(stuck)}."
+    drains = "Draining. " if node.is_draining else ""
+    return f"{drains}{node.running} of {node.workers} workers busy."
 
 
 def _stop(node: NodeProcess, received: queue.SimpleQueue[int], grace: timedelta) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cronjobs.executors.inline import run_inline
+from cronjobs.journal import tell_of_execution
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
 from cronjobs.management.echo import job_log_echoed
 from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
@@ -81,6 +83,7 @@ class Command(BaseCommand):
         with database_errors_explained():
             with refusals_explained(name):
                 execution = self._record(name, params, at) if is_recorded else self._perform(name, params, verbosity)
+                tell_of_execution(shell("runjob"), Job(name=execution.job_name), execution)
             self.stdout.write(as_json(_document(execution, at)) if json else _sentence(execution, at))
             if is_recorded:
                 warn_if_it_waits(self)

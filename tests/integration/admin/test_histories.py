@@ -14,6 +14,7 @@ from rest_framework.authtoken.models import Token
 from cronjobs.journal import LONGEST, Change, record_changes
 from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from cronjobs.models.api_key import new_prefix
+from cronjobs.security import Actor
 from tests.integration.admin.pages import EXECUTIONS, KEYS, QUEUES, act, get, run_url, text_of
 from tests.integration.admin.test_job_form import save
 
@@ -30,7 +31,7 @@ def record(django_user_model):
     ann = django_user_model.objects.create_user("ann")
 
     def record(job, before, after):
-        record_changes(ann.pk, [Change(job, before, after)])
+        record_changes(Actor(name="ann", user_id=ann.pk), [Change(job, before, after)])
 
     return record
 

@@ -149,7 +149,7 @@ def test_a_node_that_lives_and_ticks_schedules(viewer, make_node, slash):
     assert answer.status_code == 200
     assert found.keys() == {"success", "paused", "pausedBecause", "checks", "timestamp"}
     assert (found["paused"], found["pausedBecause"]) == (False, None)
-    assert found["checks"].keys() == {"nodes", "ticks"}
+    assert found["checks"].keys() == {"nodes", "ticks", "threads", "lag"}
 
 
 def assert_scheduling_is_refused(caller):

@@ -190,6 +190,7 @@ def test_a_node_says_how_it_is(viewer):
         "workers": 8,
         "running": 2,
         "state": "alive",
+        "stuckThreads": [],
         "drainRequestedAt": None,
         "drainRequestedBy": None,
         "cpuPercent": None,

@@ -62,9 +62,9 @@ def test_nine_refusals_are_nothing_and_the_tenth_is_told(heard, caplog):
         knock(1, at=AT + MINUTE)
 
     assert heard == [{"address": "203.0.113.9", "who": "", "count": 10, "since": AT}]
-    (record,) = [each for each in caplog.records if each.name == "cronjobs.security"]
-    assert (record.levelname, record.address, record.who, record.count) == ("WARNING", "203.0.113.9", "", 10)
-    assert record.since == "2026-01-15T12:00:05.000Z"
+    (record,) = [each for each in caplog.records if getattr(each, "event", "") == "request.refused_repeatedly"]
+    assert (record.levelname, record.address, record.actor) == ("WARNING", "203.0.113.9", "")
+    assert record.details == {"count": 10, "since": "2026-01-15T12:00:05.000Z"}
 
 
 def test_it_is_told_once_within_a_window_and_again_after_it(heard):

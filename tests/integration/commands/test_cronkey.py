@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from cronjobs.management.arguments import who
 from cronjobs.models import ApiKey
+from cronjobs.security import Event
 from tests.commands import run_command
 from tests.integration.api.callers import grant
 
@@ -34,10 +35,16 @@ def status_with(text, path="status"):
     return Client().get(f"/cron/{path}", headers={"Authorization": f"Bearer {text}"}).status_code
 
 
-def test_a_key_is_made_and_printed_alone(caplog):
+def told(caplog):
+    """Return what the security log tells: what was done, by whom, to which key."""
+    return [(each.event, each.actor, each.target) for each in caplog.records if each.name == "cronjobs.security"]
+
+
+def test_a_key_is_made_and_printed_alone(caplog, django_capture_on_commit_callbacks):
     caplog.set_level(logging.DEBUG)
 
-    out, err, code = create("--action", "run_job", "--action", "run_job")
+    with django_capture_on_commit_callbacks(execute=True):
+        out, err, code = create("--action", "run_job", "--action", "run_job")
 
     assert code == 0
     text, nothing = out.split("\n")
@@ -47,7 +54,7 @@ def test_a_key_is_made_and_printed_alone(caplog):
     assert (key.name, key.user.username, key.actions, key.jobs) == ("deploy", "olive", ["run_job", "view_job"], [])
     assert timedelta(days=89) < key.expires_at - timezone.now() < timedelta(days=90)
     assert f"deploy (cron_{key.prefix}) acts for olive: run_job, view_job; jobs: all." in err
-    assert f"Key {key} was made for olive by {who()}." in caplog.messages
+    assert (Event.KEY_CREATED, who(), key.label) in told(caplog)
     assert text not in err + caplog.text
 
 
@@ -180,19 +187,21 @@ def test_keys_are_listed_as_json(keys):
         assert digest not in "".join(printed)
 
 
-def test_a_key_is_revoked_whichever_part_of_it_is_given(caplog):
+def test_a_key_is_revoked_whichever_part_of_it_is_given(caplog, django_capture_on_commit_callbacks):
     caplog.set_level(logging.INFO, logger="cronjobs")
     first, second, third = (create(name=name).out.strip() for name in ("first", "second", "third"))
     rows = {each.name: each for each in ApiKey.objects.all()}
 
     named = (first, rows["second"].label, rows["third"].prefix)
-    out, err, code = run_command("cronkey", "revoke", *named, first)
+    with django_capture_on_commit_callbacks(execute=True):
+        out, err, code = run_command("cronkey", "revoke", *named, first)
 
     assert (err, code) == ("", 0)
     assert sorted(out.splitlines()) == sorted(f"{each} is revoked." for each in rows.values())
     assert [status_with(each) for each in (first, second, third)] == [401, 401, 401]
     assert run_command("cronkey", "revoke", second).out == f"{rows['second']} was revoked already.\n"
-    assert sum(f"was revoked by {who()}." in each for each in caplog.messages) == 3
+    revoked = [label for event, by, label in told(caplog) if (event, by) == (Event.KEY_REVOKED, who())]
+    assert sorted(revoked) == sorted(each.label for each in rows.values())
     assert first not in out + caplog.text
 
 
@@ -201,11 +210,12 @@ def test_of_several_keys_none_is_revoked_if_one_is_not_there(keys):
     assert ApiKey.objects.unrevoked().count() == 2
 
 
-def test_a_key_is_replaced_by_one_like_it(caplog):
+def test_a_key_is_replaced_by_one_like_it(caplog, django_capture_on_commit_callbacks):
     caplog.set_level(logging.DEBUG)
     old = create("--action", "run_job", "--expires", "10d").out.strip()
 
-    out, err, code = run_command("cronkey", "rotate", old)
+    with django_capture_on_commit_callbacks(execute=True):
+        out, err, code = run_command("cronkey", "rotate", old)
 
     new = out.strip()
     assert code == 0
@@ -214,7 +224,7 @@ def test_a_key_is_replaced_by_one_like_it(caplog):
     assert (is_.name, is_.user, is_.actions, is_.jobs) == (was.name, was.user, was.actions, was.jobs)
     assert timedelta(0) <= is_.expires_at - was.expires_at < timedelta(days=1)
     assert err.endswith(f"{was} is revoked.\n")
-    assert f"Key {was} was replaced by {is_} by {who()}." in caplog.messages
+    assert (Event.KEY_ROTATED, who(), was.label) in told(caplog)
     assert new not in err + caplog.text
 
 

@@ -89,7 +89,7 @@ OPERATIONS: Operations = {
     (SchedulingView, "GET"): Operation(
         id="isScheduling",
         tag=_PROBES,
-        summary="Whether a node is alive and its clock ticks",
+        summary="Whether a node is alive and ticks, and none is stuck",
         answers={200: Answer(meaning="It does.", document=Scheduling, example=examples.SCHEDULING)},
         errors=(ErrorCode.INVALID_PARAMETERS,),
         reports={ErrorCode.NOT_SCHEDULING: NotScheduling},

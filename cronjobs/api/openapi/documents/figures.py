@@ -138,7 +138,7 @@ class Unhealthy(Error):
 
 
 class Scheduling(Yes):
-    """A node is alive, and its clock ticks."""
+    """A node is alive and ticks, none is stuck, and what is due is decided."""
 
     paused = BooleanField(help_text="Everything is paused, which is a decision and no fault.")
     pausedBecause = CharField(allow_null=True)
@@ -146,6 +146,6 @@ class Scheduling(Yes):
 
 
 class NotScheduling(Error):
-    """Nothing fires."""
+    """Nothing fires, or a node is stuck."""
 
     checks = _checks()

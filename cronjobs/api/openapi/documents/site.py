@@ -99,6 +99,9 @@ class Node(Document):
     workers = Count()
     running = Count()
     state = Value({"type": "string", "enum": ["alive", "draining", "silent", "stopped"]})
+    stuckThreads = ListField(
+        child=CharField(), help_text="Those of its threads that have given no sign of life for STUCK_AFTER."
+    )
     drainRequestedAt = DateTimeField(allow_null=True)
     drainRequestedBy = CharField(allow_null=True)
     cpuPercent = Count(

@@ -57,19 +57,35 @@ _NODES: Example = {
     "nodes": [NODE],
 }
 _TICKS: Example = {"status": "ok", "message": "The last tick was 0.1 s ago.", "durationMs": 0.8}
+_THREADS: Example = {
+    "status": "ok",
+    "message": "No thread of a node is stuck.",
+    "durationMs": 0.7,
+    "stuck": {},
+    "overrunning": [],
+}
+_LAG: Example = {
+    "status": "ok",
+    "message": "Due work starts at once, or within 0 s.",
+    "durationMs": 1.1,
+    "lagSeconds": 0.0,
+    "undecidedSeconds": 0.0,
+    "waitSeconds": 0.0,
+}
+_CHECKS: Example = {"nodes": _NODES, "ticks": _TICKS, "threads": _THREADS, "lag": _LAG}
 HEALTH: Example = {
     "success": True,
     "healthy": True,
     "probes": {"live": True, "ready": True, "scheduling": True},
     "unhealthy": [],
     "warnings": [],
-    "checks": {"nodes": _NODES, "ticks": _TICKS},
+    "checks": _CHECKS,
     "timestamp": NOW,
 }
 SCHEDULING: Example = {
     "success": True,
     "paused": False,
     "pausedBecause": None,
-    "checks": {"nodes": _NODES, "ticks": _TICKS},
+    "checks": _CHECKS,
     "timestamp": NOW,
 }

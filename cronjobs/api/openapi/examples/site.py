@@ -33,6 +33,7 @@ _RUNCRON: Example = {
     "workers": 8,
     "running": 1,
     "state": "alive",
+    "stuckThreads": [],
     "drainRequestedAt": None,
     "drainRequestedBy": None,
     "cpuPercent": 3,

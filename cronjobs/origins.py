@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Any, Final
 
-from rest_framework.request import Request
-from rest_framework.settings import api_settings
-from rest_framework.throttling import BaseThrottle
+from django.conf import settings
 
 from cronjobs.storable import storable_text
 
@@ -16,13 +14,13 @@ _LONGEST: Final = 64
 _OF_ONE_CUSTOMER: Final = 64
 
 
-def address_of(request: Request) -> str:
+def address_of(request: Any) -> str:
     """Return the caller's address: REMOTE_ADDR, or what REST framework's NUM_PROXIES says to believe of X-Forwarded-For.
 
-    Without NUM_PROXIES the header counts for nothing: anybody can send it.
+    Without NUM_PROXIES the header counts for nothing: anybody can send it. `request` is Django's or
+    REST framework's.
     """
-    trusts_proxies = api_settings.NUM_PROXIES is not None
-    text = (BaseThrottle().get_ident(request) if trusts_proxies else request.META.get("REMOTE_ADDR")) or ""
+    text = _as_told(request.META)
     found = _parsed(text)
     return storable_text(text, max_bytes=_LONGEST) if found is None else str(found)
 
@@ -33,6 +31,17 @@ def network_of(address: str) -> str:
     if not isinstance(found, ipaddress.IPv6Address) or found.is_loopback:
         return address
     return str(ipaddress.ip_network((found, _OF_ONE_CUSTOMER), strict=False))
+
+
+def _as_told(headers: Any) -> str:
+    # Read here and not through REST framework, which the admin may be used without.
+    proxies = (getattr(settings, "REST_FRAMEWORK", None) or {}).get("NUM_PROXIES")
+    remote, forwarded = headers.get("REMOTE_ADDR") or "", headers.get("HTTP_X_FORWARDED_FOR")
+    if proxies in (None, 0) or not forwarded:
+        return str(remote)
+    addresses = str(forwarded).split(",")
+    # Each proxy adds one at the end; what stands before those may be invented.
+    return addresses[-min(int(proxies), len(addresses))].strip()
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
