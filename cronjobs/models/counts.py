@@ -30,8 +30,9 @@ LATENESS_BUCKETS: Final = tuple(f"lateness_{bound}" for bound in BOUNDS)
 COUNTED: Final = (*OUTCOMES, *SUMS, *DURATION_BUCKETS, *LATENESS_BUCKETS)
 
 
-def _count() -> models.PositiveBigIntegerField[int, int]:
-    return models.PositiveBigIntegerField(default=0)
+def _count() -> models.BigIntegerField[int, int]:
+    # Signed, as sums are: of the two together MariaDB makes decimals.
+    return models.BigIntegerField(default=0)
 
 
 class Counts(models.Model):
