@@ -19,6 +19,7 @@ DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
         "cleanup-legacy-conversations": "*/5 * * * *",
         "cleanup-old-quotes": "0 2 * * *",
         "health-check": "*/10 * * * *",
+        "roll-up-history": "6 * * * *",
     }
 )
 # Requests of one caller to the HTTP API; of `refused`, answers 401 and 403 to one address.

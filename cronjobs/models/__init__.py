@@ -1,4 +1,4 @@
-"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, keys of the API and what it did."""
+"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, roll-ups, keys of the API and what it did."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cronjobs.models.job import Job
 from cronjobs.models.node import Node
 from cronjobs.models.queue import Queue
 from cronjobs.models.resolved import ResolvedJob
+from cronjobs.models.rollups import HourlyRollup, JobTotals, RolledHour, RollupMark
 from cronjobs.models.suspect import Suspect
 
 __all__ = [
@@ -22,13 +23,17 @@ __all__ = [
     "ExecutionAttempt",
     "ExecutionLog",
     "ExecutorName",
+    "HourlyRollup",
     "Job",
     "JobExecution",
+    "JobTotals",
     "Node",
     "Overlap",
     "Priority",
     "Queue",
     "ResolvedJob",
+    "RolledHour",
+    "RollupMark",
     "Suspect",
     "Trigger",
 ]

@@ -22,6 +22,7 @@ def test_the_defaults_are_those_of_the_old_system():
         "cleanup-legacy-conversations": "*/5 * * * *",
         "cleanup-old-quotes": "0 2 * * *",
         "health-check": "*/10 * * * *",
+        "roll-up-history": "6 * * * *",
     }
     assert settings.retry.max_attempts == 3
     assert settings.retry.initial_delay == timedelta(seconds=1)

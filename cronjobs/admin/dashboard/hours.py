@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from cronjobs.database import engine_alias
-from cronjobs.history import Period, boundaries
-from cronjobs.models import JobExecution
+from cronjobs.history import Period, boundaries, rolled_up_until
+from cronjobs.models import HourlyRollup, JobExecution, RolledHour
+from cronjobs.models.counts import OUTCOMES
 from cronjobs.models.figures import (
     DURATION,
     ModifyingExecution,
@@ -22,6 +23,7 @@ from cronjobs.models.figures import (
     percentiles_of_all,
     tally,
 )
+from cronjobs.models.rollups import full_hour
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus
 
 SPAN: Final = timedelta(hours=24)
@@ -89,7 +91,7 @@ _known: dict[tuple[str, datetime], Hour] = {}
 def last_hours(now: datetime, zone: tzinfo) -> list[Hour]:
     """Return the present hour, which is not over, and the 23 before it, oldest first: hours by the clock of `zone`.
 
-    Takes three queries.
+    Takes a few queries. Where that clock's hours are those of UTC, what is over is read from the roll-ups.
     """
     alias = engine_alias(JobExecution)
     # What ends while this is read belongs to the present hour.
@@ -97,7 +99,7 @@ def last_hours(now: datetime, zone: tzinfo) -> list[Hour]:
     known = 0
     while known < len(bounds) - 2 and (alias, bounds[known]) in _known:
         known += 1
-    found = [_known[alias, each] for each in bounds[:known]] + _count(bounds[known:])
+    found = [_known[alias, each] for each in bounds[:known]] + _read(bounds[known:])
     _remember(alias, [each for each in found[known:] if each.until <= now - _SETTLED])
     return found
 
@@ -115,37 +117,87 @@ def _remember(alias: str, hours: Iterable[Hour]) -> None:
         _known.pop(key, None)
 
 
+def _read(bounds: Sequence[datetime]) -> list[Hour]:
+    """Return the hours between `bounds`: those that are rolled up are read, the others counted."""
+    rolled, until = 0, rolled_up_until()
+    while rolled < len(bounds) - 1 and bounds[rolled + 1] <= until and full_hour(bounds[rolled]) == bounds[rolled]:
+        rolled += 1
+    runs = modifying_executions(ended_between(bounds[0], bounds[-1]))
+    hours = [*_rolled(bounds[: rolled + 1]), *_count(bounds[rolled:])]
+    return [replace(each, runs=[run for run in runs if each.since <= run.finished_at < each.until]) for each in hours]
+
+
+def _rolled(bounds: Sequence[datetime]) -> list[Hour]:
+    """Return hours as they were rolled up; in two queries, or none."""
+    if len(bounds) < 2:
+        return []
+    jobs: defaultdict[datetime, dict[str, JobHour]] = defaultdict(dict)
+    outcomes: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
+    within = {"hour__gte": bounds[0], "hour__lt": bounds[-1]}
+    columns = ("job_name", "hour", "durations", "duration_total", "duration_max", *OUTCOMES)
+    for name, hour, durations, total, longest, *numbers in HourlyRollup.objects.filter(**within).values_list(*columns):
+        of = {status: number for status, number in zip(OUTCOMES, numbers, strict=True) if number}
+        outcomes[hour].update(of)
+        jobs[hour][name] = _job_hour(of, durations, total, longest)
+    percentiles = {each.hour: each for each in RolledHour.objects.filter(**within)}
+    return [
+        Hour(
+            since=since,
+            until=until,
+            outcomes=outcomes[since],
+            duration=_percentiles(percentiles.get(since)),
+            jobs=jobs[since],
+        )
+        for since, until in pairwise(bounds)
+    ]
+
+
+def _percentiles(of: RolledHour | None) -> Percentiles | None:
+    return (
+        None
+        if of is None or of.duration_p50 is None or of.duration_p95 is None
+        else Percentiles(of.duration_p50, of.duration_p95)
+    )
+
+
 def _count(bounds: Sequence[datetime]) -> list[Hour]:
+    """Return hours as their executions are; in two queries, or none."""
+    if len(bounds) < 2:
+        return []
     ended, edges = ended_between(bounds[0], bounds[-1]), bounds[1:-1]
     tallies: defaultdict[int, dict[str, Tally]] = defaultdict(dict)
     for (name, period), each in tally(ended, edges).items():
         tallies[period][name] = each
-    durations, runs = percentiles_of_all(ended, edges, DURATION), modifying_executions(ended)
-    hours = []
-    for number, (since, until) in enumerate(pairwise(bounds)):
-        outcomes: Counter[str] = Counter()
-        for each in tallies[number].values():
-            outcomes.update(each.outcomes)
-        hours.append(
-            Hour(
-                since=since,
-                until=until,
-                outcomes={status: count for status, count in outcomes.items() if count},
-                duration=durations.get(number),
-                jobs={name: _job_hour(each) for name, each in tallies[number].items()},
-                runs=[each for each in runs if since <= each.finished_at < until],
-            )
-        )
-    return hours
+    durations = percentiles_of_all(ended, edges, DURATION)
+    return [
+        _counted(since, until, tallies[number], durations.get(number))
+        for number, (since, until) in enumerate(pairwise(bounds))
+    ]
 
 
-def _job_hour(of: Tally) -> JobHour:
-    unsuccessful = sum(of.outcomes[each] for each in UNSUCCESSFUL)
+def _counted(since: datetime, until: datetime, jobs: Mapping[str, Tally], duration: Percentiles | None) -> Hour:
+    outcomes: Counter[str] = Counter()
+    for each in jobs.values():
+        outcomes.update(each.outcomes)
+    return Hour(
+        since=since,
+        until=until,
+        outcomes={status: count for status, count in outcomes.items() if count},
+        duration=duration,
+        jobs={
+            name: _job_hour(each.outcomes, each.durations, each.duration_total, each.duration_max)
+            for name, each in jobs.items()
+        },
+    )
+
+
+def _job_hour(outcomes: Mapping[str, int], durations: int, total: int, longest: int | None) -> JobHour:
+    unsuccessful = sum(outcomes.get(each, 0) for each in UNSUCCESSFUL)
     return JobHour(
-        ended=sum(of.outcomes.values()),
+        ended=sum(outcomes.values()),
         unsuccessful=unsuccessful,
-        judged=unsuccessful + of.outcomes[ExecutionStatus.SUCCEEDED],
-        durations=of.durations,
-        duration_total=of.duration_total,
-        duration_max=of.duration_max or 0,
+        judged=unsuccessful + outcomes.get(ExecutionStatus.SUCCEEDED, 0),
+        durations=durations,
+        duration_total=total,
+        duration_max=longest or 0,
     )

@@ -143,6 +143,7 @@ def _document(figures: Figures) -> dict[str, Any]:
         "successRate": None if figures.success_rate is None else round(figures.success_rate, 4),
         "durationMs": {**_percentiles(figures.duration), "max": tally.duration_max, "mean": mean},
         "latenessMs": _percentiles(figures.lateness),
+        "percentilesEstimated": figures.is_estimated,
         "attempts": tally.attempt_total,
         "retries": tally.retries,
         "missedDueTimes": tally.missed_due_times,

@@ -14,6 +14,7 @@ from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
 from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.rollups import SETTLING, lock_mark
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus, ensure_move
 
 # What one UPDATE sets from one row of values; the first two say which row, and by what right.
@@ -36,6 +37,8 @@ _COLUMNS = (
 )
 # What is known of somebody's wish to end an execution.
 _REQUEST = ("cancel_requested_at", "cancel_requested_by", "cancel_reason")
+# What is written so long after its end was held up. Less than an hour is left alone until it is rolled up.
+_LATE = SETTLING / 2
 _CALLED_OFF = (ExecutionStatus.QUEUED, ExecutionStatus.CANCELLED)
 
 
@@ -109,6 +112,9 @@ def _record(
         _insert_lines(alias, lines)
     if not endings:
         return set(), {}
+    if min(each.finished_at for each in endings) < timezone.now() - _LATE:
+        # Its hour may be one that is being rolled up: it is counted before that is done, or made up for afterwards.
+        lock_mark(alias)
     lost = _end(alias, endings)
     ours = [each for each in endings if each.execution.pk not in lost]
     called_off = _call_off_retries(alias, ours)

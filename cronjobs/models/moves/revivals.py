@@ -11,6 +11,7 @@ from cronjobs.models.batches import update_from_values
 from cronjobs.models.choices import Trigger
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.rollups import lock_mark, take_back_skips
 from cronjobs.states import ExecutionStatus, ensure_move
 
 # Passed over before it began. A job that ran and then skipped itself has looked, and is not asked again.
@@ -45,11 +46,11 @@ def revive(job: Job, wanted: Sequence[JobExecution], *, trigger: str = Trigger.B
 
 def _revive(alias: str, job: Job, wanted: Mapping[str | None, JobExecution], trigger: str) -> int:
     ensure_move(ExecutionStatus.SKIPPED, ExecutionStatus.QUEUED)
+    until = lock_mark(alias)
     skipped = JobExecution.objects.using(alias).filter(REVIVABLE, job=job, dedupe_key__in=wanted).order_by("pk")
-    rows = [
-        (pk, *(getattr(wanted[key], column) for column in _COLUMNS[1:]))
-        for pk, key in skipped.select_for_update().values_list("pk", "dedupe_key")
-    ]
+    found = list(skipped.select_for_update().values_list("pk", "dedupe_key", "job_name", "finished_at"))
+    take_back_skips(alias, until, ((name, at) for *_, name, at in found if at is not None))
+    rows = [(pk, *(getattr(wanted[key], column) for column in _COLUMNS[1:])) for pk, key, *_ in found]
     return update_from_values(
         JobExecution,
         using=alias,

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from cronjobs.conf import get_settings
+from cronjobs.history import roll_up
 from cronjobs.models import ApiKey, Job, JobExecution, Node, Queue
 from cronjobs.models.moves import claim
+from cronjobs.models.rollups import SETTLING
+from cronjobs.states import FINAL
 from tests.integration.api.callers import Caller, assert_error, grant
 from tests.integration.api.rows import ended
-from tests.servers import ROOT
+from tests.integration.conftest import NOON
 
 pytestmark = pytest.mark.django_db
 
-MINUTE = timedelta(minutes=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -45,7 +44,8 @@ def read(answer):
     assert answer.status_code == 200, answer.content
     assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
     families = list(parse(answer.content.decode()))
-    assert all(family.type == "gauge" and family.documentation for family in families)
+    assert all(family.documentation for family in families)
+    assert len({family.name for family in families}) == len(families)
     return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
 
 
@@ -137,42 +137,72 @@ def test_a_pause_of_everything(viewer, settings):
     assert samples(viewer, "paused") == {(): 1}
 
 
-def test_what_ended_in_the_last_hour(viewer, make_job, database_now):
+def test_what_has_ended_since_the_beginning(viewer, make_job):
+    Job.objects.all().delete()
     mine, other = make_job("noop"), make_job("succeeds")
-    recent = database_now - MINUTE
-    ended(mine, "succeeded", recent, took=1_500, late=20, count=2)
-    ended(mine, "failed", recent, took=500, late=10, attempt=3)
-    ended(mine, "lost", recent, late=5, attempt=1)
-    ended(mine, "missed", recent, missed_count=40)
-    ended(other, "timed_out", database_now - 59 * MINUTE, took=250, late=0)
-    ended(other, "succeeded", database_now - 61 * MINUTE, took=9_000, late=9_000)
+    ended(mine, "succeeded", NOON, took=1_500, late=20, count=2, result={"modifiedCount": 3})
+    ended(mine, "failed", NOON, took=500, late=10, attempt=3)
+    ended(mine, "lost", NOON, late=5, attempt=1)
+    ended(mine, "missed", NOON, missed_count=40)
+    roll_up(NOON + HOUR + SETTLING)
+    ended(mine, "succeeded", NOON + HOUR, took=4_000_000, late=9_000)
+    ended(other, "timed_out", NOON + HOUR, took=250, late=0)
 
-    assert samples(viewer, "last_hour_executions") == {
-        ("noop", "succeeded"): 2,
+    executions = samples(viewer, "executions_total")
+    assert {key: value for key, value in executions.items() if value} == {
+        ("noop", "succeeded"): 3,
         ("noop", "failed"): 1,
         ("noop", "lost"): 1,
         ("noop", "missed"): 1,
         ("succeeds", "timed_out"): 1,
     }
-    assert samples(viewer, "last_hour_duration_seconds_sum") == {"noop": 3.5, "succeeds": 0.25}
-    assert samples(viewer, "last_hour_duration_seconds_count") == {"noop": 3, "succeeds": 1}
-    assert samples(viewer, "last_hour_lateness_seconds_sum") == {"noop": 0.055, "succeeds": 0}
-    assert samples(viewer, "last_hour_lateness_seconds_count") == {"noop": 4, "succeeds": 1}
-    assert samples(viewer, "last_hour_retries") == {"noop": 2, "succeeds": 0}
-    assert samples(viewer, "last_hour_missed_due_times") == {"noop": 40, "succeeds": 0}
+    assert samples(viewer, "retries_total") == {"noop": 2, "succeeds": 0}
+    assert samples(viewer, "missed_total") == {"noop": 40, "succeeds": 0}
+    assert samples(viewer, "lost_total") == {"noop": 1, "succeeds": 0}
+    assert samples(viewer, "documents_modified_total") == {"noop": 6, "succeeds": 0}
+    assert samples(viewer, "execution_duration_seconds_sum") == {"noop": 4_003.5, "succeeds": 0.25}
+    assert samples(viewer, "execution_duration_seconds_count") == {"noop": 4, "succeeds": 1}
+    buckets = samples(viewer, "execution_duration_seconds_bucket")
+    assert [buckets["noop", bound] for bound in ("0.25", "0.5", "1.0", "2.5", "3600.0", "+Inf")] == [0, 1, 1, 3, 3, 4]
+    assert samples(viewer, "execution_lateness_seconds_sum") == {"noop": 9.055, "succeeds": 0}
+    assert samples(viewer, "execution_lateness_seconds_count") == {"noop": 5, "succeeds": 1}
+    assert samples(viewer, "rolled_up_until_timestamp_seconds") == {(): (NOON + HOUR).timestamp()}
 
 
-def test_documents_modified_are_added_up_whatever_a_job_returns(viewer, make_job, database_now):
-    job, odd = make_job("noop"), make_job("succeeds")
-    recent = database_now - MINUTE
-    for result in ({"modifiedCount": 3}, {"modifiedCount": 4}, {"other": 1}, None, [1], "text"):
-        ended(job, "succeeded", recent, result=result)
-    ended(job, "failed", recent, result={"modifiedCount": 100})
-    ended(job, "succeeded", database_now - 61 * MINUTE, result={"modifiedCount": 1_000})
-    for value in ("many", None, True, 2.5, [7], {"a": 1}):
-        ended(odd, "succeeded", recent, result={"modifiedCount": value})
+def test_a_job_of_which_nothing_has_ended_has_noughts(viewer, make_job):
+    """Its first failure is then seen as one more, and not as a sample that has come from nowhere."""
+    Job.objects.all().delete()
+    make_job("noop")
 
-    assert samples(viewer, "last_hour_documents_modified") == {"noop": 7, "succeeds": 0}
+    assert samples(viewer, "executions_total") == {("noop", each): 0 for each in FINAL}
+    assert samples(viewer, "execution_duration_seconds_count") == {"noop": 0}
+
+
+def test_counters_survive_their_job(viewer, make_job):
+    ended(make_job("noop"), "failed", NOON, took=1, late=1)
+    Job.objects.all().delete()
+
+    assert samples(viewer, "executions_total")["noop", "failed"] == 1
+
+
+@pytest.mark.parametrize("openly", [False, True])
+@pytest.mark.parametrize(
+    "name", ['a"b', "back\\slash", "new\nline", "carriage\rreturn", '{x="1"} 7', "# HELP x y", "é\u2028", "\t", " "]
+)
+def test_names_that_sql_wrote_are_labels_like_others(viewer, make_job, name, openly):
+    ended(make_job("noop"), "failed", NOON, took=1, late=1)
+    JobExecution.objects.update(job_name=name)
+    answer = viewer.get("/cron/metrics", Accept="application/openmetrics-text" if openly else "")
+    read_it = parse_openmetrics if openly else parse
+
+    found = {
+        (each.labels["job"], each.labels["outcome"]): each.value
+        for family in read_it(answer.content.decode())
+        for each in family.samples
+        if each.name == "cronjobs_executions_total"
+    }
+
+    assert found[name, "failed"] == 1
 
 
 def test_labels_may_hold_anything(viewer, beat, make_job):
@@ -214,7 +244,7 @@ def test_who_asks_for_openmetrics_gets_it(viewer, beat, accept):
 
     assert answer["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     names = {family.name for family in parse_openmetrics(answer.content.decode())}
-    assert {"cronjobs_nodes", "cronjobs_last_hour_duration_seconds_sum"} <= names
+    assert {"cronjobs_nodes", "cronjobs_executions", "cronjobs_execution_duration_seconds"} <= names
 
 
 @pytest.mark.parametrize(
@@ -238,42 +268,3 @@ def test_prometheus_comes_with_a_key(django_user_model):
 def test_errors_are_json(reader):
     assert_error(Caller().get("/cron/metrics", Accept="text/plain"), 401, "not_authenticated")
     assert_error(reader.get("/cron/metrics"), 403, "permission_denied")
-
-
-def test_nothing_is_left_in_the_process(viewer):
-    before = {family.name for family in REGISTRY.collect()}
-    read(viewer.get("/cron/metrics"))
-    read(viewer.get("/cron/metrics"))
-
-    assert {family.name for family in REGISTRY.collect()} == before
-
-
-WITHOUT_THE_PACKAGE = """
-import sys
-sys.modules["prometheus_client"] = None
-import django
-django.setup()
-from django.test import RequestFactory
-from rest_framework.permissions import AllowAny
-from cronjobs.api.figures.metrics import MetricsView
-answer = MetricsView.as_view(authentication_classes=[], permission_classes=[AllowAny])(RequestFactory().get("/"))
-answer.render()
-print(answer.status_code, answer.content.decode())
-"""
-
-
-@pytest.mark.slow
-def test_without_the_package_it_says_what_to_install():
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", WITHOUT_THE_PACKAGE],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.startswith("501 ")
-    assert '"code":"not_installed"' in done.stdout
-    assert "pip install" in done.stdout

@@ -68,6 +68,7 @@ def test_figures_of_each_hour_in_which_something_ended(reader, mine, slash):
             "successRate": 0.8,
             "durationMs": {"p50": 300, "p95": 5_000, "max": 5_000, "mean": 1_200.0},
             "latenessMs": {"p50": 10, "p95": 250},
+            "percentilesEstimated": False,
             "attempts": 7,
             "retries": 2,
             "missedDueTimes": 0,
@@ -80,6 +81,7 @@ def test_figures_of_each_hour_in_which_something_ended(reader, mine, slash):
             "successRate": 0.0,
             "durationMs": {"p50": 60_000, "p95": 60_000, "max": 60_000, "mean": 60_000.0},
             "latenessMs": {"p50": 1, "p95": 1},
+            "percentilesEstimated": False,
             "attempts": 1,
             "retries": 0,
             "missedDueTimes": 0,
@@ -292,8 +294,8 @@ def test_each_of_many_periods_is_found(reader, mine):
         ("since=2026-01-15T12:00:00", "since"),
         ("since=2026-01-15T12:00:00Z&until=2026-01-15T12:00:00Z", "since"),
         ("since=2999-01-01T00:00:00Z", "since"),
-        ("since=2026-01-01T00:00:00Z&until=2026-01-08T00:00:00.001Z", "since"),
-        ("period=day&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00.001Z", "since"),
+        ("since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00.001Z", "since"),
+        ("period=day&since=2025-01-01T00:00:00Z&until=2026-01-02T00:00:00.001Z", "since"),
         ("until=x", "until"),
         ("until=1969-12-31T23:59:59Z", "until"),
         ("period=week", "period"),
@@ -318,8 +320,8 @@ def test_what_cannot_be_meant_is_refused_by_name(reader, query, field):
 @pytest.mark.parametrize(
     "query",
     [
-        "since=2026-01-01T00:00:00Z&until=2026-01-08T00:00:00Z",
-        "period=day&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z",
+        "since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z",
+        "period=day&since=2025-01-01T00:00:00Z&until=2026-01-02T00:00:00Z",
         "until=1970-01-01T00:00:00Z",
     ],
 )

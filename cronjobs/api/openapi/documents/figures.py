@@ -54,6 +54,9 @@ class JobPeriod(Document):
     )
     durationMs = Durations()
     latenessMs = Lateness()
+    percentilesEstimated = BooleanField(
+        help_text="Percentiles are put in proportion within buckets, since hours of roll-ups were added up."
+    )
     attempts = Count()
     retries = Count()
     missedDueTimes = Count()

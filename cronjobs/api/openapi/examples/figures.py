@@ -30,6 +30,7 @@ STATS: Example = {
                     "successRate": 0.75,
                     "durationMs": {"p50": 812, "p95": 2104, "max": 2104, "mean": 1033.5},
                     "latenessMs": {"p50": 12, "p95": 31},
+                    "percentilesEstimated": True,
                     "attempts": 6,
                     "retries": 2,
                     "missedDueTimes": 0,

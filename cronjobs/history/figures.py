@@ -8,7 +8,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from itertools import groupby, pairwise
 
-from cronjobs.models.figures import DURATION, LATENESS, Percentiles, Tally, ended_between, percentiles, tally
+from cronjobs.history.parts import Group, divide, live_groups, merged, rolled_groups
+from cronjobs.models.figures import Percentiles, Span, Tally
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -23,8 +24,8 @@ class Period(StrEnum):
 
     @property
     def longest_range(self) -> timedelta:
-        """How much may be asked for at once: all of it is counted anew each time."""
-        return 7 * _DAY if self == Period.HOUR else 31 * _DAY
+        """How much may be asked for at once."""
+        return 31 * _DAY if self == Period.HOUR else 366 * _DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Figures:
     tally: Tally
     duration: Percentiles | None
     lateness: Percentiles | None
+    # The percentiles are from buckets: of several hours, no single value is kept.
+    is_estimated: bool
 
     @property
     def executions(self) -> int:
@@ -68,25 +71,27 @@ def boundaries(since: datetime, until: datetime, *, period: Period, zone: tzinfo
 def job_figures(names: Collection[str], bounds: Sequence[datetime]) -> dict[str, list[Figures]]:
     """Return the figures of the jobs of these names between `bounds`, oldest first; without periods in which nothing ended.
 
-    Three statements, whatever the number of jobs and periods.
+    Hours that are rolled up are read, and what else there is is counted: a few statements, whatever the number of
+    jobs and periods.
     """
     if not names:
         return {}
-    ended, edges = ended_between(bounds[0], bounds[-1], names=names), bounds[1:-1]
-    tallies = tally(ended, edges)
-    durations, lateness = percentiles(ended, edges, DURATION), percentiles(ended, edges, LATENESS)
+    parts = divide(bounds)
+    groups = merged(rolled_groups(names, parts), live_groups(names, parts))
     spans = list(pairwise(bounds))
-    figures = {
-        group: Figures(
-            since=spans[group[1]][0],
-            until=spans[group[1]][1],
-            tally=tallies[group],
-            duration=durations.get(group),
-            lateness=lateness.get(group),
-        )
-        for group in sorted(tallies)
-    }
-    return {name: [figures[each] for each in groups] for name, groups in groupby(figures, key=lambda group: group[0])}
+    found = [(name, _figures(spans[period], each)) for (name, period), each in sorted(groups.items())]
+    return {name: [figures for _, figures in of] for name, of in groupby(found, key=lambda pair: pair[0])}
+
+
+def _figures(span: Span, group: Group) -> Figures:
+    return Figures(
+        since=span[0],
+        until=span[1],
+        tally=group.tally,
+        duration=group.duration,
+        lateness=group.lateness,
+        is_estimated=group.is_estimated,
+    )
 
 
 def _hours(since: datetime, zone: tzinfo) -> Iterator[datetime]:
