@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import REVIVABLE, revive
+from cronjobs.retention import kept_at_least
 from cronjobs.scheduler.requests import in_utc
 from cronjobs.schedules import Schedule
 
@@ -74,7 +74,7 @@ class Backfill:
     @property
     def objection(self) -> str:
         """Why this takes force, in a sentence; empty if it does not."""
-        if self.start < self._now - get_settings().history_retention:
+        if self.start < self._now - kept_at_least():
             return f"{in_utc(self.start)} is longer ago than executions are kept: what ran then may run again."
         if self.count > MOST:
             return f"{self.count:,} due times are more than the {MOST:,} that are written without being asked twice."
