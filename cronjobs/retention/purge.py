@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from cronjobs.database import engine_alias, in_transaction, lock_unlocked
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
 from cronjobs.models.execution import ExecutionQuerySet
-from cronjobs.retention.deleting import delete_rows
+from cronjobs.retention.deleting import among, delete_rows
 from cronjobs.retention.newest import DECIDED, NewestOfJobs, Role
 from cronjobs.retention.pace import Pace
 from cronjobs.retention.policy import FAILURES, OTHERS, Policy
@@ -145,35 +145,45 @@ class Purge:
         return each.pk >= newest.first_of(self._policy.per_job, each.job_id, group)
 
     def _count(self, ids: Sequence[int]) -> Tally:
-        free = self._free(self._eligible().filter(pk__in=ids))
+        free = self._free(self._eligible().filter(among("pk", ids)).order_by("pk"))
         attempts, lines = _below(self._alias, free)
         return Tally(executions=len(free), attempts=attempts.count(), log_lines=lines.count())
 
     def _delete(self, ids: Sequence[int]) -> Tally:
         # Locked as they are now: what has been revived, or is held by somebody, is left.
-        free = self._free(lock_unlocked(self._eligible().filter(pk__in=ids).order_by("pk")))
+        free = self._free(lock_unlocked(self._eligible().filter(among("pk", ids)).order_by("pk")))
+        if not free:
+            return Tally()
         attempts, lines = _below(self._alias, free)
         # First what would be lost from sight without its execution.
         deleted = {"log_lines": delete_rows(lines), "attempts": delete_rows(attempts)}
-        return Tally(executions=delete_rows(self._rows().filter(pk__in=free)), **deleted)
+        return Tally(executions=delete_rows(self._rows().filter(among("pk", free))), **deleted)
 
     def _free(self, rows: QuerySet[JobExecution]) -> list[int]:
         """Return the ids of those rows that are in no flow of which something has to stay."""
         found = [_Place(*each) for each in rows.values_list("pk", "flow")]
-        held = self._held_flows({each.root_id for each in found})
+        if not found:
+            return []
+        held = self._held_flows(found)
         # By number the members of a flow go one by one, and the root last.
         above = self._above_others(found) if self._policy.per_job is not None else frozenset()
         return [each.pk for each in found if each.root_id not in held and each.pk not in above]
 
-    def _held_flows(self, roots: Collection[int]) -> set[int]:
-        """Return those flows that have a member which is open, asks for a look, or is too young.
+    def _held_flows(self, found: Sequence[_Place]) -> set[int | None]:
+        """Return the flows of these executions that have a member which is open, asks for a look, or is too young.
 
         A flow goes as a whole: as long as a part of it can be run again, what follows must know how the others ended.
         """
-        held: set[int] = set()
-        for members, root in ((Q(flow__in=roots), "flow"), (Q(pk__in=roots), "pk")):
-            rows = self._rows().alias(ended_at=_ENDED_AT).filter(members).exclude(self._policy.eligible)
-            held |= set(rows.order_by(root).values_list(root, flat=True).distinct())
+        roots, known = {each.root_id for each in found}, {each.pk for each in found}
+        above = sorted(roots - known)
+        staying = self._rows().alias(ended_at=_ENDED_AT).exclude(self._policy.eligible)
+        # Whatever is below one of them has its id; a range is looked at sooner than all of them one by one.
+        conditions = [(Q(flow__gte=found[0].pk, flow__lte=found[-1].pk), "flow")]
+        if above:
+            conditions += [(Q(flow__in=above), "flow"), (Q(pk__in=above), "pk")]
+        held: set[int | None] = set()
+        for condition, root in conditions:
+            held |= set(staying.filter(condition).order_by(root).values_list(root, flat=True).distinct())
         return held
 
     def _above_others(self, found: Collection[_Place]) -> Collection[int]:
@@ -183,5 +193,5 @@ class Purge:
 
 
 def _below(alias: str, ids: Sequence[int]) -> tuple[QuerySet[ExecutionAttempt], QuerySet[ExecutionLog]]:
-    attempts = ExecutionAttempt.objects.using(alias).filter(execution_id__in=ids).order_by()
-    return attempts, ExecutionLog.objects.using(alias).filter(execution_id__in=ids).order_by()
+    attempts = ExecutionAttempt.objects.using(alias).filter(among("execution_id", ids)).order_by()
+    return attempts, ExecutionLog.objects.using(alias).filter(among("execution_id", ids)).order_by()
