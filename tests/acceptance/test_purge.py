@@ -10,6 +10,7 @@ from django.db import connection
 
 from cronjobs.database import read_clock
 from cronjobs.models import ExecutionLog, Job, JobExecution
+from cronjobs.models.rollups import RollupMark
 from tests.acceptance.conftest import status_of
 from tests.commands import run_command_process
 from tests.servers import start_command, wait_for
@@ -26,6 +27,8 @@ def history(transactional_db):
     def make(number):
         now = read_clock("default")
         job = Job.objects.get(name="noop")
+        # Nothing waits for the roll-ups.
+        RollupMark.objects.create(pk=RollupMark.ONLY, until=now)
         rows = [execution(job, now - timedelta(days=40)) for _ in range(number)]
         JobExecution.objects.bulk_create([*rows, execution(job, now - timedelta(days=1))], batch_size=500)
         ids = JobExecution.objects.filter(job=job).order_by("pk").values_list("pk", flat=True)

@@ -9,7 +9,8 @@ import pytest
 from cronjobs.models import Job, JobExecution
 from tests.commands import address_of_nobody, run_command, run_command_process
 from tests.integration.retention.conftest import DAY, add_traces, left
-from tests.integration.retention.conftest import record as record  # noqa: PLC0414 - a fixture
+from tests.integration.retention.conftest import all_is_counted as all_is_counted  # noqa: PLC0414 - a fixture
+from tests.integration.retention.conftest import record as record  # noqa: PLC0414 - another
 from tests.integration.tables import everything
 
 pytestmark = pytest.mark.django_db

@@ -27,24 +27,28 @@ def roll_up(db):
 
 def test_what_is_not_counted_yet_waits(rows, roll_up, database_now):
     until = (database_now - 52 * DAY).replace(minute=0, second=0, microsecond=0)
-    RollupMark.objects.create(pk=RollupMark.ONLY, until=until)
+    RollupMark.objects.update(until=until)
 
     assert purge(database_now).executions == 2
     assert left() == [each.pk for each in rows[2:]]
 
 
-def test_before_the_first_roll_up_nothing_goes(rows, roll_up, database_now):
+def test_before_the_first_roll_up_nothing_goes(rows, roll_up, database_now, all_is_counted):
+    all_is_counted.delete()
+
     assert purge(database_now).executions == 0
 
 
 @pytest.mark.parametrize("how", [{"enabled": False}, {"schedule": ""}])
-def test_nothing_waits_for_roll_ups_that_nobody_makes(rows, roll_up, database_now, how):
+def test_nothing_waits_for_roll_ups_that_nobody_makes(rows, roll_up, database_now, all_is_counted, how):
+    all_is_counted.delete()
     Job.objects.filter(pk=roll_up.pk).update(**how)
 
     assert purge(database_now).executions == 5
 
 
-def test_a_pause_of_the_roll_ups_holds_the_purge_up(rows, roll_up, database_now):
+def test_a_pause_of_the_roll_ups_holds_the_purge_up(rows, roll_up, database_now, all_is_counted):
+    all_is_counted.delete()
     Job.objects.filter(pk=roll_up.pk).update(paused=True)
 
     assert purge(database_now).executions == 0
