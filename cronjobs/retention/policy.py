@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -11,6 +12,8 @@ from django.db.models import Q
 from cronjobs.conf import get_settings
 from cronjobs.history import rolled_up_until
 from cronjobs.models import Job
+from cronjobs.models.loading import load_jobs
+from cronjobs.models.moves.places import limit_of
 from cronjobs.models.resolved import schedule_text
 from cronjobs.states import FINAL, UNSUCCESSFUL
 
@@ -43,6 +46,8 @@ class Policy:
     per_job: int | None = None
     job_name: str | None = None
     held_back: datetime | None = None
+    # Starts of these jobs, by id, are still counted from these times on.
+    counted_from: Mapping[int, datetime] = field(default_factory=dict)
 
     @property
     def by_age(self) -> Q:
@@ -57,6 +62,8 @@ class Policy:
         )
         # Whatever may hang on it has been decided.
         found = age & Q(followup_due__isnull=True)
+        for job_id, since in self.counted_from.items():
+            found &= ~Q(job_id=job_id, started_at__gte=since)
         return found if self.job_name is None else found & Q(job_name=self.job_name)
 
 
@@ -90,7 +97,14 @@ def current_policy(
         per_job=settings.history_per_job if per_job is None else per_job,
         job_name=job_name,
         held_back=until if until is not None and until < latest else None,
+        counted_from=_counted_from(now),
     )
+
+
+def _counted_from(now: datetime) -> dict[int, datetime]:
+    """Return since when the starts of each job count that has a rate limit for longer than anything is kept in any case."""
+    rates = {job.pk: limit_of(job).rate for job in load_jobs(Job.objects.resolvable().order_by("pk"))}
+    return {pk: _before(now, rate.period) for pk, rate in rates.items() if rate is not None and rate.period > LEAST_AGE}
 
 
 def kept_at_least() -> timedelta:

@@ -201,6 +201,18 @@ def test_nothing_of_the_last_day_goes_whatever_is_asked_for(hourly, record, newe
     assert left() == [young.pk, newest.pk]
 
 
+def test_a_start_stays_while_the_rate_limit_of_its_job_counts_it(hourly, old, database_now):
+    record, newer = old
+    Job.objects.filter(pk=hourly.pk).update(rate_limit="10/60d")
+    record(hourly, 61)
+    counted = record(hourly, 59)
+    record(hourly, 59, "cancelled")
+    newest = newer(hourly)
+
+    assert purge(database_now).executions == 2
+    assert left() == [counted.pk, newest.pk]
+
+
 def test_only_one_job_may_be_purged(hourly, make_job, record, newer, database_now):
     other = make_job("succeeds")
     record(hourly, 60)
