@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from cronjobs.database import engine_alias, in_transaction, lock_unlocked
@@ -177,8 +177,7 @@ class Purge:
         roots, known = {each.root_id for each in found}, {each.pk for each in found}
         above = sorted(roots - known)
         staying = self._rows().alias(ended_at=_ENDED_AT).exclude(self._policy.eligible)
-        # Whatever is below one of them has its id; a range is looked at sooner than all of them one by one.
-        conditions = [(Q(flow__gte=found[0].pk, flow__lte=found[-1].pk), "flow")]
+        conditions = [(_below_one_of(found), "flow")]
         if above:
             conditions += [(Q(flow__in=above), "flow"), (Q(pk__in=above), "pk")]
         held: set[int | None] = set()
@@ -186,10 +185,15 @@ class Purge:
             held |= set(staying.filter(condition).order_by(root).values_list(root, flat=True).distinct())
         return held
 
-    def _above_others(self, found: Collection[_Place]) -> Collection[int]:
-        roots = [each.pk for each in found if each.root_id == each.pk]
-        below = self._rows().below(roots).order_by("flow").values_list("flow", flat=True).distinct()
-        return {root for root in below if root is not None}
+    def _above_others(self, found: Sequence[_Place]) -> Collection[int | None]:
+        below = self._rows().filter(_below_one_of(found)).exclude(pk=F("flow"))
+        return set(below.order_by("flow").values_list("flow", flat=True).distinct())
+
+
+def _below_one_of(found: Sequence[_Place]) -> Q:
+    """Return the condition for what is below one of these, by ascending id, or of others between them."""
+    # A range is looked at sooner than all of them one by one.
+    return Q(flow__gte=found[0].pk, flow__lte=found[-1].pk)
 
 
 def _below(alias: str, ids: Sequence[int]) -> tuple[QuerySet[ExecutionAttempt], QuerySet[ExecutionLog]]:
