@@ -10,13 +10,13 @@ from bench import _bench as bench
 
 ZONES = (None, "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 # Between the starts of two executions that follow each other, whatever their jobs.
-_STEP = timedelta(seconds=10)
+STEP = timedelta(seconds=10)
 # Of so many executions one has failed, and one was skipped.
 _FAILED, _SKIPPED = 53, 71
 _ANALYZE = {
     "sqlite": ("ANALYZE",),
     "postgresql": ("VACUUM ANALYZE",),
-    "mysql": ("ANALYZE TABLE cronjobs_job", "ANALYZE TABLE cronjobs_jobexecution"),
+    "mysql": tuple(f"ANALYZE TABLE cronjobs_{table}" for table in ("job", "jobexecution", "executionlog")),
 }
 
 
@@ -53,14 +53,36 @@ def make_history(count: int) -> None:
         if connection.vendor == "sqlite":
             # Nine indexes are written to all over; with the usual 2 MB that takes three times as long.
             cursor.execute("PRAGMA cache_size = -400000")
-    begin = bench.database_now().replace(microsecond=0) - count * _STEP
+    begin = bench.database_now().replace(microsecond=0) - count * STEP
     jobs = list(Job.objects.order_by("pk").values_list("pk", "name"))
     made = min(count, len(jobs))
     JobExecution.objects.bulk_create(
-        [_execution(number, *jobs[number], begin + number * _STEP) for number in range(made)], batch_size=500
+        [_execution(number, *jobs[number], begin + number * STEP) for number in range(made)], batch_size=500
     )
     while made < count:
         made += _repeat(made, limit=count - made)
+    _analyze()
+
+
+def add_logs(lines: int) -> None:
+    """Give each execution so many lines of a log."""
+    from django.db import connection
+
+    columns = "execution_id, attempt, number, level, message, logged_at"
+    with connection.cursor() as cursor:
+        for number in range(1, lines + 1):
+            cursor.execute(
+                f"INSERT INTO cronjobs_executionlog ({columns}) SELECT id, 1, %s, 20, %s, queued_at"  # noqa: S608 - our own names
+                " FROM cronjobs_jobexecution",
+                [number, f"Line {number} of what the job had to say, which is neither short nor long."],
+            )
+    _analyze()
+
+
+def _analyze() -> None:
+    """Let the database look at what it has, as it does by itself after a while."""
+    from django.db import connection
+
     with connection.cursor() as cursor:
         for statement in _ANALYZE[connection.vendor]:
             cursor.execute(statement)
@@ -106,7 +128,7 @@ def _repeat(made: int, *, limit: int) -> int:
     values: dict[str, Any] = {each.attname: F(each.attname) for each in columns}
     for each in columns:
         if each.get_internal_type() == "DateTimeField":
-            values[each.attname] += Value(made * _STEP)
+            values[each.attname] += Value(made * STEP)
     values["dedupe_key"] = Concat(Value("@"), Cast(F("pk") + made, CharField()))
     rows = JobExecution.objects.order_by("pk").annotate(**{f"new_{name}": value for name, value in values.items()})
     sql, params = rows.values_list(*(f"new_{name}" for name in values))[:limit].query.sql_with_params()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
+from django.db.backends.signals import connection_created
 
 from bench.witness import Call
 from cronjobs import RetryPolicy, job
@@ -78,3 +81,24 @@ def chatty(context: JobContext, *, seconds: float) -> None:
     while time.monotonic() < deadline and not context.cancelled:
         context.log.progress("Still talking", data={"left": round(deadline - time.monotonic(), 1)})
         time.sleep(0.2)
+
+
+def _write_down_what_is_slow(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - as Django calls it
+    """Append each statement that takes BENCH_SLOW_MS or longer to the file BENCH_STATEMENTS: when, how long, what."""
+    begun = time.perf_counter()
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        took = (time.perf_counter() - begun) * 1_000
+        if took >= float(os.environ["BENCH_SLOW_MS"]):
+            with open(os.environ["BENCH_STATEMENTS"], "a", encoding="utf-8") as file:  # noqa: PTH123 - nothing else of the path is asked
+                file.write(f"{time.time():.3f} {took:.1f} {' '.join(str(sql).split())}\n")
+
+
+def _watch(connection: Any, **_: Any) -> None:
+    if _write_down_what_is_slow not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_write_down_what_is_slow)
+
+
+if "BENCH_STATEMENTS" in os.environ:
+    connection_created.connect(_watch)

@@ -186,9 +186,27 @@ class Settings(_Parsed):
         ),
     )
     history_retention: timedelta = _setting(
-        "Executions are kept at least this long; cronbackfill goes further back only with --force.",
+        "Executions are kept this long (a day at least); cronbackfill goes further back only with --force.",
         default=timedelta(days=30),
-        low=0,
+        low=86_400,
+    )
+    failure_retention: timedelta = _setting(
+        "The same for those that failed, timed out or were lost.", default=timedelta(days=90), low=86_400
+    )
+    history_per_job: int | None = _setting(
+        "Of what ended more than a day ago, only so many are kept of each job, and as many failures. None: any number.",
+        default=None,
+        low=1,
+    )
+    audit_retention: timedelta = _setting(
+        "What the HTTP API was asked and refused is kept this long (a day at least).",
+        default=timedelta(days=90),
+        low=86_400,
+    )
+    rollup_retention: timedelta = _setting(
+        "The figures of each job and hour are kept this long (a day at least).",
+        default=timedelta(days=730),
+        low=86_400,
     )
     mongodb_uri: str = _setting("mongodb://… of the conversation database; empty: not configured.", default="")
     mongodb_timeout: timedelta = _setting(

@@ -232,12 +232,21 @@ class JobContext:
     params: Mapping[str, Any] = field(default_factory=dict)
     upstream: Mapping[str, Upstream] = field(default_factory=dict)
     stop_requested: threading.Event = field(default_factory=threading.Event, repr=False)
+    node_stops: threading.Event = field(default_factory=threading.Event, repr=False)
     meter: ProgressMeter = field(default_factory=ProgressMeter, repr=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether the job is asked to stop; a long job looks now and then, tidies up and returns."""
         return self.stop_requested.is_set()
+
+    @property
+    def node_is_stopping(self) -> bool:
+        """Whether its node stops or drains, and waits for it: a long job that can go on another time returns soon.
+
+        What it returns is its result as ever. Never true in a process of its own.
+        """
+        return self.node_stops.is_set()
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the work has come: `done` of `total` (None: nobody knows), both in any unit.

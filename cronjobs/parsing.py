@@ -77,6 +77,9 @@ def _instance_of(kind: type, name: str) -> Parser:
     return parse
 
 
+_int = _instance_of(int, "a whole number")
+
+
 def _bytes(value: Any, path: str) -> Bytes:
     try:
         return Bytes(parse_bytes(value))
@@ -99,6 +102,10 @@ def _duration_or_none(value: Any, path: str) -> timedelta | None:
     return None if value is None else _duration(value, path)
 
 
+def _int_or_none(value: Any, path: str) -> int | None:
+    return None if value is None else _int(value, path)
+
+
 def _float(value: Any, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value < float("inf"):
         raise InvalidSettings(f"{path} must be a number, not {value!r}.")
@@ -114,7 +121,8 @@ def _strings(value: Any, path: str) -> tuple[str, ...]:
 
 PARSERS: Mapping[Any, Parser] = {
     bool: _instance_of(bool, "True or False"),
-    int: _instance_of(int, "a whole number"),
+    int: _int,
+    int | None: _int_or_none,
     str: _instance_of(str, "a string"),
     Bytes: _bytes,
     float: _float,

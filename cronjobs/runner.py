@@ -38,12 +38,16 @@ _TRACEBACK_MAX_BYTES = 64_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An execution that this process holds, with its job as read at the claim, its log and its progress."""
+    """An execution that this process holds, with its job as read at the claim, its log and its progress.
+
+    `node_stops` is set while its node waits for it in order to end.
+    """
 
     execution: JobExecution
     job: Job | None
     log: LogCollector
     stop_requested: threading.Event = field(default_factory=threading.Event)
+    node_stops: threading.Event = field(default_factory=threading.Event)
     progress: ProgressMeter = field(default_factory=ProgressMeter)
 
     @classmethod
@@ -171,6 +175,7 @@ def _call(claim: Claim, resolved: ResolvedJob) -> Any:
         params=execution.params,
         upstream=_upstream(execution, resolved),
         stop_requested=claim.stop_requested,
+        node_stops=claim.node_stops,
         meter=claim.progress,
     )
     with closing(claim.log), collecting(claim.log), context.log.collecting_prints():

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.language import gettext as _
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
 from cronjobs.models.execution import claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import REVIVABLE, revive
+from cronjobs.retention import kept_at_least
 from cronjobs.scheduler.requests import in_utc
 from cronjobs.schedules import Schedule
 
@@ -75,7 +75,7 @@ class Backfill:
     @property
     def objection(self) -> str:
         """Why this takes force, in a sentence; empty if it does not."""
-        if self.start < self._now - get_settings().history_retention:
+        if self.start < self._now - kept_at_least():
             text = _("%(time)s is longer ago than executions are kept: what ran then may run again.")
             return text % {"time": in_utc(self.start)}
         if self.count > MOST:

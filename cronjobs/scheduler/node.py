@@ -164,6 +164,7 @@ class NodeProcess:
             self.clock.shutdown()
         self._dispatcher.close()
         self._executor.shutdown()
+        self._say_that_we_stop(is_stopping=True)
         hurry = hurry or threading.Event()
         is_drained = self._drain(grace, hurry)
         if not is_drained:
@@ -201,6 +202,7 @@ class NodeProcess:
         if seen.is_draining != self._is_draining:
             self._is_draining = seen.is_draining
             self._say_what_is_asked()
+            self._say_that_we_stop(is_stopping=seen.is_draining)
         if not seen.is_draining or self.is_drained:
             return
         if self._dispatcher.is_owed_an_answer:
@@ -220,6 +222,14 @@ class NodeProcess:
             logger.info(sentence, self.name, self.running, extra={"node": self.name})
         else:
             logger.info("Node %s was asked to keep working.", self.name, extra={"node": self.name})
+
+    def _say_that_we_stop(self, *, is_stopping: bool) -> None:
+        """Tell the jobs that run here whether they are waited for, or may take their time after all."""
+        for claim in self._held_claims():
+            if is_stopping:
+                claim.node_stops.set()
+            else:
+                claim.node_stops.clear()
 
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
         deadline = time.monotonic() + grace.total_seconds()

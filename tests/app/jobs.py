@@ -154,6 +154,14 @@ def naps(context: JobContext, *, seconds: float) -> None:
     time.sleep(seconds)
 
 
+@job("steps-aside")
+def steps_aside(context: JobContext) -> dict[str, bool]:
+    """Work until its node stops or somebody wants it to end, and tell which."""
+    while not (context.node_is_stopping or context.cancelled):
+        time.sleep(0.01)
+    return {"nodeIsStopping": context.node_is_stopping}
+
+
 @job("patient")
 def patient(context: JobContext, *, seconds: float = 60) -> dict[str, bool]:
     """Wait until asked to stop, then tidy up."""

@@ -216,7 +216,7 @@ def test_a_job_that_cannot_be_filled_says_why(hourly, make_job, midnight):
 
 
 def test_what_is_older_than_history_takes_force(hourly, midnight, settings):
-    settings.CRONJOBS = {"HISTORY_RETENTION": 3600}
+    settings.CRONJOBS = {"HISTORY_RETENTION": 86_400}
     job = hourly()
 
     with pytest.raises(InvalidRequest, match="is longer ago than executions are kept"):

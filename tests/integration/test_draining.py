@@ -259,3 +259,25 @@ def test_a_node_tells_its_memory_and_its_load_with_its_heartbeat(start_node, dja
     assert size > 10_000_000
     with django_assert_num_queries(1):
         node._upkeep._report()
+
+
+def test_a_job_that_can_step_aside_learns_that_its_node_drains(start_node):
+    node = start_node()
+    execution = JobExecution.objects.request("steps-aside")
+    wait_for(lambda: status_of(execution) == "running")
+
+    cron_manager.drain_node(node.name, by="ann")
+
+    wait_for(lambda: node.is_drained)
+    assert status_of(execution) == "succeeded"
+    assert execution.result == {"nodeIsStopping": True}
+
+
+def test_a_job_that_can_step_aside_learns_that_its_node_stops(start_node):
+    node = start_node()
+    execution = JobExecution.objects.request("steps-aside")
+    wait_for(lambda: status_of(execution) == "running")
+
+    assert node.stop(grace=timedelta(seconds=60))
+
+    assert status_of(execution) == "succeeded"

@@ -83,8 +83,8 @@ def error_rate(hours: Iterable[Hour]) -> float | None:
 
 
 # By database, and by the time at which an hour began. What has ended does not end again: so only the present hour
-# is counted each time, which else takes seconds after a day with a million executions. Two things may still change
-# a past hour, and are shown only by the next process: rows are purged, or a back-fill revives what was skipped.
+# is counted each time, which else takes seconds after a day with a million executions. One thing may still change
+# a past hour, and is shown only by the next process: a back-fill revives what was skipped. No purge reaches so far.
 _known: dict[tuple[str, datetime], Hour] = {}
 
 

@@ -104,7 +104,7 @@ def test_a_range_without_due_times_is_no_mistake(backfill, midnight):
 
 
 def test_what_is_very_old_takes_force_and_a_dry_run_says_so(backfill, settings):
-    settings.CRONJOBS = {"HISTORY_RETENTION": 3600}
+    settings.CRONJOBS = {"HISTORY_RETENTION": 86_400}
 
     refused, shown, forced = backfill(), backfill("--dry-run"), backfill("--force")
 

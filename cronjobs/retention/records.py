@@ -1,0 +1,62 @@
+"""Deletes what is old of the other records: what the API was asked, whom somebody was told of, and the roll-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from cronjobs.database import in_transaction
+from cronjobs.models import AuditEntry, HourlyRollup, RolledHour, Suspect
+from cronjobs.retention.deleting import delete_rows
+from cronjobs.retention.pace import Pace
+from cronjobs.retention.policy import Policy
+from cronjobs.retention.tally import Tally
+
+
+class _Kind(NamedTuple):
+    """Rows of a model whose `column` is before a time; `name` is the tally's."""
+
+    name: str
+    model: Any
+    column: str
+    before: datetime
+
+    def old(self, alias: str) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.model.objects.using(alias).filter(**{f"{self.column}__lt": self.before})
+        return rows.order_by(self.column)
+
+
+class RecordPurge:
+    """What a policy lets go beside executions. A job's totals stay for ever."""
+
+    def __init__(self, policy: Policy, alias: str, pace: Pace) -> None:
+        self._policy, self._alias, self._pace = policy, alias, pace
+
+    def survey(self) -> Tally:
+        """Return what `perform` would delete; write nothing."""
+        return sum((Tally(**{each.name: each.old(self._alias).count()}) for each in self._kinds()), Tally())
+
+    def perform(self) -> Tally:
+        """Delete, until there is no more or somebody wants to stop, and return what it came to."""
+        return sum((Tally(**{each.name: self._delete(each)}) for each in self._kinds()), Tally())
+
+    def _kinds(self) -> Iterator[_Kind]:
+        yield _Kind("audit_entries", AuditEntry, "at", self._policy.audit_before)
+        yield _Kind("suspects", Suspect, "told_at", self._policy.audit_before)
+        yield _Kind("rollups", HourlyRollup, "hour", self._policy.rollups_before)
+        yield _Kind("rollups", RolledHour, "hour", self._policy.rollups_before)
+
+    def _delete(self, kind: _Kind) -> int:
+        deleted, old = 0, kind.old(self._alias).values_list("pk", flat=True)
+        while not self._pace.is_stopped and (ids := list(old[: self._pace.size])):
+            with self._pace.batch():
+                deleted += in_transaction(self._alias, partial(self._delete_batch, kind, ids))
+        return deleted
+
+    def _delete_batch(self, kind: _Kind, ids: Sequence[int]) -> int:
+        # Asked again: a suspect may have been told of once more.
+        return delete_rows(kind.old(self._alias).filter(pk__in=ids).order_by())

@@ -1,0 +1,3 @@
+"""How long the history is kept."""
+
+from __future__ import annotations
