@@ -1,9 +1,26 @@
-"""What people may be told of, as data: the kinds of alerts, and which of them have an end worth telling."""
+"""What people may be told of, as data: the kinds of alerts, and the policy that says which, whom and when."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
+
+from cronjobs.exceptions import InvalidAlert
+from cronjobs.masking import MASKED
+from cronjobs.parsing import as_delay, did_you_mean
+
+# Stands for an empty list where empty text would mean: inherit.
+NOTHING: Final = "none"
+# So many executions are looked at to tell whether a job is failing.
+MOST_FAILURES: Final = 100
+_NOTIFIER_MAX_LENGTH: Final = 50
+ADDRESS_MAX_LENGTH: Final = 500
 
 
 class AlertKind(TextChoices):
@@ -39,3 +56,117 @@ JOB_KINDS = (
 )
 # These end in silence: a thing that happened does not stop happening.
 TOLD_ONCE = frozenset({AlertKind.MISSED, AlertKind.LOST, AlertKind.NODE_GONE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """Of what, whom and when people are told about a job; None leaves it to the settings.
+
+    `on` are kinds of alerts and `to` names of notifiers, as a list or as text with commas;
+    "none", or an empty list, stands for none of them. `after` is how many executions in a row
+    have to fail. `late_after`, `expected_duration` and `no_success_after` are a ``timedelta`` or
+    seconds; of what has no such limit, neither job nor settings, nobody is told.
+    """
+
+    on: tuple[AlertKind, ...] | None = None
+    to: tuple[str, ...] | None = None
+    after: int | None = None
+    late_after: timedelta | None = None
+    expected_duration: timedelta | None = None
+    no_success_after: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Make values of text and seconds, and refuse a policy that could never have been meant."""
+        if self.on is not None:
+            object.__setattr__(self, "on", parse_job_kinds(self.on))
+        if self.to is not None:
+            object.__setattr__(self, "to", parse_notifiers(self.to))
+        is_number = isinstance(self.after, int) and not isinstance(self.after, bool)
+        if self.after is not None and not (is_number and 1 <= self.after <= MOST_FAILURES):
+            raise InvalidAlert(f"after must be a whole number from 1 to {MOST_FAILURES}, not {self.after!r}.")
+        for name in ("late_after", "expected_duration", "no_success_after"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _limit(value, name))
+
+
+def parse_kinds(value: str | Iterable[str]) -> tuple[AlertKind, ...]:
+    """Return the kinds that text with commas, or a list, names; raise `InvalidAlert` for what is none."""
+    names = _parts(value)
+    for name in names:
+        if name not in AlertKind:
+            raise InvalidAlert(f"There is no kind of alert {name!r}.{did_you_mean(name, AlertKind.values)}")
+    return tuple(AlertKind(name) for name in names)
+
+
+def parse_job_kinds(value: str | Iterable[str]) -> tuple[AlertKind, ...]:
+    """Return the kinds that text with commas, or a list, names; raise `InvalidAlert` for those that are about no job."""
+    kinds = parse_kinds(value)
+    for kind in kinds:
+        if kind not in JOB_KINDS:
+            raise InvalidAlert(f"{kind.value} is about the site and not about a job: CRONJOBS['ALERTS']['ON'] has it.")
+    return kinds
+
+
+def parse_notifiers(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of notifiers that text with commas, or a list, has; raise `InvalidAlert` for what is no name."""
+    names = _parts(value)
+    for name in names:
+        if len(name) > _NOTIFIER_MAX_LENGTH or not name.isprintable():
+            raise InvalidAlert(f"A notifier's name has up to {_NOTIFIER_MAX_LENGTH} characters: {name[:60]!r} has not.")
+    return names
+
+
+def parse_address(text: str) -> str:
+    """Return `text` if it is a web address, or empty; raise `InvalidAlert` without quoting it, since it may be a secret."""
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text)
+        # Reading the port finds out whether it is one.
+        is_right = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_right = False
+    if not is_right or not text.isprintable() or " " in text or len(text) > ADDRESS_MAX_LENGTH:
+        raise InvalidAlert(
+            f"An address begins with https:// or http:// and a host, has no spaces, and at most {ADDRESS_MAX_LENGTH} characters."
+        )
+    if "@" in parts.netloc:
+        raise InvalidAlert("An address must not have a user or a password in it.")
+    return text
+
+
+def hidden_address(text: str) -> str:
+    """Return the address with nothing readable but its host: the rest may be a secret."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return MASKED
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/{MASKED}" if host else MASKED if text else ""
+
+
+def names_text(names: Iterable[str]) -> str:
+    """Return names as the text that stands for them in a column."""
+    return ", ".join(names) or NOTHING
+
+
+def _parts(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not all(isinstance(each, str) for each in parts):
+        raise InvalidAlert(f"It must be names with commas between them, or a list of them, not {value!r}.")
+    names = [name for each in parts if (name := each.strip())]
+    if names == [NOTHING]:
+        return ()
+    if NOTHING in names:
+        raise InvalidAlert(f"{NOTHING!r} stands alone.")
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidAlert(f"{name} is named twice.")
+    return tuple(names)
+
+
+def _limit(value: Any, name: str) -> timedelta:
+    limit = as_delay(value, name)
+    if limit <= timedelta(0):
+        raise InvalidAlert(f"{name} must be more than nothing.")
+    return limit

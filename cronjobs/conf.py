@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self, get_type_hints
 
 from django.conf import settings as django_settings
 
-from cronjobs.exceptions import InvalidSettings
+from cronjobs.alerts import MOST_FAILURES, AlertKind, parse_kinds, parse_notifiers
+from cronjobs.exceptions import InvalidAlert, InvalidSettings
 from cronjobs.limits import RateLimit, parse_rate_limit
 from cronjobs.parsing import PARSERS, Bytes, Parser, did_you_mean, exceeded, rates
 
@@ -77,6 +78,25 @@ class RetrySettings(_Parsed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings(_Parsed):
+    """Of what, whom and when people are told, where neither job nor definition says."""
+
+    on: tuple[AlertKind, ...] = _setting(
+        "Kinds of alerts. Of the site's own, the others are off.", default=tuple(AlertKind)
+    )
+    to: tuple[str, ...] | None = _setting("Names of NOTIFIERS. None: all of them.", default=None)
+    after: int = _setting("Executions in a row that have to fail.", default=1, low=1, high=MOST_FAILURES)
+    late_after: timedelta | None = _setting("How long an execution may wait for its start.", default=None, low=1)
+    expected_duration: timedelta | None = _setting("How long an attempt may run.", default=None, low=1)
+    no_success_after: timedelta | None = _setting("How long a job may be without a success.", default=None, low=1)
+    queue_stuck_after: timedelta = _setting(
+        "How long executions of a queue may be due while nothing of it runs.", default=timedelta(minutes=5), low=1
+    )
+    interval: timedelta = _setting("How often a node looks.", default=timedelta(seconds=5), low=0.1)
+    log_lines: int = _setting("Last lines of the log in a message.", default=20, low=0, high=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(_Parsed):
     """Every key of ``CRONJOBS``; each has a safe default."""
 
@@ -89,6 +109,13 @@ class Settings(_Parsed):
         metadata={
             "meaning": "Defaults for jobs that set no retry policy: MAX_ATTEMPTS, INITIAL_DELAY, MAX_DELAY, "
             "BACKOFF_MULTIPLIER, JITTER, NEVER."
+        },
+    )
+    alerts: AlertSettings = field(
+        default_factory=AlertSettings,
+        metadata={
+            "meaning": "Of what, whom and when people are told: ON, TO, AFTER, LATE_AFTER, EXPECTED_DURATION, "
+            "NO_SUCCESS_AFTER, QUEUE_STUCK_AFTER, INTERVAL, LOG_LINES; docs/alerts.md explains them."
         },
     )
     paused: bool = _setting("True: nothing is scheduled and nothing is claimed.", default=False)
@@ -251,8 +278,24 @@ def _throttles(value: Any, path: str) -> Mapping[str, RateLimit | None]:
     return rates(value, path, defaults=DEFAULT_THROTTLES)
 
 
+def _kinds(value: Any, path: str) -> tuple[AlertKind, ...]:
+    try:
+        return parse_kinds(value)
+    except InvalidAlert as error:
+        raise InvalidSettings(f"{path}: {error}") from None
+
+
+def _notifiers_or_none(value: Any, path: str) -> tuple[str, ...] | None:
+    try:
+        return None if value is None else parse_notifiers(value)
+    except InvalidAlert as error:
+        raise InvalidSettings(f"{path}: {error}") from None
+
+
 _PARSERS: Mapping[Any, Parser] = {
     **PARSERS,
+    tuple[AlertKind, ...]: _kinds,
+    tuple[str, ...] | None: _notifiers_or_none,
     Mapping[str, str | None]: _schedules,
     Mapping[str, RateLimit | None]: _throttles,
 }

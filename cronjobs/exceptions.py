@@ -48,6 +48,10 @@ class InvalidLimit(CronJobsError, ValueError):
     """A limit, of starts per period or of memory, cannot be understood."""
 
 
+class InvalidAlert(CronJobsError, ValueError):
+    """Of what, whom or when somebody is to be told cannot be understood."""
+
+
 class InvalidDependency(CronJobsError, ValueError):
     """What a job is to wait for cannot be understood, or can never be."""
 

@@ -29,6 +29,19 @@ def row_id(text: str) -> int | None:
     return int(text) if is_id else None
 
 
+def as_delay(value: Any, name: str) -> timedelta:
+    """Return a duration from a ``timedelta`` or seconds; raise `TypeError` or `ValueError`, with `name`, for anything else."""
+    if isinstance(value, timedelta):
+        return value
+    # bool is an int to Python, not to the person who wrote the policy.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a timedelta or a number of seconds, not {value!r}.")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise ValueError(f"{name} is not a usable number of seconds: {value!r}.") from None
+
+
 def did_you_mean(key: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about a key that is not known: the one that was meant, or all there are."""
     by_capitals = {each.upper(): each for each in known}

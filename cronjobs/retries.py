@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from cronjobs.exceptions import Retry
+from cronjobs.parsing import as_delay
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,9 +55,9 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Make durations of seconds, and refuse a policy that could never have been meant."""
-        object.__setattr__(self, "initial_delay", _as_delay(self.initial_delay, "initial_delay"))
+        object.__setattr__(self, "initial_delay", as_delay(self.initial_delay, "initial_delay"))
         if self.max_delay is not None:
-            object.__setattr__(self, "max_delay", _as_delay(self.max_delay, "max_delay"))
+            object.__setattr__(self, "max_delay", as_delay(self.max_delay, "max_delay"))
         if self.max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}.")
         if self.initial_delay < timedelta(0) or (self.max_delay or timedelta(0)) < timedelta(0):
@@ -92,18 +93,6 @@ class RetryPolicy:
             seconds = cap
         spread = 1 + self.jitter * (2 * rand() - 1)
         return timedelta(seconds=min(min(seconds, cap) * spread, cap))
-
-
-def _as_delay(value: Any, name: str) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    # bool is an int to Python, not to the person who wrote the policy.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a timedelta or a number of seconds, not {value!r}.")
-    try:
-        return timedelta(seconds=value)
-    except (OverflowError, ValueError):
-        raise ValueError(f"{name} is not a usable number of seconds: {value!r}.") from None
 
 
 def with_retry(

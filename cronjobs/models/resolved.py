@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
+from cronjobs.alerts import JOB_KINDS, AlertPolicy, parse_address, parse_job_kinds, parse_notifiers
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
@@ -53,6 +54,9 @@ class ResolvedJob:
     cpu_limit: timedelta | None
     rate_limit: RateLimit | None
     depends_on: Dependencies
+    alerts: AlertPolicy
+    ping_url: str
+    runbook_url: str
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether due times count now: neither disabled nor paused."""
@@ -106,6 +110,24 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
         cpu_limit=_first(job.cpu_limit, definition.cpu_limit),
         rate_limit=parse_rate_limit(job.rate_limit) if job.rate_limit else definition.rate_limit,
         depends_on=definition.depends_on if job.depends_on is None else parse_dependencies(job.depends_on),
+        alerts=_alerts(job, definition),
+        ping_url=parse_address(_first(job.ping_url, definition.ping_url)),
+        runbook_url=parse_address(_first(job.runbook_url, definition.runbook_url)),
+    )
+
+
+def _alerts(job: Job, definition: JobDefinition) -> AlertPolicy:
+    """Return of what, whom and when people are told; `to` None: all notifiers, another None: such a kind cannot be."""
+    base, settings = definition.alerts, get_settings().alerts
+    on = base.on if job.alert_on is None else parse_job_kinds(job.alert_on)
+    to = base.to if job.alert_to is None else parse_notifiers(job.alert_to)
+    return AlertPolicy(
+        on=tuple(kind for kind in settings.on if kind in JOB_KINDS) if on is None else on,
+        to=_first(to, settings.to),
+        after=_first(job.alert_after, base.after, settings.after),
+        late_after=_first(job.late_after, base.late_after, settings.late_after),
+        expected_duration=_first(job.expected_duration, base.expected_duration, settings.expected_duration),
+        no_success_after=_first(job.no_success_after, base.no_success_after, settings.no_success_after),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
+from cronjobs.alerts import JOB_KINDS
 from cronjobs.api.errors import ErrorCode
 from cronjobs.dependencies import Condition
 from cronjobs.models.choices import ExecutorName, Overlap, Trigger
@@ -20,6 +21,9 @@ NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$", "maxLen
 # No database stores NUL.
 NO_NUL = r"^[^\u0000]*$"
 ADDRESS = {"type": "string", "format": "uri-reference"}
+NAMES = {"type": "array", "items": {"type": "string"}}
+KINDS_OF_JOBS = {"type": "array", "items": {"type": "string", "enum": [str(each) for each in JOB_KINDS]}}
+NAMES_OR_TEXT = {"oneOf": [NAMES, {"type": "string"}], "description": "Text if it is not understood."}
 CONDITIONS = {"type": "object", "additionalProperties": {"type": "string", "enum": [str(each) for each in Condition]}}
 
 
