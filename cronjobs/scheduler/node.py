@@ -31,6 +31,7 @@ from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from cronjobs.scheduler.watcher import Watcher
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class NodeProcess:
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
         )
+        self._watcher = Watcher(time=self._time, on_death=self._fail)
         self._resources = ExitStack()
 
     @property
@@ -103,6 +105,7 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._watcher.start()
         self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
@@ -123,6 +126,7 @@ class NodeProcess:
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
+        self._watcher.look_once()
         return total
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
@@ -145,6 +149,7 @@ class NodeProcess:
         if not is_drained:
             self._abandon()
         self._executor.close()
+        self._watcher.close()
         self._keeper.close()
         self._upkeep.say_goodbye()
         self._resources.close()
