@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from cronjobs.alerts import JOB_KINDS, AlertPolicy, parse_address, parse_job_kinds, parse_notifiers
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import JOB_KINDS, AlertPolicy, parse_job_kinds, parse_notifiers
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
