@@ -15,6 +15,7 @@ from cronjobs.dependencies import Graph, objection
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.graph import load_graph
+from cronjobs.notifications.configured import problems
 from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
@@ -156,6 +157,18 @@ def check_cache(**_: Any) -> list[checks.CheckMessage]:
         return []
     text = f"CRONJOBS['CACHE'] is {name!r}, which CACHES does not have: no caller of the API is throttled."
     return [checks.Warning(text, hint=_did_you_mean(name, list(django_settings.CACHES)), id="cronjobs.W009")]
+
+
+@checks.register("cronjobs")
+def check_notifiers(**_: Any) -> list[checks.CheckMessage]:
+    """W010: a notifier in the settings cannot be used, so nobody is alerted through it."""
+    try:
+        return [
+            checks.Warning(each.why, hint="See docs/alerts.md.", obj=each.name, id="cronjobs.W010")
+            for each in problems()
+        ]
+    except InvalidSettings:
+        return []
 
 
 @checks.register("cronjobs", checks.Tags.database)
