@@ -22,6 +22,7 @@ from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.notifications.sender import Sender
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
@@ -34,6 +35,9 @@ from cronjobs.scheduler.upkeep import NodeState, Upkeep
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
+
+# How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
+_LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
 
 
 class NodeProcess:
@@ -78,6 +82,7 @@ class NodeProcess:
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
         )
+        self._sender = Sender(now=self._time.now, on_death=self._fail)
         self._resources = ExitStack()
 
     @property
@@ -103,6 +108,7 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._sender.start()
         self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
@@ -123,6 +129,7 @@ class NodeProcess:
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
+        self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
@@ -144,6 +151,7 @@ class NodeProcess:
         self._recorder.close(timeout=5.0)
         if not is_drained:
             self._abandon()
+        self._sender.close(timeout=0.0 if hurry.is_set() else _LAST_WORDS)
         self._executor.close()
         self._keeper.close()
         self._upkeep.say_goodbye()
