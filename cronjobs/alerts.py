@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
 
 from cronjobs.exceptions import InvalidAlert
-from cronjobs.masking import MASKED
 from cronjobs.parsing import as_delay, did_you_mean
 
 # Stands for an empty list where empty text would mean: inherit.
@@ -20,7 +18,6 @@ NOTHING: Final = "none"
 # So many executions are looked at to tell whether a job is failing.
 MOST_FAILURES: Final = 100
 _NOTIFIER_MAX_LENGTH: Final = 50
-ADDRESS_MAX_LENGTH: Final = 500
 
 
 class AlertKind(TextChoices):
@@ -75,6 +72,19 @@ class AlertPolicy:
     expected_duration: timedelta | None = None
     no_success_after: timedelta | None = None
 
+    if TYPE_CHECKING:
+        # What may be given; what it becomes is above.
+        def __init__(
+            self,
+            *,
+            on: str | Iterable[str] | None = None,
+            to: str | Iterable[str] | None = None,
+            after: int | None = None,
+            late_after: timedelta | float | None = None,
+            expected_duration: timedelta | float | None = None,
+            no_success_after: timedelta | float | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         """Make values of text and seconds, and refuse a policy that could never have been meant."""
         if self.on is not None:
@@ -114,35 +124,6 @@ def parse_notifiers(value: str | Iterable[str]) -> tuple[str, ...]:
         if len(name) > _NOTIFIER_MAX_LENGTH or not name.isprintable():
             raise InvalidAlert(f"A notifier's name has up to {_NOTIFIER_MAX_LENGTH} characters: {name[:60]!r} has not.")
     return names
-
-
-def parse_address(text: str) -> str:
-    """Return `text` if it is a web address, or empty; raise `InvalidAlert` without quoting it, since it may be a secret."""
-    if not text:
-        return text
-    try:
-        parts = urlsplit(text)
-        # Reading the port finds out whether it is one.
-        is_right = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_right = False
-    if not is_right or not text.isprintable() or " " in text or len(text) > ADDRESS_MAX_LENGTH:
-        raise InvalidAlert(
-            f"An address begins with https:// or http:// and a host, has no spaces, and at most {ADDRESS_MAX_LENGTH} characters."
-        )
-    if "@" in parts.netloc:
-        raise InvalidAlert("An address must not have a user or a password in it.")
-    return text
-
-
-def hidden_address(text: str) -> str:
-    """Return the address with nothing readable but its host: the rest may be a secret."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return MASKED
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}/{MASKED}" if host else MASKED if text else ""
 
 
 def names_text(names: Iterable[str]) -> str:

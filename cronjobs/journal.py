@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db.models import Model
 from django.utils.translation import override
 
-from cronjobs.alerts import hidden_address
+from cronjobs.addresses import hidden_address
 from cronjobs.conf import get_settings
 from cronjobs.storable import bounded_json, storable_text
 

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, NewType
 
-from cronjobs.exceptions import InvalidLimit, InvalidSettings
+from cronjobs.addresses import parse_address
+from cronjobs.exceptions import InvalidAddress, InvalidLimit, InvalidSettings
 from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
 
 Parser = Callable[[Any, str], Any]
 
 # A number of bytes, which may be written as text such as "1M".
 Bytes = NewType("Bytes", int)
+# The address of a server, or nothing; and what nobody is to read. Neither is quoted in a complaint.
+Address = NewType("Address", str)
+Secret = NewType("Secret", str)
 
 ID_DIGITS: Final = 18
 
@@ -125,11 +129,26 @@ def _strings(value: Any, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _address(value: Any, path: str) -> Address:
+    try:
+        return Address(parse_address(value))
+    except InvalidAddress as error:
+        raise InvalidSettings(f"{path} is not usable. {error}") from None
+
+
+def _secret(value: Any, path: str) -> Secret:
+    if not isinstance(value, str):
+        raise InvalidSettings(f"{path} must be a string, not {type(value).__name__}.")
+    return Secret(value)
+
+
 PARSERS: Mapping[Any, Parser] = {
     bool: _instance_of(bool, "True or False"),
     int: _instance_of(int, "a whole number"),
     str: _instance_of(str, "a string"),
     Bytes: _bytes,
+    Address: _address,
+    Secret: _secret,
     float: _float,
     timedelta: _duration,
     timedelta | None: _duration_or_none,

@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.alerts import ADDRESS_MAX_LENGTH
+from cronjobs.addresses import ADDRESS_MAX_LENGTH
 from cronjobs.conf import words_to_mask
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.alerts import MOST_FAILURES, parse_address, parse_job_kinds, parse_notifiers
+from cronjobs.addresses import parse_address, split_address
+from cronjobs.alerts import MOST_FAILURES, parse_job_kinds
+from cronjobs.conf import configured_notifiers, get_settings
 from cronjobs.dependencies import objection_to_change, parse_dependencies
 from cronjobs.exceptions import CronJobsError
 from cronjobs.limits import parse_rate_limit
@@ -80,10 +83,10 @@ def _numbers(job: Job) -> Iterator[tuple[str, object]]:
 
 def _alerts(job: Job) -> Iterator[tuple[str, object]]:
     yield "alert_on", _complaint(parse_job_kinds, job.alert_on)
-    yield "alert_to", _complaint(parse_notifiers, job.alert_to)
+    yield "alert_to", _complaint(configured_notifiers, job.alert_to)
     if (job.alert_after or 0) > MOST_FAILURES:
         yield "alert_after", _("Must not be more than %(most)d.") % {"most": MOST_FAILURES}
-    yield "ping_url", _complaint(parse_address, job.ping_url)
+    yield "ping_url", _complaint(partial(split_address, hosts=get_settings().ping_hosts), job.ping_url)
     yield "runbook_url", _complaint(parse_address, job.runbook_url)
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from cronjobs.alerts import JOB_KINDS, AlertPolicy, parse_address
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import JOB_KINDS, AlertPolicy
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
@@ -124,8 +125,8 @@ def _alerts(job: Job, definition: JobDefinition) -> AlertPolicy:
     base, settings = definition.alerts, get_settings().alerts
     try:
         own = AlertPolicy(
-            on=job.alert_on,  # type: ignore[arg-type]  # text is understood
-            to=job.alert_to,  # type: ignore[arg-type]  # text is understood
+            on=job.alert_on,
+            to=job.alert_to,
             after=job.alert_after,
             late_after=job.late_after,
             expected_duration=job.expected_duration,

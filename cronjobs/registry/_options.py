@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from cronjobs.alerts import AlertPolicy, parse_address
-from cronjobs.exceptions import InvalidAlert, InvalidDefinition
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import AlertPolicy
+from cronjobs.exceptions import InvalidAddress, InvalidDefinition
 from cronjobs.registry._names import EXECUTORS, OVERLAPS, is_valid_name, is_valid_queue
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import Schedule, parse_schedule, parse_time_zone
@@ -47,7 +48,7 @@ def checked_address(value: Any, name: str) -> str:
     """Return `value` if it is a web address, or empty; raise `InvalidDefinition` otherwise."""
     try:
         return parse_address(checked_text(value, name))
-    except InvalidAlert as error:
+    except InvalidAddress as error:
         raise InvalidDefinition(f"{name}: {error}") from None
 
 

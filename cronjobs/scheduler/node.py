@@ -22,6 +22,7 @@ from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.notifications.sender import Sender
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
@@ -35,6 +36,9 @@ from cronjobs.scheduler.watcher import Watcher
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
+
+# How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
+_LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
 
 
 class NodeProcess:
@@ -79,7 +83,8 @@ class NodeProcess:
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
         )
-        self._watcher = Watcher(time=self._time, on_death=self._fail)
+        self._sender = Sender(now=self._time.now, on_death=self._fail)
+        self._watcher = Watcher(time=self._time, on_alert=self._sender.wake, on_death=self._fail)
         self._resources = ExitStack()
 
     @property
@@ -106,6 +111,7 @@ class NodeProcess:
         self._dispatcher.start()
         self._dispatcher.wake()
         self._watcher.start()
+        self._sender.start()
         self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
 
@@ -127,6 +133,7 @@ class NodeProcess:
             with self._idle:
                 self._idle.wait(timeout=0.05)
         self._watcher.look_once()
+        self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
@@ -148,8 +155,9 @@ class NodeProcess:
         self._recorder.close(timeout=5.0)
         if not is_drained:
             self._abandon()
+        self._watcher.close(timeout=0.0 if hurry.is_set() else _LAST_WORDS)
+        self._sender.close(timeout=0.0 if hurry.is_set() else _LAST_WORDS)
         self._executor.close()
-        self._watcher.close()
         self._keeper.close()
         self._upkeep.say_goodbye()
         self._resources.close()

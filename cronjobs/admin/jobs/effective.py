@@ -13,8 +13,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from cronjobs.addresses import hidden_address
 from cronjobs.admin import rendering
-from cronjobs.alerts import AlertKind, hidden_address
+from cronjobs.alerts import AlertKind
 from cronjobs.dependencies import dependencies_text
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import ExecutorName, Job, Overlap, Priority, ResolvedJob

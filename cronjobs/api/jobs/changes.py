@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from rest_framework.request import Request
 
-from cronjobs.alerts import hidden_address
+from cronjobs.addresses import hidden_address
 from cronjobs.api.errors import HasDefinition, InvalidValues, JobExists
 from cronjobs.api.jobs.columns import NEW_JOB_KEYS, by_key
 from cronjobs.conf import get_settings

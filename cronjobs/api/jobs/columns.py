@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cronjobs.alerts import hidden_address, names_text, parse_job_kinds, parse_notifiers
+from cronjobs.addresses import hidden_address
+from cronjobs.alerts import names_text, parse_job_kinds, parse_notifiers
 from cronjobs.api.errors import InvalidValues
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import dependencies_text, parse_dependencies

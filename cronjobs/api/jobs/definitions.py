@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
-from cronjobs.alerts import hidden_address
+from cronjobs.addresses import hidden_address
 from cronjobs.api.jobs.columns import seconds
 from cronjobs.api.jobs.schemas import parameter_schema
 from cronjobs.api.requests.queries import Query

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from cronjobs.alerts import hidden_address
+from cronjobs.addresses import hidden_address
 from cronjobs.api.jobs.columns import JOB_KEYS, masked, moment, seconds, write_values
 from cronjobs.api.requests.access import reach
 from cronjobs.database import engine_alias

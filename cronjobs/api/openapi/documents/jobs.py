@@ -13,7 +13,8 @@ from rest_framework.serializers import (
     ListField,
 )
 
-from cronjobs.alerts import ADDRESS_MAX_LENGTH, MOST_FAILURES
+from cronjobs.addresses import ADDRESS_MAX_LENGTH
+from cronjobs.alerts import MOST_FAILURES
 from cronjobs.api.jobs.columns import LARGE, SMALL
 from cronjobs.api.openapi.values import (
     CONDITIONS,
