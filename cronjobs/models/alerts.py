@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -102,7 +102,7 @@ class Alert(models.Model):
     # All that a message needs, as it was when this was decided, with secrets masked.
     facts = models.JSONField(_("facts"), default=dict)
 
-    objects: ClassVar[EngineManager[Alert]] = EngineManager()
+    objects: ClassVar[EngineManager[Self]] = EngineManager()
 
     class Meta:
         verbose_name = _("alert")
@@ -135,7 +135,7 @@ class AlertDelivery(models.Model):
     last_error = models.TextField(_("last error"), blank=True, default="")
     sent_at = models.DateTimeField(_("sent"), null=True)
 
-    objects: ClassVar[EngineManager[AlertDelivery]] = EngineManager()
+    objects: ClassVar[EngineManager[Self]] = EngineManager()
 
     class Meta:
         verbose_name = _("delivery")
@@ -159,7 +159,7 @@ class AlertNotice(models.Model):
     what = models.CharField(max_length=6, choices=NoticeOf)
     at = models.DateTimeField()
 
-    objects: ClassVar[EngineManager[AlertNotice]] = EngineManager()
+    objects: ClassVar[EngineManager[Self]] = EngineManager()
 
     class Meta:
         verbose_name = _("notice")
@@ -176,7 +176,7 @@ class AlertRound(models.Model):
 
     looked_at = models.DateTimeField()
 
-    objects: ClassVar[EngineManager[Any]] = EngineManager()
+    objects: ClassVar[EngineManager[Self]] = EngineManager()
 
     class Meta:
         verbose_name = _("round")

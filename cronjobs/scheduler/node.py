@@ -32,6 +32,7 @@ from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from cronjobs.scheduler.watcher import Watcher
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class NodeProcess:
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
         )
+        self._watcher = Watcher(time=self._time, on_death=self._fail)
         self._sender = Sender(now=self._time.now, on_death=self._fail)
         self._resources = ExitStack()
 
@@ -108,6 +110,7 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._watcher.start()
         self._sender.start()
         self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self._workers, extra={"node": self.name})
@@ -129,6 +132,7 @@ class NodeProcess:
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
+        self._watcher.look_once()
         self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
 
@@ -153,6 +157,7 @@ class NodeProcess:
             self._abandon()
         self._sender.close(timeout=0.0 if hurry.is_set() else _LAST_WORDS)
         self._executor.close()
+        self._watcher.close()
         self._keeper.close()
         self._upkeep.say_goodbye()
         self._resources.close()
