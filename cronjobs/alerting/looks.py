@@ -20,12 +20,12 @@ from cronjobs.models import AlertRound
 _ONLY = 1
 
 
-def look_around(now: datetime) -> int:
+def look_around(now: datetime, *, is_calm: bool = True) -> int:
     """Look, at `now` (the database's time, aware), and write what has changed; return how many alerts that made.
 
-    Any number may look at once: each change is told by one of them.
+    `is_calm`: the database has answered for long enough that nobody's silence is due to an outage. Any number may look at once: each change is told by one of them.
     """
-    found = gather(now)
+    found = gather(now, is_calm=is_calm)
     changes = decide(found)
     notices: defaultdict[int, list[int]] = defaultdict(list)
     for each in found.notices:

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import SendingFailed
-from cronjobs.models import AlertDelivery, Job
+from cronjobs.models import AlertDelivery
 from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.notifications.messages import Links, Message
 from cronjobs.notifications.repeating import LONGEST, next_attempt
@@ -50,11 +50,8 @@ def claim(notifier: str, now: datetime) -> AlertDelivery | None:
 def message_of(delivery: AlertDelivery) -> Message:
     """Return what is to be sent."""
     alert = delivery.alert
-    base_url = get_settings().base_url
-    job_id = None
-    if base_url and alert.job_name:
-        job_id = Job.objects.using(_alias()).filter(name=alert.job_name).values_list("pk", flat=True).first()
-    links = Links.of(base_url, execution_id=alert.execution_id, job_id=job_id)
+    job_id = alert.facts.get("job_id") if isinstance(alert.facts, dict) else None
+    links = Links.of(get_settings().base_url, execution_id=alert.execution_id, job_id=job_id)
     return Message.of(alert, notifier=delivery.notifier, is_repeat=delivery.is_repeat, links=links)
 
 

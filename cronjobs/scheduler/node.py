@@ -84,7 +84,9 @@ class NodeProcess:
             failed=self._upkeep.distrust,
         )
         self._sender = Sender(now=self._time.now, on_death=self._fail)
-        self._watcher = Watcher(time=self._time, on_alert=self._sender.wake, on_death=self._fail)
+        self._watcher = Watcher(
+            time=self._time, is_calm=self._upkeep.is_calm, on_alert=self._sender.wake, on_death=self._fail
+        )
         self._resources = ExitStack()
 
     @property

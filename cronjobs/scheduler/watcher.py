@@ -15,17 +15,22 @@ logger = logging.getLogger(__name__)
 
 
 class Watcher(threading.Thread):
-    """A thread that looks in each interval in which no other node's does. `on_alert` is called when there is something to send."""
+    """A thread that looks in each interval in which no other node's does.
+
+    `is_calm` says whether the silence of other nodes means anything; `on_alert` is called when
+    there is something to send.
+    """
 
     def __init__(
         self,
         *,
         time: SteadyClock,
+        is_calm: Callable[[], bool] = lambda: False,
         on_alert: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         super().__init__(name="cronjobs-watcher", daemon=True)
-        self._time, self._on_alert, self._on_death = time, on_alert, on_death
+        self._time, self._is_calm, self._on_alert, self._on_death = time, is_calm, on_alert, on_death
         self._closed = threading.Event()
         self._alias = engine_alias(AlertState)
         self._backoff = Backoff(self._alias, "Looking for what is wrong")
@@ -44,7 +49,7 @@ class Watcher(threading.Thread):
             logger.exception("Nobody has looked for what is wrong.")
 
     def _look(self) -> None:
-        if look_around(self._time.now()):
+        if look_around(self._time.now(), is_calm=self._is_calm()):
             self._on_alert()
 
     def run(self) -> None:

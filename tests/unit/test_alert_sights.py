@@ -194,3 +194,10 @@ def test_mongodb_that_is_configured_no_more_ends_in_silence():
     words, states = told(seen(states, is_mongodb_reached=None))
 
     assert (words, states[AlertKind.MONGODB_UNREACHABLE, ""].firing) == ([], False)
+
+
+def test_after_an_outage_nobody_tells_that_a_node_is_gone_or_back():
+    assert told(seen(silent_nodes=None)) == ([], {})
+    _, states = told(seen(**GONE))
+
+    assert told(seen(states, silent_nodes=None)) == ([], states)
