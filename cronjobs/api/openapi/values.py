@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
-from cronjobs.alerts import JOB_KINDS
+from cronjobs.alerts import JOB_KINDS, AlertKind
 from cronjobs.api.errors import ErrorCode
 from cronjobs.dependencies import Condition
+from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.models.choices import ExecutorName, Overlap, Trigger
 from cronjobs.registry import NAME_MAX_LENGTH
 from cronjobs.schedules import CatchUp, Mark
@@ -82,6 +83,8 @@ OutcomeField = partial(
     [each for each in ErrorCode if each.status < 400],
     "Why an execution that has ended did not succeed.",
 )
+AlertKindField = partial(_choice, "AlertKind", AlertKind, "What is wrong.")
+DeliveryStatusField = partial(_choice, "DeliveryStatus", DeliveryStatus, "Whether a message has reached its notifier.")
 ErrorCodeField = partial(
     _choice,
     "ErrorCode",
