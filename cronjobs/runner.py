@@ -49,6 +49,9 @@ class Claim:
     def of(cls, execution: JobExecution, job: Job | None, *, logged: int = 0) -> Claim:
         """Return the claim on `execution` with an empty log; earlier attempts have `logged` so many bytes."""
         log = LogCollector(execution_id=execution.pk, attempt=execution.attempt, logged=logged)
+        if job is not None:
+            # So observers need no statement to know it.
+            execution.job = job
         return cls(execution=execution, job=job, log=log)
 
     @classmethod
