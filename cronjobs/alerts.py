@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
@@ -71,6 +71,19 @@ class AlertPolicy:
     late_after: timedelta | None = None
     expected_duration: timedelta | None = None
     no_success_after: timedelta | None = None
+
+    if TYPE_CHECKING:
+        # What may be given; what it becomes is above.
+        def __init__(
+            self,
+            *,
+            on: str | Iterable[str] | None = None,
+            to: str | Iterable[str] | None = None,
+            after: int | None = None,
+            late_after: timedelta | float | None = None,
+            expected_duration: timedelta | float | None = None,
+            no_success_after: timedelta | float | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Make values of text and seconds, and refuse a policy that could never have been meant."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self, get_type_hints
@@ -258,6 +258,16 @@ def get_settings() -> Settings:
         parsed = Settings.from_mapping(raw, path="CRONJOBS")
         _Known.last = (raw, parsed)
     return parsed
+
+
+def configured_notifiers(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names that text with commas, or a list, has; raise `InvalidAlert` for one that NOTIFIERS does not have."""
+    names, known = parse_notifiers(value), get_settings().notifiers
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) if known else " There are none."
+            raise InvalidAlert(f"CRONJOBS['NOTIFIERS'] has no {name!r}.{hint}")
+    return names
 
 
 def settings_or_defaults() -> Settings:

@@ -62,9 +62,8 @@ def _draft(found: Evidence, change: Change, rows: Mapping[int, JobExecution]) ->
 def _notifiers(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return those of `wanted` that the settings have; None: all, or the settings' choice."""
     settings = get_settings()
-    configured = getattr(settings, "notifiers", {})
     chosen = settings.alerts.to if wanted is None else wanted
-    return tuple(name for name in configured if chosen is None or name in chosen)
+    return tuple(name for name in settings.notifiers if chosen is None or name in chosen)
 
 
 class _About(NamedTuple):

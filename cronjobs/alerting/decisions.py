@@ -53,7 +53,7 @@ def decide(found: Evidence) -> list[Change]:
         *_overrunning(found),
         *_late(found),
         *_without_success(found),
-        *_present(found, AlertKind.NODE_GONE, {name: Wrong(at) for name, at in found.silent_nodes.items()}),
+        *_nodes(found),
         *_queues(found),
         *_mongodb(found),
     ]
@@ -206,6 +206,11 @@ def _without_success(found: Evidence) -> Iterator[Change]:
 def _at_rest(found: Evidence) -> set[str]:
     """Return the jobs of which nothing is expected now."""
     return {job.name for job in found.jobs.values() if found.is_everything_paused or not job.is_in_force}
+
+
+def _nodes(found: Evidence) -> Iterator[Change]:
+    wrong = {name: Wrong(at) for name, at in (found.silent_nodes or {}).items()}
+    yield from _present(found, AlertKind.NODE_GONE, wrong, is_complete=found.silent_nodes is not None)
 
 
 def _queues(found: Evidence) -> Iterator[Change]:

@@ -100,7 +100,8 @@ class Evidence:
     running: Sequence[Running] = ()
     # When the latest success ended, of jobs that must not be long without one; None: there was none lately.
     successes: Mapping[int, datetime | None] = field(default_factory=dict)
-    silent_nodes: Mapping[str, datetime] = field(default_factory=dict)
+    # With their last heartbeats. None: after an outage nobody can tell who is gone.
+    silent_nodes: Mapping[str, datetime] | None = field(default_factory=dict)
     paused_queues: frozenset[str] = frozenset()
     is_everything_paused: bool = False
     # None: there is no MongoDB, or nobody wants to know.

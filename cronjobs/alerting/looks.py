@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
+from django.db import IntegrityError
 from django.db.models import Q
 
 from cronjobs.alerting.composing import compose
@@ -12,19 +13,19 @@ from cronjobs.alerting.decisions import decide
 from cronjobs.alerting.reading import gather
 from cronjobs.alerting.writing import write
 from cronjobs.conf import get_settings
+from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import AlertRound
-from cronjobs.models.batches import upsert
 
 # There is one row.
 _ONLY = 1
 
 
-def look_around(now: datetime) -> int:
+def look_around(now: datetime, *, is_calm: bool = True) -> int:
     """Look, at `now` (the database's time, aware), and write what has changed; return how many alerts that made.
 
-    Any number may look at once: each change is told by one of them.
+    `is_calm`: the database has answered for long enough that nobody's silence is due to an outage. Any number may look at once: each change is told by one of them.
     """
-    found = gather(now)
+    found = gather(now, is_calm=is_calm)
     changes = decide(found)
     notices: defaultdict[int, list[int]] = defaultdict(list)
     for each in found.notices:
@@ -41,8 +42,14 @@ def take_turn(now: datetime) -> bool:
     is_due = Q(looked_at__lte=now - interval * 0.9) | Q(looked_at__gt=now + interval)
     if AlertRound.objects.filter(is_due, pk=_ONLY).update(looked_at=now):
         return True
-    if not AlertRound.objects.filter(pk=_ONLY).exists():
-        first = AlertRound(pk=_ONLY, looked_at=now - 2 * interval)
-        upsert(AlertRound.objects.all(), [first], unique_fields=["id"], update_fields=["id"])
-        return bool(AlertRound.objects.filter(is_due, pk=_ONLY).update(looked_at=now))
-    return False
+    return not AlertRound.objects.filter(pk=_ONLY).exists() and _is_first(now)
+
+
+def _is_first(now: datetime) -> bool:
+    alias = engine_alias(AlertRound)
+    try:
+        in_transaction(alias, lambda: AlertRound(pk=_ONLY, looked_at=now).save(using=alias, force_insert=True))
+    except IntegrityError:
+        # Somebody else was, in this moment.
+        return False
+    return True

@@ -37,8 +37,11 @@ _BY_HISTORY: Final = (AlertKind.FAILING, AlertKind.LOST, AlertKind.MISSED)
 _LONGEST_RUN: Final = timedelta(days=1)
 
 
-def gather(now: datetime) -> Evidence:
-    """Return what there is to decide by, at `now`, the database's time (aware)."""
+def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
+    """Return what there is to decide by, at `now`, the database's time (aware).
+
+    If it is not `is_calm`, the database may have been away, and nobody's silence says anything.
+    """
     settings = get_settings()
     site_kinds = frozenset(kind for kind in settings.alerts.on if kind not in JOB_KINDS)
     # Before the states: what somebody else has weighed meanwhile is gone when this is written.
@@ -57,7 +60,7 @@ def gather(now: datetime) -> Evidence:
         is_waiting_cut=len(waiting) == _MOST_ROWS,
         running=running,
         successes=_successes(jobs.values(), now),
-        silent_nodes=_silent_nodes(),
+        silent_nodes=_silent_nodes() if is_calm else None,
         paused_queues=frozenset(Queue.objects.paused().values_list("name", flat=True)),
         is_everything_paused=bool(why_everything_is_paused()),
         is_mongodb_reached=_is_mongodb_reached() if AlertKind.MONGODB_UNREACHABLE in site_kinds else None,

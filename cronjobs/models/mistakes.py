@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.addresses import parse_address, split_address
-from cronjobs.alerts import MOST_FAILURES, parse_job_kinds, parse_notifiers
-from cronjobs.conf import get_settings
+from cronjobs.alerts import MOST_FAILURES, parse_job_kinds
+from cronjobs.conf import configured_notifiers, get_settings
 from cronjobs.dependencies import objection_to_change, parse_dependencies
 from cronjobs.exceptions import CronJobsError
 from cronjobs.limits import parse_rate_limit
@@ -83,7 +83,7 @@ def _numbers(job: Job) -> Iterator[tuple[str, object]]:
 
 def _alerts(job: Job) -> Iterator[tuple[str, object]]:
     yield "alert_on", _complaint(parse_job_kinds, job.alert_on)
-    yield "alert_to", _complaint(parse_notifiers, job.alert_to)
+    yield "alert_to", _complaint(configured_notifiers, job.alert_to)
     if (job.alert_after or 0) > MOST_FAILURES:
         yield "alert_after", _("Must not be more than %(most)d.") % {"most": MOST_FAILURES}
     yield "ping_url", _complaint(partial(split_address, hosts=get_settings().ping_hosts), job.ping_url)

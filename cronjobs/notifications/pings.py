@@ -57,7 +57,7 @@ def forget_addresses() -> None:
 
 def address_of(execution: JobExecution) -> str:
     """Return the ping URL of the execution's job, or nothing; by a statement only where the execution has come without it."""
-    if JobExecution.job.is_cached(execution):  # type: ignore[attr-defined]  # Django's documented descriptor
+    if JobExecution.job.is_cached(execution):
         job = execution.job
         return "" if job is None else effective_address(job.definition, job.ping_url)
     return _Known.addresses().get(execution.job_id or 0, "")

@@ -87,9 +87,11 @@ class NodeProcess:
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
         )
-        self._watcher = Watcher(time=self._time, on_death=self._fail)
         self._sender = Sender(now=self._time.now, on_death=self._fail)
         self._heartbeat = Heartbeat(is_well=self._is_well)
+        self._watcher = Watcher(
+            time=self._time, is_calm=self._upkeep.is_calm, on_alert=self._sender.wake, on_death=self._fail
+        )
         self._resources = ExitStack()
 
     @property
@@ -163,9 +165,10 @@ class NodeProcess:
         self._recorder.close(timeout=5.0)
         if not is_drained:
             self._abandon()
-        self._say_last_words(0.0 if hurry.is_set() else _LAST_WORDS)
+        patience = 0.0 if hurry.is_set() else _LAST_WORDS
+        self._watcher.close(timeout=patience)
+        self._say_last_words(patience)
         self._executor.close()
-        self._watcher.close()
         self._keeper.close()
         self._upkeep.say_goodbye()
         self._resources.close()

@@ -15,27 +15,42 @@ logger = logging.getLogger(__name__)
 
 
 class Watcher(threading.Thread):
-    """A thread that looks in each interval in which no other node's does."""
+    """A thread that looks in each interval in which no other node's does.
 
-    def __init__(self, *, time: SteadyClock, on_death: Callable[[BaseException], None] = lambda error: None) -> None:
+    `is_calm` says whether the silence of other nodes means anything; `on_alert` is called when
+    there is something to send.
+    """
+
+    def __init__(
+        self,
+        *,
+        time: SteadyClock,
+        is_calm: Callable[[], bool] = lambda: False,
+        on_alert: Callable[[], None] = lambda: None,
+        on_death: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
         super().__init__(name="cronjobs-watcher", daemon=True)
-        self._time, self._on_death = time, on_death
+        self._time, self._is_calm, self._on_alert, self._on_death = time, is_calm, on_alert, on_death
         self._closed = threading.Event()
         self._alias = engine_alias(AlertState)
         self._backoff = Backoff(self._alias, "Looking for what is wrong")
 
-    def close(self) -> None:
-        """Look no more; when this returns, no look is under way."""
+    def close(self, *, timeout: float) -> None:
+        """Look no more, and wait so many seconds for the look that is under way."""
         self._closed.set()
         if self.is_alive():
-            self.join()
+            self.join(timeout)
 
     def look_once(self) -> None:
         """Look now, whoever else does: what has just ended may be worth an alert. Nothing is raised."""
         try:
-            look_around(self._time.now())
+            self._look()
         except Exception:
             logger.exception("Nobody has looked for what is wrong.")
+
+    def _look(self) -> None:
+        if look_around(self._time.now(), is_calm=self._is_calm()):
+            self._on_alert()
 
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
@@ -55,7 +70,7 @@ class Watcher(threading.Thread):
         """Look, if it is this node's turn; return the seconds until the next time."""
         try:
             if take_turn(self._time.now()):
-                look_around(self._time.now())
+                self._look()
         except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
             return max(self._backoff.failed(error), 0.1)
         self._backoff.succeeded()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def at(number: float) -> datetime:
     return START + number * STEP
 
 
-def job(**changes) -> WatchedJob:
+def job(**changes: Any) -> WatchedJob:
     policy = AlertPolicy(**{"on": "failing, missed, lost", "after": 1, **changes.pop("policy", {})})
     return WatchedJob(pk=1, name="backup", policy=policy, counts_from=START, **changes)
 
@@ -32,8 +33,11 @@ def execution(number: int, letter: str) -> Judged:
 class Site:
     """A job that runs every ten minutes, and somebody who looks."""
 
-    def __init__(self, **changes) -> None:
-        self.job, self.history, self.states, self.notices = job(**changes), [], {}, []
+    def __init__(self, **changes: Any) -> None:
+        self.job: WatchedJob | None = job(**changes)
+        self.history: list[Judged] = []
+        self.states: dict[tuple[str, str], State] = {}
+        self.notices: list[Notice] = []
         self.number = 0
         self.messages: list[tuple[str, int | None]] = []
 
@@ -74,7 +78,7 @@ class Site:
         return [word for word, _ in self.messages]
 
 
-def _word(kind: str, *, is_resolution: bool) -> str:
+def _word(kind: AlertKind, *, is_resolution: bool) -> str:
     return "recovered" if is_resolution and kind == FAILING else f"{kind} over" if is_resolution else str(kind.value)
 
 

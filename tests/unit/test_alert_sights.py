@@ -14,7 +14,7 @@ from cronjobs.alerts import AlertKind, AlertPolicy
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-LIMITS = {"late_after": 60, "expected_duration": 60, "no_success_after": 3600}
+LIMITS: dict[str, Any] = {"late_after": 60, "expected_duration": 60, "no_success_after": 3600}
 JOB = WatchedJob(
     pk=1,
     name="backup",
@@ -46,11 +46,11 @@ def running(minutes: float, **changes: Any) -> Running:
     return Running(7, 1, "default", NOW - minutes * MINUTE, None)._replace(**changes)
 
 
-LATE = {"waiting": [waiting(2)]}
-LONG = {"running": [running(2)]}
-WITHOUT = {"successes": {1: NOW - 61 * MINUTE}}
-GONE = {"silent_nodes": {"web-1": NOW - MINUTE}}
-DOWN = {"is_mongodb_reached": False}
+LATE: dict[str, Any] = {"waiting": [waiting(2)]}
+LONG: dict[str, Any] = {"running": [running(2)]}
+WITHOUT: dict[str, Any] = {"successes": {1: NOW - 61 * MINUTE}}
+GONE: dict[str, Any] = {"silent_nodes": {"web-1": NOW - MINUTE}}
+DOWN: dict[str, Any] = {"is_mongodb_reached": False}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_where_more_waits_than_was_read_nothing_is_over():
     assert told(seen(states, is_waiting_cut=True)) == ([], states)
 
 
-STUCK = {"waiting": [waiting(6, has_started=True)]}
+STUCK: dict[str, Any] = {"waiting": [waiting(6, has_started=True)]}
 
 
 def test_a_queue_is_stuck_when_two_looks_see_the_same_at_its_head_and_nothing_runs():
@@ -194,3 +194,10 @@ def test_mongodb_that_is_configured_no_more_ends_in_silence():
     words, states = told(seen(states, is_mongodb_reached=None))
 
     assert (words, states[AlertKind.MONGODB_UNREACHABLE, ""].firing) == ([], False)
+
+
+def test_after_an_outage_nobody_tells_that_a_node_is_gone_or_back():
+    assert told(seen(silent_nodes=None)) == ([], {})
+    _, states = told(seen(**GONE))
+
+    assert told(seen(states, silent_nodes=None)) == ([], states)
