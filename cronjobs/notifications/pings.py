@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import Q
 
@@ -23,6 +23,7 @@ from cronjobs.states import UNSUCCESSFUL, ExecutionStatus
 _NAMESPACE = uuid.UUID("d0c1a4b6-7a0b-4d55-8f0e-2f4f1c0c9c53")
 # How long, in seconds, it is remembered which jobs have a ping URL, where an execution does not come with its job.
 _REMEMBERED = 5.0
+_JOB: Any = JobExecution._meta.get_field("job")  # noqa: SLF001 - Django's documented API
 
 
 def started(execution: JobExecution) -> None:
@@ -57,9 +58,10 @@ def forget_addresses() -> None:
 
 def address_of(execution: JobExecution) -> str:
     """Return the ping URL of the execution's job, or nothing; by a statement only where the execution has come without it."""
-    if JobExecution.job.is_cached(execution):
-        job = execution.job
-        return "" if job is None else effective_address(job.definition, job.ping_url)
+    # Every execution comes here.
+    job = _JOB.get_cached_value(execution, default=None)
+    if job is not None:
+        return effective_address(job.definition, job.ping_url)
     return _Known.addresses().get(execution.job_id or 0, "")
 
 
