@@ -50,6 +50,9 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
     waiting, running = _waiting(now), _running()
     jobs = _jobs(_Wanted.of(states, notices, waiting, running), now)
     judged = _judged(jobs, states, notices)
+    successes = _successes(jobs.values(), now)
+    # Where nothing waits, and nothing is waited for, no pause matters.
+    is_pause_of_interest = bool(waiting or successes or states)
     return Evidence(
         now=now,
         states=states,
@@ -59,10 +62,10 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
         waiting=waiting,
         is_waiting_cut=len(waiting) == _MOST_ROWS,
         running=running,
-        successes=_successes(jobs.values(), now),
+        successes=successes,
         silent_nodes=_silent_nodes() if is_calm else None,
-        paused_queues=frozenset(Queue.objects.paused().values_list("name", flat=True)),
-        is_everything_paused=bool(why_everything_is_paused()),
+        paused_queues=_paused_queues() if is_pause_of_interest else frozenset(),
+        is_everything_paused=is_pause_of_interest and bool(why_everything_is_paused()),
         is_mongodb_reached=_is_mongodb_reached() if AlertKind.MONGODB_UNREACHABLE in site_kinds else None,
         site_kinds=site_kinds,
         queue_stuck_after=settings.alerts.queue_stuck_after,
@@ -98,6 +101,10 @@ def _running() -> list[Running]:
     # In the order of an index that begins with the status.
     rows = JobExecution.objects.running().filter(started_at__isnull=False).order_by("claim_at")
     return [Running(*row) for row in rows.values_list(*Running._fields)[:_MOST_ROWS]]
+
+
+def _paused_queues() -> frozenset[str]:
+    return frozenset(Queue.objects.paused().values_list("name", flat=True))
 
 
 def _silent_nodes() -> dict[str, datetime]:

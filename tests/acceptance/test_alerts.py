@@ -6,6 +6,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -81,8 +82,12 @@ def wait_until_all_is_told() -> None:
     wait_for(lambda: not AlertNotice.objects.exists())
     for _ in range(2):
         seen = looked_at()
-        wait_for(lambda seen=seen: looked_at() > seen)
+        wait_for(partial(_has_looked_since, seen))
     wait_for(lambda: not AlertDelivery.objects.filter(status="pending").exists())
+
+
+def _has_looked_since(seen: datetime) -> bool:
+    return looked_at() > seen
 
 
 def looked_at() -> datetime:
