@@ -13,6 +13,7 @@ from cronjobs import RetryPolicy
 from cronjobs.exceptions import Retry, Skip
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution
+from cronjobs.models.mistakes import mistakes
 from cronjobs.models.moves import cancel, rescue
 from cronjobs.notifications.pinger import BODY_MAX_BYTES, MOST, Ping, Pinger, PingKind, process_pinger
 from cronjobs.scheduler.node import NodeProcess
@@ -150,6 +151,22 @@ def test_a_job_without_a_monitor_costs_its_executions_no_statement(make_job, dja
     with django_assert_num_queries(0):
         for tell in (pings.started, pings.retried, pings.lost, pings.finished):
             tell(execution)
+
+
+def test_hosts_that_the_settings_do_not_allow_are_refused_where_people_write_them(make_job, settings):
+    job = make_job("noop", ping_url="https://elsewhere.example.org/abc")
+    assert "ping_url" not in mistakes(job)
+
+    settings.CRONJOBS = {"PING_HOSTS": [".example.com"]}
+
+    assert "The host elsewhere.example.org is not one of those that the settings allow." in str(
+        mistakes(job)["ping_url"]
+    )
+    job.ping_url = "https://hc.example.com/abc"
+    assert "ping_url" not in mistakes(job)
+    # What was there before does not keep the job from running.
+    Job.objects.filter(pk=job.pk).update(ping_url="https://elsewhere.example.org/abc")
+    assert Job.objects.get(pk=job.pk).resolve().ping_url
 
 
 def test_hosts_that_the_settings_do_not_allow_are_sent_nothing(define, monitor, settings, caplog):
