@@ -31,7 +31,7 @@ from cronjobs.storable import storable_text
 logger = logging.getLogger(__name__)
 
 # Between two looks at what is due, in seconds.
-POLL = 3.0
+POLL = 5.0
 # A send that takes longer counts as failed, before its lease ends; what the notifier sets itself is shorter.
 LONGEST_SEND = 45.0
 _ERROR_MAX_BYTES = 1_000

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from tests.commands import run_command, run_command_process
+from cronjobs.database import read_clock
+from cronjobs.models import AlertDelivery, AlertState
+from cronjobs.storable import rfc3339
+from tests.commands import address_of_nobody, run_command, run_command_process
+from tests.integration.notifications.rows import delivery
 from tests.receivers import answers, receiving
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +104,37 @@ def test_it_needs_no_database():
 
     assert outcome.code == 0, outcome.err
     assert len(receiver.received) == 1
+
+
+def test_what_fires_is_listed():
+    since = read_clock("default") - timedelta(hours=2, minutes=1)
+    AlertState.objects.create(kind="failing", subject="report", firing=True, since=since, execution_id=5)
+    AlertState.objects.create(kind="late", subject="other", firing=False, since=since)
+    delivery()
+    AlertDelivery.objects.update(attempts=1)
+
+    shown = run_command("cronalert", "list")
+
+    assert shown.code == 0
+    assert [line.split() for line in shown.out.splitlines()[:2]] == [
+        ["WHAT", "ABOUT", "SINCE", "EXECUTION"],
+        ["failing", "report", "2", "h", "ago", "5"],
+    ]
+    assert shown.out.splitlines()[2:] == ["Messages that could not be sent yet, and are tried again: 1."]
+    assert json.loads(run_command("cronalert", "list", "--json").out) == {
+        "alerts": [{"kind": "failing", "subject": "report", "since": rfc3339(since), "executionId": 5}],
+        "unsent": 1,
+    }
+
+
+def test_that_nothing_fires_is_said():
+    assert run_command("cronalert", "list").out == "Nothing is wrong that alerts know of.\n"
+
+
+@pytest.mark.slow
+def test_a_database_that_is_away_is_a_sentence():
+    outcome = run_command_process("cronalert", "list", DATABASE_URL=address_of_nobody("hunter2"))
+
+    assert outcome.code == 1
+    assert outcome.err.startswith("CommandError: ")
+    assert "hunter2" not in outcome.err

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from cronjobs.models import AlertDelivery, JobExecution
@@ -141,8 +144,6 @@ def test_one_that_hangs_holds_up_nobody_else(notifiers):
 
 
 def test_a_send_that_does_not_come_back_is_given_up_and_repeated_marked(notifiers):
-    import threading
-
     Stuck.released = threading.Event()
     row, second = delivery(), delivery(subject="other")
     notifiers(ops={"CLASS": f"{__name__}.Stuck"})
@@ -201,6 +202,37 @@ def test_a_sender_that_is_closed_does_not_wait_for_ever(notifiers):
         sender.close(timeout=0.1)
         assert state(row) == ("pending", 1, False)
         assert _is_claimed(row)
+
+
+@contextmanager
+def table_away():
+    """Take the table of deliveries away, so that every statement about them fails, and put it back."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE cronjobs_alertdelivery RENAME TO elsewhere")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO cronjobs_alertdelivery")
+
+
+def test_what_was_sent_while_the_database_failed_is_recorded_later_and_not_sent_again(notifiers, caplog):
+    row = delivery()
+    with receiving(hangs) as receiver:
+        notifiers(ops=receiver.address)
+        with sending() as (sender, _), caplog.at_level(logging.DEBUG, logger="cronjobs"):
+            wait_for(lambda: receiver.received)
+            with table_away():
+                receiver.released.set()
+                wait_for(lambda: caplog.text.count("Sending alerts failed") >= 3)
+                assert sender.is_alive()
+            wait_for(lambda: state(row) == ("sent", 1, False))
+            # And what comes after it is sent.
+            later = delivery(subject="later")
+            sender.wake()
+            wait_for(lambda: state(later) == ("sent", 1, False))
+
+    assert len(receiver.received) == 2
+    assert "Sending alerts works again" in caplog.text
 
 
 def test_no_receiver_changes_an_execution(notifiers, define):
