@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cronjobs.alerts import AlertPolicy
 from cronjobs.exceptions import JobFailed, Retry, Skip
 from cronjobs.registry import job
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import At, Cron, Every
 
-__all__ = ["At", "Cron", "Every", "JobFailed", "Retry", "RetryPolicy", "Skip", "job"]
+__all__ = ["AlertPolicy", "At", "Cron", "Every", "JobFailed", "Retry", "RetryPolicy", "Skip", "job"]

@@ -9,12 +9,13 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.db import connections
 
-from cronjobs.conf import DEFAULT_SCHEDULES, get_settings, words_to_mask
+from cronjobs.conf import DEFAULT_SCHEDULES, configured_notifiers, get_settings, words_to_mask
 from cronjobs.database import engine_alias
 from cronjobs.dependencies import Graph, objection
-from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidSettings
+from cronjobs.exceptions import CronJobsError, InvalidAlert, InvalidParameters, InvalidSettings
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.graph import load_graph
+from cronjobs.notifications.configured import problems
 from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
@@ -156,6 +157,41 @@ def check_cache(**_: Any) -> list[checks.CheckMessage]:
         return []
     text = f"CRONJOBS['CACHE'] is {name!r}, which CACHES does not have: no caller of the API is throttled."
     return [checks.Warning(text, hint=_did_you_mean(name, list(django_settings.CACHES)), id="cronjobs.W009")]
+
+
+@checks.register("cronjobs")
+def check_notifiers(**_: Any) -> list[checks.CheckMessage]:
+    """W010: a notifier in the settings cannot be used, so nobody is alerted through it."""
+    try:
+        return [
+            checks.Warning(each.why, hint="See docs/alerts.md.", obj=each.name, id="cronjobs.W010")
+            for each in problems()
+        ]
+    except InvalidSettings:
+        return []
+
+
+@checks.register("cronjobs")
+def check_recipients(**_: Any) -> list[checks.CheckMessage]:
+    """W011: alerts are to go to a notifier that the settings do not have, so nobody gets them."""
+    try:
+        wanted = [("CRONJOBS['ALERTS']['TO']", get_settings().alerts.to)]
+    except InvalidSettings:
+        return []
+    wanted += [(f"Job {each.name!r}", each.alerts.to) for each in registry]
+    return [
+        checks.Warning(f"{where}: {why}", hint="See docs/alerts.md.", id="cronjobs.W011")
+        for where, names in wanted
+        if (why := _no_notifier(names or ()))
+    ]
+
+
+def _no_notifier(names: tuple[str, ...]) -> str:
+    try:
+        configured_notifiers(names)
+    except InvalidAlert as error:
+        return str(error)
+    return ""
 
 
 @checks.register("cronjobs", checks.Tags.database)

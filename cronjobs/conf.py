@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Self, get_type_hints
 
 from django.conf import settings as django_settings
 
-from cronjobs.exceptions import InvalidSettings
+from cronjobs.alerts import MOST_FAILURES, AlertKind, parse_kinds, parse_notifiers
+from cronjobs.exceptions import InvalidAlert, InvalidSettings
 from cronjobs.limits import RateLimit, parse_rate_limit
-from cronjobs.parsing import PARSERS, Bytes, Parser, did_you_mean, exceeded, rates
+from cronjobs.parsing import PARSERS, Address, Bytes, Parser, did_you_mean, exceeded, rates
 
 DEFAULT_SCHEDULES: Mapping[str, str | None] = types.MappingProxyType(
     {
@@ -43,8 +45,8 @@ def _setting(
     return field(default=default, metadata=metadata)
 
 
-class _Parsed:
-    """A frozen dataclass that is filled from a mapping with upper-case keys."""
+class Parsed:
+    """A frozen dataclass that is filled from a mapping with upper-case keys. Fields know `low`, `high` and `one_of`."""
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any], *, path: str) -> Self:
@@ -64,7 +66,7 @@ class _Parsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrySettings(_Parsed):
+class RetrySettings(Parsed):
     """How often and how soon a failed attempt is tried again, where a definition does not say."""
 
     max_attempts: int = _setting("Attempts in all, the first included.", default=3, low=1)
@@ -78,7 +80,26 @@ class RetrySettings(_Parsed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(_Parsed):
+class AlertSettings(Parsed):
+    """Of what, whom and when people are told, where neither job nor definition says."""
+
+    on: tuple[AlertKind, ...] = _setting(
+        "Kinds of alerts. Of the site's own, the others are off.", default=tuple(AlertKind)
+    )
+    to: tuple[str, ...] | None = _setting("Names of NOTIFIERS. None: all of them.", default=None)
+    after: int = _setting("Executions in a row that have to fail.", default=1, low=1, high=MOST_FAILURES)
+    late_after: timedelta | None = _setting("How long an execution may wait for its start.", default=None, low=1)
+    expected_duration: timedelta | None = _setting("How long an attempt may run.", default=None, low=1)
+    no_success_after: timedelta | None = _setting("How long a job may be without a success.", default=None, low=1)
+    queue_stuck_after: timedelta = _setting(
+        "How long executions of a queue may be due while nothing of it runs.", default=timedelta(minutes=5), low=1
+    )
+    interval: timedelta = _setting("How often a node looks.", default=timedelta(seconds=5), low=0.1)
+    log_lines: int = _setting("Last lines of the log in a message.", default=20, low=0, high=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Parsed):
     """Every key of ``CRONJOBS``; each has a safe default."""
 
     time_zone: str = _setting("Zone of every schedule that names none (an IANA name).", default="UTC")
@@ -90,6 +111,13 @@ class Settings(_Parsed):
         metadata={
             "meaning": "Defaults for jobs that set no retry policy: MAX_ATTEMPTS, INITIAL_DELAY, MAX_DELAY, "
             "BACKOFF_MULTIPLIER, JITTER, NEVER."
+        },
+    )
+    alerts: AlertSettings = field(
+        default_factory=AlertSettings,
+        metadata={
+            "meaning": "Of what, whom and when people are told: ON, TO, AFTER, LATE_AFTER, EXPECTED_DURATION, "
+            "NO_SUCCESS_AFTER, QUEUE_STUCK_AFTER, INTERVAL, LOG_LINES; docs/alerts.md explains them."
         },
     )
     paused: bool = _setting("True: nothing is scheduled and nothing is claimed.", default=False)
@@ -216,6 +244,25 @@ class Settings(_Parsed):
     quote_retention: timedelta = _setting(
         "Quotes are deleted this long after createdAt.", default=timedelta(days=90), low=0
     )
+    base_url: Address = _setting(
+        "Where people reach this site, such as https://ops.example.com: messages link to its admin. Empty: no links.",
+        default="",
+    )
+    notifiers: Mapping[str, Mapping[str, Any]] = _setting(
+        "Whom alerts are sent to: name to a dict with CLASS (email, webhook or a dotted path) and its options.",
+        default=_NOTHING,
+    )
+    ping_hosts: tuple[str, ...] = _setting(
+        "The only hosts that a job's ping URL may lead to; .example.com: that one and all below it. Empty: any.",
+        default=(),
+    )
+    heartbeat_url: Address = _setting(
+        "A ping URL that nodes call as long as they are well, for a monitor that notices when none is. Empty: none.",
+        default="",
+    )
+    heartbeat_interval: timedelta = _setting(
+        "How often each node calls HEARTBEAT_URL.", default=timedelta(minutes=1), low=1
+    )
     unregister_stock_admin: bool = _setting(
         "Hide django-apscheduler's own admin pages, which unpickle rows.", default=True
     )
@@ -238,6 +285,16 @@ def get_settings() -> Settings:
     return parsed
 
 
+def configured_notifiers(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names that text with commas, or a list, has; raise `InvalidAlert` for one that NOTIFIERS does not have."""
+    names, known = parse_notifiers(value), get_settings().notifiers
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) if known else " There are none."
+            raise InvalidAlert(f"CRONJOBS['NOTIFIERS'] has no {name!r}.{hint}")
+    return names
+
+
 def settings_or_defaults() -> Settings:
     """Return the current settings; the defaults where they cannot be understood and life must go on all the same."""
     try:
@@ -252,7 +309,7 @@ def words_to_mask() -> tuple[str, ...]:
 
 
 def _parse(hint: Any, value: Any, metadata: Mapping[str, Any], path: str) -> Any:
-    if isinstance(hint, type) and issubclass(hint, _Parsed):
+    if isinstance(hint, type) and issubclass(hint, Parsed):
         return hint.from_mapping(value, path=path)
     parsed = _PARSERS[hint](value, path)
     one_of = metadata["one_of"]
@@ -272,12 +329,47 @@ def _schedules(value: Any, path: str) -> Mapping[str, str | None]:
     return types.MappingProxyType({**DEFAULT_SCHEDULES, **value})
 
 
+# They stand in comma lists, and in short columns.
+_NOTIFIER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}", re.ASCII)
+
+
+def _notifiers(value: Any, path: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the entries as they are, in a mapping that does not change. What they say may be secret: nothing is quoted."""
+    if not isinstance(value, Mapping):
+        raise InvalidSettings(f"{path} must be a dict of name to options, not {type(value).__name__}.")
+    for name, options in value.items():
+        if not isinstance(name, str) or not _NOTIFIER_NAME.fullmatch(name):
+            raise InvalidSettings(
+                f"{path} has a name that is none: {name!r}. Use up to 50 lower-case letters, digits, hyphens and underscores."
+            )
+        if not isinstance(options, Mapping) or not isinstance(options.get("CLASS"), str):
+            raise InvalidSettings(f"{path}[{name!r}] must be a dict that has at least CLASS: email, webhook or a path.")
+    return types.MappingProxyType(dict(value))
+
+
 def _throttles(value: Any, path: str) -> Mapping[str, RateLimit | None]:
     return rates(value, path, defaults=DEFAULT_THROTTLES)
 
 
+def _kinds(value: Any, path: str) -> tuple[AlertKind, ...]:
+    try:
+        return parse_kinds(value)
+    except InvalidAlert as error:
+        raise InvalidSettings(f"{path}: {error}") from None
+
+
+def _notifiers_or_none(value: Any, path: str) -> tuple[str, ...] | None:
+    try:
+        return None if value is None else parse_notifiers(value)
+    except InvalidAlert as error:
+        raise InvalidSettings(f"{path}: {error}") from None
+
+
 _PARSERS: Mapping[Any, Parser] = {
     **PARSERS,
+    tuple[AlertKind, ...]: _kinds,
+    tuple[str, ...] | None: _notifiers_or_none,
     Mapping[str, str | None]: _schedules,
     Mapping[str, RateLimit | None]: _throttles,
+    Mapping[str, Mapping[str, Any]]: _notifiers,
 }

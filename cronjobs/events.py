@@ -15,20 +15,20 @@ from django.dispatch import Signal
 logger = logging.getLogger(__name__)
 
 # An attempt is about to call the job's function. Arguments: execution.
-execution_started = Signal()
+execution_started = Signal(use_caching=True)
 # An execution reached a final state, whichever and wherever, also without having run. Arguments: execution.
-execution_finished = Signal()
+execution_finished = Signal(use_caching=True)
 # An attempt failed and the execution waits for the next one. Arguments: execution.
-execution_retried = Signal()
+execution_retried = Signal(use_caching=True)
 # A worker vanished in the middle of an attempt; the execution may be queued again. Arguments: execution.
-execution_lost = Signal()
+execution_lost = Signal(use_caching=True)
 # An attempt in a thread has taken longer than its job's timeout, and goes on: nobody can stop it. Arguments: execution.
-execution_overrunning = Signal()
+execution_overrunning = Signal(use_caching=True)
 # The HTTP API has refused an address, or a user wherever it came from, SUSPICIOUS_REFUSALS times within
 # SUSPICIOUS_WINDOW; told once in such a time, over all web processes, in the request that was refused last.
 # Arguments: address (of that request, as text), who (its user's name; empty: nobody), count (within the window),
 # since (an aware datetime: the first that is counted).
-refused_repeatedly = Signal()
+refused_repeatedly = Signal(use_caching=True)
 
 
 def tell(event: Signal, execution: Any) -> None:

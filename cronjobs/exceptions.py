@@ -51,6 +51,14 @@ class InvalidLimit(CronJobsError, ValueError):
     """A limit, of starts per period or of memory, cannot be understood."""
 
 
+class InvalidAddress(CronJobsError, ValueError):
+    """An address of a server cannot be used. What it says never quotes the address, which may be a secret."""
+
+
+class InvalidAlert(CronJobsError, ValueError):
+    """Of what, whom or when somebody is to be told cannot be understood."""
+
+
 class InvalidDependency(CronJobsError, ValueError):
     """What a job is to wait for cannot be understood, or can never be."""
 
@@ -313,6 +321,14 @@ class MongoUnavailable(CronJobsError, ConnectionError):
     def __reduce__(self) -> tuple[type[MongoUnavailable], tuple[str, str]]:
         # The default would pass the finished message on, as the first of two arguments.
         return type(self), (self.hosts, self.reason)
+
+
+class SendingFailed(CronJobsError):
+    """A message was not taken, or nobody knows whether it was: then it `may_have_arrived`."""
+
+    def __init__(self, what: str, *, may_have_arrived: bool = False) -> None:
+        self.may_have_arrived = may_have_arrived
+        super().__init__(what)
 
 
 class NotInstalled(CronJobsError):

@@ -18,6 +18,7 @@ from django.db.models import Model
 from django.utils.translation import override
 
 from cronjobs import security
+from cronjobs.addresses import hidden_address
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
 from cronjobs.models import ApiKey, Job, JobExecution, Node, Queue
@@ -145,9 +146,15 @@ def change_message(change: Change) -> Message:
         # Translated when somebody reads it, as Django's own.
         names = [str(change.row._meta.get_field(each).verbose_name) for each in change.after]  # type: ignore[union-attr]  # noqa: SLF001 - columns; Django's documented API
     values = {
-        column: [storable(change.before.get(column)), storable(change.after[column])] for column in sorted(change.after)
+        column: [_storable(column, values.get(column)) for values in (change.before, change.after)]
+        for column in sorted(change.after)
     }
     return [{"changed": {"fields": names, "values": values}}]
+
+
+def _storable(column: str, value: Any) -> Any:
+    # Whoever knows all of it can report what never happened.
+    return storable(hidden_address(value) if column == "ping_url" and value else value)
 
 
 def storable(value: Any) -> Any:

@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, NewType
 
-from cronjobs.exceptions import InvalidLimit, InvalidSettings
+from cronjobs.addresses import parse_address
+from cronjobs.exceptions import InvalidAddress, InvalidLimit, InvalidSettings
+from cronjobs.language import gettext as _
 from cronjobs.limits import RateLimit, parse_bytes, parse_rate_limit
 
 Parser = Callable[[Any, str], Any]
 
 # A number of bytes, which may be written as text such as "1M".
 Bytes = NewType("Bytes", int)
+# The address of a server, or nothing; and what nobody is to read. Neither is quoted in a complaint.
+Address = NewType("Address", str)
+Secret = NewType("Secret", str)
 
 ID_DIGITS: Final = 18
 
@@ -27,6 +32,21 @@ def row_id(text: str) -> int | None:
     # More digits than these are no primary key of any database.
     is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
     return int(text) if is_id else None
+
+
+def as_delay(value: Any, name: str) -> timedelta:
+    """Return a duration from a ``timedelta`` or seconds; raise `TypeError` or `ValueError`, with `name`, for anything else."""
+    if isinstance(value, timedelta):
+        return value
+    # bool is an int to Python, not to the person who wrote the policy.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        text = _("%(name)s must be a timedelta or a number of seconds, not %(value)r.")
+        raise TypeError(text % {"name": name, "value": value})
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        text = _("%(name)s is not a usable number of seconds: %(value)r.")
+        raise ValueError(text % {"name": name, "value": value}) from None
 
 
 def did_you_mean(key: str, known: Iterable[str]) -> str:
@@ -119,12 +139,27 @@ def _strings(value: Any, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _address(value: Any, path: str) -> Address:
+    try:
+        return Address(parse_address(value))
+    except InvalidAddress as error:
+        raise InvalidSettings(f"{path} is not usable. {error}") from None
+
+
+def _secret(value: Any, path: str) -> Secret:
+    if not isinstance(value, str):
+        raise InvalidSettings(f"{path} must be a string, not {type(value).__name__}.")
+    return Secret(value)
+
+
 PARSERS: Mapping[Any, Parser] = {
     bool: _instance_of(bool, "True or False"),
     int: _int,
     int | None: _int_or_none,
     str: _instance_of(str, "a string"),
     Bytes: _bytes,
+    Address: _address,
+    Secret: _secret,
     float: _float,
     timedelta: _duration,
     timedelta | None: _duration_or_none,

@@ -20,6 +20,7 @@ DISABLE_JOBS = "cronjobs.disable_job"
 CANCEL_EXECUTIONS = "cronjobs.cancel_jobexecution"
 RETRY_EXECUTIONS = "cronjobs.retry_jobexecution"
 DRAIN_NODES = "cronjobs.drain_node"
+VIEW_ALERTS = "cronjobs.view_alert"
 
 # Each is about columns that whoever may edit a job may set as well.
 SWITCHES = (PAUSE_JOBS, RESUME_JOBS, ENABLE_JOBS, DISABLE_JOBS)
@@ -44,6 +45,7 @@ KEY_ACTIONS = tuple(
         VIEW_QUEUES,
         CHANGE_QUEUES,
         DRAIN_NODES,
+        VIEW_ALERTS,
     )
 )
 

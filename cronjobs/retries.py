@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from cronjobs.exceptions import Retry
 from cronjobs.language import gettext as _
+from cronjobs.parsing import as_delay
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,9 +56,9 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Make durations of seconds, and refuse a policy that could never have been meant."""
-        object.__setattr__(self, "initial_delay", _as_delay(self.initial_delay, "initial_delay"))
+        object.__setattr__(self, "initial_delay", as_delay(self.initial_delay, "initial_delay"))
         if self.max_delay is not None:
-            object.__setattr__(self, "max_delay", _as_delay(self.max_delay, "max_delay"))
+            object.__setattr__(self, "max_delay", as_delay(self.max_delay, "max_delay"))
         if self.max_attempts < 1:
             raise ValueError(_("max_attempts must be at least 1, not %(value)s.") % {"value": self.max_attempts})
         if self.initial_delay < timedelta(0) or (self.max_delay or timedelta(0)) < timedelta(0):
@@ -94,20 +95,6 @@ class RetryPolicy:
             seconds = cap
         spread = 1 + self.jitter * (2 * rand() - 1)
         return timedelta(seconds=min(min(seconds, cap) * spread, cap))
-
-
-def _as_delay(value: Any, name: str) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    # bool is an int to Python, not to the person who wrote the policy.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        text = _("%(name)s must be a timedelta or a number of seconds, not %(value)r.")
-        raise TypeError(text % {"name": name, "value": value})
-    try:
-        return timedelta(seconds=value)
-    except (OverflowError, ValueError):
-        text = _("%(name)s is not a usable number of seconds: %(value)r.")
-        raise ValueError(text % {"name": name, "value": value}) from None
 
 
 def with_retry(

@@ -34,6 +34,7 @@ from cronjobs.storable import bounded_json, storable_text
 logger = logging.getLogger(__name__)
 
 _TRACEBACK_MAX_BYTES = 64_000
+_JOB: Any = JobExecution._meta.get_field("job")  # noqa: SLF001 - Django's documented API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,9 @@ class Claim:
     def of(cls, execution: JobExecution, job: Job | None, *, logged: int = 0) -> Claim:
         """Return the claim on `execution` with an empty log; earlier attempts have `logged` so many bytes."""
         log = LogCollector(execution_id=execution.pk, attempt=execution.attempt, logged=logged)
+        if job is not None:
+            # So observers need no statement to know it. As an assignment would, in a tenth of the time.
+            _JOB.set_cached_value(execution, job)
         return cls(execution=execution, job=job, log=log)
 
     @classmethod

@@ -33,3 +33,11 @@ def _nothing_counted() -> None:
     from cronjobs.admin.dashboard.hours import forget_hours
 
     forget_hours()
+
+
+@pytest.fixture(autouse=True)
+def _no_address_known() -> None:
+    """No test's pings go where another's jobs had theirs, and each asks the database as often as the others."""
+    from cronjobs.notifications.pings import forget_addresses
+
+    forget_addresses()

@@ -78,7 +78,7 @@ def _shown(value: object) -> str:
     if isinstance(value, timedelta):
         return f"{value.days} days" if value >= timedelta(days=1) else f"{value.total_seconds():g} s"
     if isinstance(value, Mapping):
-        return "<br>".join(f"`{name}`: `{schedule}`" for name, schedule in value.items())
+        return "<br>".join(f"`{name}`: `{schedule}`" for name, schedule in value.items()) or "none"
     if isinstance(value, tuple):
         return ", ".join(f"`{each}`" for each in value) or "none"
     return f"`{value!r}`".replace("'", '"')

@@ -43,7 +43,7 @@ class PrivateServer(ABC):
     politely: ClassVar[signal.Signals]
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.port = directory, _free_port()
+        self.directory, self.port = directory, free_port()
         self._child: Child | None = None
 
     @property
@@ -229,7 +229,7 @@ def _run(command: Sequence[str]) -> None:
         raise RuntimeError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-2_000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -74,6 +74,9 @@ match DATABASES["default"]["ENGINE"].rpartition(".")[2]:
     case _:
         DATABASES["default"]["TEST"] = {"NAME": f"test_cronjobs_{RUN}"}
 
+# The mail server of a test, for the processes that it starts.
+EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ.get("TEST_EMAIL_PORT", "25"))
+
 # Not MONGODB_URI: a test must never reach the database that a developer works with.
 CRONJOBS: dict[str, object] = {
     "MONGODB_URI": os.environ.get("TEST_MONGODB_URI", ""),

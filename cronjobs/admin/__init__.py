@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from cronjobs.admin.alerts.listing import AlertAdmin
 from cronjobs.admin.api_keys.listing import ApiKeyAdmin
 from cronjobs.admin.audit_entries import AuditEntryAdmin
 from cronjobs.admin.calendars import CalendarAdmin
@@ -13,9 +14,10 @@ from cronjobs.admin.jobs.listing import JobAdmin
 from cronjobs.admin.nodes.listing import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import ApiKey, AuditEntry, Calendar, Dashboard, Job, JobExecution, Node, Queue
+from cronjobs.models import Alert, ApiKey, AuditEntry, Calendar, Dashboard, Job, JobExecution, Node, Queue
 
 __all__ = [
+    "AlertAdmin",
     "ApiKeyAdmin",
     "AuditEntryAdmin",
     "CalendarAdmin",
@@ -32,6 +34,7 @@ admin.site.register(Calendar, CalendarAdmin)
 admin.site.register(JobExecution, ExecutionAdmin)
 admin.site.register(Node, NodeAdmin)
 admin.site.register(Queue, QueueAdmin)
+admin.site.register(Alert, AlertAdmin)
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(AuditEntry, AuditEntryAdmin)
 unregister_stock_admin()

@@ -15,6 +15,7 @@ from cronjobs.api.figures.stats import StatsView
 from cronjobs.api.jobs.definitions import DefinitionsView
 from cronjobs.api.jobs.previews import PreviewView
 from cronjobs.api.jobs.views import JobsView, JobView, PauseJobView, PreviewJobView, ResumeJobView, SkipNextView
+from cronjobs.api.site.alerts import AlertsView
 from cronjobs.api.site.description import DocsView, SchemaView
 from cronjobs.api.site.health import HealthView, SchedulingView
 from cronjobs.api.site.nodes import DrainNodeView, NodesView, UndrainNodeView
@@ -43,6 +44,7 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[^/]+)/cancel/?\Z", CancelView.as_view(), name="cancel"),
     re_path(r"^executions/(?P<pk>[^/]+)/retry/?\Z", RetryView.as_view(), name="retry"),
     re_path(r"^executions/(?P<pk>[^/]+)/tree/?\Z", TreeView.as_view(), name="tree"),
+    re_path(r"^alerts/?\Z", AlertsView.as_view(), name="alerts"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
     re_path(r"^nodes/(?P<name>(?s:.*?))/drain/?\Z", DrainNodeView.as_view(), name="node-drain"),
     re_path(r"^nodes/(?P<name>(?s:.*?))/undrain/?\Z", UndrainNodeView.as_view(), name="node-undrain"),

@@ -1,7 +1,8 @@
-"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, roll-ups, keys of the API and what it did."""
+"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, roll-ups, alerts, keys of the API and what it did."""
 
 from __future__ import annotations
 
+from cronjobs.models.alerts import Alert, AlertDelivery, AlertNotice, AlertRound, AlertState
 from cronjobs.models.api_key import ApiKey
 from cronjobs.models.audit_entry import AuditEntry
 from cronjobs.models.calendar import Calendar
@@ -16,6 +17,11 @@ from cronjobs.models.rollups import HourlyRollup, JobTotals, RolledHour, RollupM
 from cronjobs.models.suspect import Suspect
 
 __all__ = [
+    "Alert",
+    "AlertDelivery",
+    "AlertNotice",
+    "AlertRound",
+    "AlertState",
     "ApiKey",
     "AuditEntry",
     "Calendar",

@@ -13,6 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.addresses import ADDRESS_MAX_LENGTH
 from cronjobs.conf import words_to_mask
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
@@ -206,6 +207,23 @@ class Job(models.Model):
     max_delay = models.DurationField(_("longest retry delay"), null=True, blank=True)
     backoff_multiplier = models.FloatField(_("backoff multiplier"), null=True, blank=True)
     rerun_lost = models.BooleanField(_("rerun when lost"), null=True, blank=True)
+    alert_on = models.CharField(
+        _("alerts of"),
+        max_length=100,
+        null=True,
+        blank=True,
+        help_text=_("Of failing, missed, late, overrunning, no_success, lost; or none."),
+    )
+    alert_to = models.CharField(
+        _("alerts to"), max_length=500, null=True, blank=True, help_text=_("Names of notifiers; or none.")
+    )
+    alert_after = models.PositiveSmallIntegerField(_("failures before an alert"), null=True, blank=True)
+    late_after = models.DurationField(_("late after"), null=True, blank=True)
+    expected_duration = models.DurationField(_("expected duration"), null=True, blank=True)
+    # With an index: whoever looks for jobs without success need not read all the others.
+    no_success_after = models.DurationField(_("longest without success"), null=True, blank=True, db_index=True)
+    ping_url = models.CharField(_("ping URL"), max_length=ADDRESS_MAX_LENGTH, null=True, blank=True)
+    runbook_url = models.CharField(_("runbook"), max_length=ADDRESS_MAX_LENGTH, null=True, blank=True)
     owner = models.CharField(_("owner"), max_length=150, blank=True, default="")
     description = models.TextField(_("description"), blank=True, default="")
     broken_reason = models.TextField(_("broken because"), blank=True, default="", editable=False)

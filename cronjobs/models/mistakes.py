@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.addresses import parse_address, split_address
+from cronjobs.alerts import MOST_FAILURES, parse_job_kinds
+from cronjobs.conf import configured_notifiers, get_settings
 from cronjobs.dependencies import objection_to_change, parse_dependencies
 from cronjobs.exceptions import CronJobsError
 from cronjobs.limits import parse_rate_limit
@@ -19,10 +23,11 @@ from cronjobs.schedules import parse_schedule, parse_time_zone
 if TYPE_CHECKING:
     from cronjobs.models.job import Job
 
-_DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay", "timeout", "cpu_limit")
-_MORE_THAN_NOTHING = ("timeout", "memory_limit", "cpu_limit")
+_ALERT_DURATIONS = ("late_after", "expected_duration", "no_success_after")
+_DURATIONS = ("misfire_grace", "jitter", "initial_delay", "max_delay", "timeout", "cpu_limit", *_ALERT_DURATIONS)
+_MORE_THAN_NOTHING = ("timeout", "memory_limit", "cpu_limit", *_ALERT_DURATIONS)
 _LONGEST = timedelta(days=3653)
-_AT_LEAST_ONE = ("max_instances", "max_attempts", "backoff_multiplier")
+_AT_LEAST_ONE = ("max_instances", "max_attempts", "backoff_multiplier", "alert_after")
 
 
 def mistakes(job: Job) -> dict[str, object]:
@@ -41,6 +46,7 @@ def _all(job: Job) -> Iterator[tuple[str, object]]:
     yield "depends_on", _complaint(parse_dependencies, job.depends_on) or _impossible(job)
     yield from _limits(job)
     yield from _numbers(job)
+    yield from _alerts(job)
 
 
 def _limits(job: Job) -> Iterator[tuple[str, object]]:
@@ -73,6 +79,15 @@ def _numbers(job: Job) -> Iterator[tuple[str, object]]:
         # Written so that NaN is refused as well.
         if (value := getattr(job, column)) is not None and not value >= 1:
             yield column, _("Must be at least 1.")
+
+
+def _alerts(job: Job) -> Iterator[tuple[str, object]]:
+    yield "alert_on", _complaint(parse_job_kinds, job.alert_on)
+    yield "alert_to", _complaint(configured_notifiers, job.alert_to)
+    if (job.alert_after or 0) > MOST_FAILURES:
+        yield "alert_after", _("Must not be more than %(most)d.") % {"most": MOST_FAILURES}
+    yield "ping_url", _complaint(partial(split_address, hosts=get_settings().ping_hosts), job.ping_url)
+    yield "runbook_url", _complaint(parse_address, job.runbook_url)
 
 
 def _params(job: Job) -> object:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connections
 from django.utils.functional import cached_property
 
-from cronjobs.models.execution import JobExecution
+from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.states import FINAL, UNSUCCESSFUL, ExecutionStatus
 
 # Stands for a job's id until the statement is put together.
@@ -57,15 +57,31 @@ def recent_executions(job_ids: Iterable[int], *, count: int) -> dict[int, Recent
 
 
 def _recent_executions(ids: list[int], count: int) -> dict[int, RecentExecutions]:
-    rows = JobExecution.objects.filter(job_id=_ANY, started_at__isnull=False).order_by("-started_at", "-id")
+    return _by_job(_newest(ids, JobExecution.objects.all(), ("status", "duration_ms"), count))
+
+
+def newest_starts(
+    job_ids: Iterable[int], executions: ExecutionQuerySet, columns: Sequence[str], *, count: int
+) -> list[tuple[Any, ...]]:
+    """Return the last `count` starts of each job among `executions`, oldest first, as the database writes them.
+
+    Each is the job's id, the time of the start, the id, and `columns`. Statements are as for `recent_executions`.
+    """
+    ids = list(job_ids)
+    parts = (ids[start : start + _MOST_JOBS] for start in range(0, len(ids), _MOST_JOBS))
+    return sorted(row for part in parts for row in _newest(part, executions, columns, count))
+
+
+def _newest(ids: list[int], executions: ExecutionQuerySet, columns: Sequence[str], count: int) -> list[tuple[Any, ...]]:
+    rows = executions.filter(job_id=_ANY, started_at__isnull=False).order_by("-started_at", "-id")
     connection = connections[rows.db]
-    columns = rows.values_list("job_id", "started_at", "id", "status", "duration_ms")[:count]
-    sql, params = columns.query.get_compiler(connection=connection).as_sql()
+    picked = rows.values_list("job_id", "started_at", "id", *columns)[:count]
+    sql, params = picked.query.get_compiler(connection=connection).as_sql()
     # In brackets, and with a name for each, as SQLite and the others want it.
     statement = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS runs_{number}" for number in range(len(ids)))  # noqa: S608 - Django's own
     with connection.cursor() as cursor:
         cursor.execute(statement, [pk if each == _ANY else each for pk in ids for each in params])
-        return _by_job(sorted(cursor.fetchall()))
+        return sorted(cursor.fetchall())
 
 
 def _by_job(rows: list[tuple[Any, ...]]) -> dict[int, RecentExecutions]:

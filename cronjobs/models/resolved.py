@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import JOB_KINDS, AlertPolicy
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
@@ -54,6 +56,9 @@ class ResolvedJob:
     cpu_limit: timedelta | None
     rate_limit: RateLimit | None
     depends_on: Dependencies
+    alerts: AlertPolicy
+    ping_url: str
+    runbook_url: str
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether due times count now: neither disabled nor paused."""
@@ -107,7 +112,45 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
         cpu_limit=_first(job.cpu_limit, definition.cpu_limit),
         rate_limit=parse_rate_limit(job.rate_limit) if job.rate_limit else definition.rate_limit,
         depends_on=definition.depends_on if job.depends_on is None else parse_dependencies(job.depends_on),
+        alerts=_alerts(job, definition),
+        ping_url=_address(_first(job.ping_url, definition.ping_url)),
+        runbook_url=_address(_first(job.runbook_url, definition.runbook_url)),
     )
+
+
+def _alerts(job: Job, definition: JobDefinition) -> AlertPolicy:
+    """Return of what, whom and when people are told; `to` None: all notifiers, another None: such a kind cannot be.
+
+    What makes no sense, written by SQL, is as good as not set: nothing about alerts keeps a job from running.
+    """
+    base, settings = definition.alerts, get_settings().alerts
+    try:
+        own = AlertPolicy(
+            on=job.alert_on,
+            to=job.alert_to,
+            after=job.alert_after,
+            late_after=job.late_after,
+            expected_duration=job.expected_duration,
+            no_success_after=job.no_success_after,
+        )
+    except (TypeError, ValueError):
+        own = AlertPolicy()
+    kinds = tuple(kind for kind in settings.on if kind in JOB_KINDS)
+    return AlertPolicy(
+        on=_first(own.on, base.on, kinds),
+        to=_first(own.to, base.to, settings.to),
+        after=_first(own.after, base.after, settings.after),
+        late_after=_first(own.late_after, base.late_after, settings.late_after),
+        expected_duration=_first(own.expected_duration, base.expected_duration, settings.expected_duration),
+        no_success_after=_first(own.no_success_after, base.no_success_after, settings.no_success_after),
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return parse_address(text)
+    except (TypeError, ValueError):
+        return ""
 
 
 def _executor(job: Job, definition: JobDefinition) -> ExecutorName:

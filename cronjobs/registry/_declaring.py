@@ -15,6 +15,7 @@ from cronjobs.registry._names import parse_priority
 from cronjobs.registry._options import (
     as_duration,
     as_limit,
+    checked_address,
     checked_function,
     checked_name,
     checked_options,
@@ -41,6 +42,8 @@ def job(
     rate_limit: str | None = None,
     depends_on: Mapping[str, str] | Iterable[str] | str = (),
     description: str = "",
+    ping_url: str = "",
+    runbook_url: str = "",
     **options: Any,
 ) -> Callable[[Callable[..., Any]], JobDefinition]:
     """Register the decorated function as the job definition `name`.
@@ -52,7 +55,8 @@ def job(
     `jitter`, `timeout` and `cpu_limit` are a ``timedelta`` or seconds; `memory_limit` is a
     number of bytes or ``"512M"``; `rate_limit` starts per period, such as ``"10/m"``;
     `depends_on` names upstream jobs: ``"extract"``, ``["extract", "load:always"]`` or
-    ``{"extract": "failure"}``. The other options are the fields of `JobDefinition`; None means its default.
+    ``{"extract": "failure"}``; `ping_url` is the address of a monitor that is told of starts and
+    ends, `runbook_url` that of a page which says what to do; `alerts` is an `AlertPolicy`. The other options are the fields of `JobDefinition`; None means its default.
 
     A mistake does not raise, since that would take down every process that imports the
     module: it becomes a system check warning, and the definition is not registered.
@@ -81,6 +85,8 @@ def job(
                 memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
                 rate_limit=None if rate_limit is None else parse_rate_limit(rate_limit),
                 depends_on=parse_dependencies(depends_on),
+                ping_url=checked_address(ping_url, "ping_url"),
+                runbook_url=checked_address(runbook_url, "runbook_url"),
                 **checked_options(options, known=inspect.signature(job).parameters),
             )
         except Exception as error:  # noqa: BLE001 - a value of a foreign class may raise anything when it is looked at

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 
+from cronjobs.alerts import AlertPolicy
 from cronjobs.conf import words_to_mask
 from cronjobs.dependencies import Dependencies
 from cronjobs.exceptions import InvalidDefinition, InvalidParameters
@@ -37,6 +38,9 @@ class JobDefinition:
     params: Mapping[str, Any] = field(default_factory=dict)
     params_form: type[forms.Form] | None = None
     retry: RetryPolicy | None = None
+    alerts: AlertPolicy = field(default_factory=AlertPolicy)
+    ping_url: str = ""
+    runbook_url: str = ""
     queue: str = "default"
     priority: int = PRIORITIES["medium"]
     overlap: str = "forbid"

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from cronjobs.exceptions import InvalidDefinition
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import AlertPolicy
+from cronjobs.exceptions import InvalidAddress, InvalidDefinition
 from cronjobs.registry._names import EXECUTORS, OVERLAPS, is_valid_name, is_valid_queue
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import Schedule, parse_schedule, parse_time_zone
@@ -42,6 +44,14 @@ def checked_text(value: Any, name: str) -> str:
     return value
 
 
+def checked_address(value: Any, name: str) -> str:
+    """Return `value` if it is a web address, or empty; raise `InvalidDefinition` otherwise."""
+    try:
+        return parse_address(checked_text(value, name))
+    except InvalidAddress as error:
+        raise InvalidDefinition(f"{name}: {error}") from None
+
+
 def first_line(func: Callable[..., Any]) -> str:
     """Return the first line of what the function says of itself."""
     return (inspect.getdoc(func) or "").strip().partition("\n")[0]
@@ -64,6 +74,7 @@ _OPTIONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "params": (lambda value: isinstance(value, Mapping), "a dict"),
     "params_form": (lambda value: inspect.isclass(value) and hasattr(value, "base_fields"), "a Django form class"),
     "retry": (lambda value: isinstance(value, RetryPolicy), "a RetryPolicy"),
+    "alerts": (lambda value: isinstance(value, AlertPolicy), "an AlertPolicy"),
     "queue": (
         lambda value: isinstance(value, str) and is_valid_queue(value),
         "a name of up to 50 characters without commas, other than *",

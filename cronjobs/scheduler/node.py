@@ -23,20 +23,29 @@ from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import Ending, abandon
 from cronjobs.models.pausing import why_everything_is_paused
+from cronjobs.notifications.pinger import process_pinger
+from cronjobs.notifications.sender import Sender
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
+from cronjobs.scheduler.heartbeat import Heartbeat
 from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
+from cronjobs.scheduler.thread_watch import ThreadWatch
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
-from cronjobs.scheduler.watch import Watch
+from cronjobs.scheduler.watcher import Watcher
 from cronjobs.states import ExecutionStatus
 from cronjobs.vitals import Vitals
 
 logger = logging.getLogger(__name__)
+
+# How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
+_LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
+# A node that has not looked for due times for longer than this sends no heartbeat.
+_LONGEST_SILENCE = timedelta(seconds=10)
 
 
 class NodeProcess:
@@ -95,7 +104,12 @@ class NodeProcess:
             failed=self._upkeep.distrust,
             pulse=self._vitals.pulse("leases"),
         )
-        self._watch = Watch(node=self.name, vitals=self._vitals)
+        self._thread_watch = ThreadWatch(node=self.name, vitals=self._vitals)
+        self._sender = Sender(now=self._time.now, on_death=self._fail)
+        self._heartbeat = Heartbeat(is_well=self._is_well)
+        self._watcher = Watcher(
+            time=self._time, is_calm=self._upkeep.is_calm, on_alert=self._sender.wake, on_death=self._fail
+        )
         self._resources = ExitStack()
 
     @property
@@ -127,11 +141,15 @@ class NodeProcess:
     def start(self) -> None:
         """Register the node, create missing jobs, and begin to schedule and to claim."""
         self._prepare()
-        self._watch.start()
+        self._thread_watch.start()
         self._keeper.start()
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        self._watcher.start()
+        self._sender.start()
+        if get_settings().heartbeat_url:
+            self._heartbeat.start()
         self._executor.prepare()
         logger.info("Node %s started with %d workers.", self.name, self.workers, extra={"node": self.name})
 
@@ -152,6 +170,8 @@ class NodeProcess:
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
+        self._watcher.look_once()
+        self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
@@ -160,6 +180,7 @@ class NodeProcess:
         What did not is closed as lost (or queued again, with `rerun_lost`). Setting `hurry`
         ends the waiting.
         """
+        self._heartbeat.close()
         if self.clock.running:
             self.clock.shutdown()
         self._dispatcher.close()
@@ -174,13 +195,28 @@ class NodeProcess:
         self._recorder.close(timeout=5.0)
         if not is_drained:
             self._abandon()
+        patience = 0.0 if hurry.is_set() else _LAST_WORDS
+        self._watcher.close(timeout=patience)
+        self._say_last_words(patience)
         self._executor.close()
         self._keeper.close()
-        self._watch.close()
+        self._thread_watch.close()
         self._upkeep.say_goodbye()
         self._resources.close()
         logger.info("Node %s stopped.", self.name, extra={"node": self.name})
         return is_drained
+
+    def _say_last_words(self, patience: float) -> None:
+        """Wait for messages and pings that are being sent, at most `patience` seconds for both."""
+        deadline = time.monotonic() + patience
+        self._sender.close(timeout=patience)
+        process_pinger().flush(max(0.0, deadline - time.monotonic()))
+
+    def _is_well(self) -> bool:
+        """Whether the clock ticks: then due times are served."""
+        ticked_at, poll = self.clock.last_tick_at, get_settings().poll_interval
+        is_ticking = ticked_at is not None and self._time.now() - ticked_at < max(_LONGEST_SILENCE, 5 * poll)
+        return is_ticking and self._failure is None
 
     def _prepare(self) -> None:
         now = read_clock(engine_alias(JobExecution))

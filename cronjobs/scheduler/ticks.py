@@ -19,7 +19,7 @@ from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.loading import load_each
-from cronjobs.models.moves import cancel
+from cronjobs.models.moves import cancel, give_notice
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
@@ -220,6 +220,9 @@ def _insert_alone(alias: str, due: _Due, rows: list[JobExecution]) -> bool:
 def _insert_rows(executions: ExecutionQuerySet, rows: list[JobExecution]) -> None:
     if rows:
         insert_once(executions, rows)
+    # Nobody else has written these: each time that they stand for is decided once.
+    missed = [row for row in rows if row.status == ExecutionStatus.MISSED]
+    give_notice(executions.db, ((row, row.status, row.queued_at) for row in missed))
     ended = [row for row in rows if row.status in FINAL]
     if ended:
         # One that was there before was written at another moment, and has been announced.

@@ -85,6 +85,11 @@ class Upkeep:
             self._rescue()
         self._last_beat = now
 
+    def is_calm(self) -> bool:
+        """Return whether the database has answered for so long that the silence of a node means that it is gone."""
+        now = time.monotonic()
+        return now - self._calm_since >= self._patience >= now - self._last_beat
+
     def distrust(self) -> None:
         """Begin anew to wait for calm: the database did not answer, perhaps to others neither."""
         self._calm_since = time.monotonic()

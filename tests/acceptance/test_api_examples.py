@@ -18,8 +18,10 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from cronjobs import RetryPolicy, job
+from cronjobs.alerting.looks import look_around
+from cronjobs.database import read_clock
 from cronjobs.executors.inline import perform_inline, run_inline
-from cronjobs.models import ApiKey, Job, JobExecution, Node
+from cronjobs.models import Alert, AlertDelivery, ApiKey, Job, JobExecution, Node
 from cronjobs.permissions import KEY_ACTIONS
 from cronjobs.registry import JobDefinition, registry
 from cronjobs.scheduler.node import NodeProcess
@@ -76,7 +78,13 @@ def definitions() -> Iterator[list[JobDefinition]]:
     """Define the jobs that the document speaks of."""
     once_more = RetryPolicy(max_attempts=2, initial_delay=timedelta(0), jitter=0)
     definitions = [
-        job("send-digest", schedule="0 7 * * mon-fri", time_zone="Europe/Berlin", retry=once_more)(send_digest),
+        job(
+            "send-digest",
+            schedule="0 7 * * mon-fri",
+            time_zone="Europe/Berlin",
+            retry=once_more,
+            runbook_url="https://wiki.example.org/send-digest",
+        )(send_digest),
         job("load")(load),
         job("report", depends_on=["load"], queue="heavy")(report),
     ]
@@ -90,6 +98,7 @@ def numbers(transactional_db: None, definitions: list[JobDefinition]) -> Mapping
     """Let the jobs run, and return the executions by the numbers that they have in the document."""
     Job.objects.update(schedule="")
     Job.objects.ensure(definitions)
+    Job.objects.filter(name="send-digest").update(owner="Editorial")
     Job.objects.create(name="send-digest-weekly", definition="send-digest", schedule="0 7 * * mon", params={"days": 7})
     tomorrow = timezone.now() + timedelta(days=1)
     executions = {
@@ -98,6 +107,10 @@ def numbers(transactional_db: None, definitions: list[JobDefinition]) -> Mapping
         "4712": JobExecution.objects.request("send-digest", run_after=tomorrow, requested_by="ann"),
         "4720": run_inline("load"),
     }
+    look_around(read_clock("default"))
+    AlertDelivery.objects.create(
+        alert=Alert.objects.get(), notifier="ops", status="sent", attempts=1, sent_at=timezone.now()
+    )
     return {number: each.pk for number, each in executions.items()}
 
 

@@ -19,6 +19,9 @@ from django.contrib.auth.models import Permission
 from cronjobs import job
 from cronjobs.database import read_clock
 from cronjobs.models import (
+    Alert,
+    AlertDelivery,
+    AlertState,
     ApiKey,
     AuditEntry,
     Calendar,
@@ -59,7 +62,7 @@ def filled_site() -> Iterator[dict[str, Any]]:
         Job.objects.all().delete()
         ids = {**_users(), **_jobs(now), **_queues(), **_nodes(now)}
         ids |= _executions(Job.objects.get(pk=ids["job"]), now)
-        ids |= _keys(ids, now) | _audit_entries(now)
+        ids |= _keys(ids, now) | _audit_entries(now) | _alerts(ids, now)
         _histories(ids)
         yield ids
     finally:
@@ -225,6 +228,27 @@ def _audit_entries(now: datetime) -> dict[str, Any]:
     entry = AuditEntry.objects.create(code="permission_denied", at=now, **refusal, **facts)
     AuditEntry.objects.create(outcome="failed", who="x-olive", credential="token", status=500, code="error", **facts)
     return {"entry": entry.pk}
+
+
+def _alerts(ids: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Make alerts: one on its way, one that failed to arrive, one that is over; and what fires now."""
+    facts = {
+        "details": "x-detaloj",
+        "error_type": "x.Eraro",
+        "error_message": ERROR,
+        "owner": "x-olive",
+        "log_lines": [{"time": now.isoformat(), "level": "ERROR", "message": "x-linio"}],
+    }
+    about = {"kind": "failing", "subject": "x-job", "job_name": "x-job", "execution_id": ids["failed"], "facts": facts}
+    alert = Alert.objects.create(created_at=now - HOUR, **about)
+    Alert.objects.create(created_at=now, is_resolution=True, **about)
+    node_alert = Alert.objects.create(kind="node_gone", subject="x-nodo", created_at=now)
+    for notifier, columns in (("x-poŝto", {}), ("x-hoko", {"status": "failed", "last_error": "x-rifuzo"})):
+        AlertDelivery.objects.create(alert=alert, notifier=notifier, **columns)
+    AlertDelivery.objects.create(alert=node_alert, notifier="x-hoko", status="sent", sent_at=now)
+    for kind, subject in (("failing", "x-job"), ("late", "x-mem"), ("queue_stuck", "x-vico")):
+        AlertState.objects.create(kind=kind, subject=subject, firing=True, since=now)
+    return {"alert": alert.pk, "node_alert": node_alert.pk}
 
 
 def _histories(ids: dict[str, Any]) -> None:

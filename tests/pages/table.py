@@ -137,6 +137,11 @@ GET = {
     "audit, filtered": "auditentry/?past=week&outcome__exact=refused&before=999999999",
     "audit entry": "auditentry/{entry}/change/",
     "history of an audit entry": "auditentry/{entry}/history/",
+    "alerts": "alert/",
+    "alerts, filtered": "alert/?past=week&kind__exact=failing&is_resolution__exact=0",
+    "alert": "alert/{alert}/change/",
+    "alert of a node": "alert/{node_alert}/change/",
+    "history of an alert": "alert/{alert}/history/",
 }
 # What scripts put into pages: no pages themselves.
 FRAGMENTS = {

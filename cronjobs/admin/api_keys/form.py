@@ -39,6 +39,7 @@ ACTIONS: Mapping[str, tuple[Any, Any]] = {
     "view_queue": (_("View queue"), _("what waits and runs in each")),
     "change_queue": (_("Change queue"), _("also pause and resume it, or everything")),
     "drain_node": (_("Drain a node"), _("or let it keep working")),
+    "view_alert": (_("View alert"), _("what is wrong now, and what people were told")),
 }
 
 

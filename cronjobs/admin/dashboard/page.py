@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 
 from cronjobs import permissions
 from cronjobs.admin.dashboard import panels
+from cronjobs.admin.dashboard.firing import read_firing
 from cronjobs.admin.dashboard.hours import last_hours
 from cronjobs.admin.dashboard.jobs import read_jobs
 from cronjobs.admin.dashboard.mongodb import mongodb_probe
@@ -65,12 +66,18 @@ def _panels() -> dict[str, Any]:
     """Return what each panel shows, by the name that its template has for it."""
     nodes = read_nodes()
     now = nodes.now
-    waiting = read_waiting(now)
+    firing, paused = read_firing()
+    waiting = read_waiting(now, paused)
     jobs = read_jobs(now, is_everything_paused=waiting.is_everything_paused)
     timeline = read_timeline(jobs)
     hours = last_hours(now, timezone.get_current_timezone())
     findings = Findings(
-        nodes=nodes, waiting=waiting, mongodb=mongodb_probe(), broken=jobs.broken, failed=len(timeline.bad)
+        nodes=nodes,
+        waiting=waiting,
+        mongodb=mongodb_probe(),
+        broken=jobs.broken,
+        failed=len(timeline.bad),
+        firing=firing,
     )
     return {
         "state": panels.state_panel(findings, timeline),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cronjobs.conf import get_settings
-from cronjobs.models import JobExecution, Queue
+from cronjobs.models import JobExecution
 from cronjobs.models.queue import EVERYTHING
 
 # Of more than these, only the oldest are counted.
@@ -55,9 +55,8 @@ class Waiting:
         return self.is_everything_paused or queue.is_paused
 
 
-def read_waiting(now: datetime) -> Waiting:
-    """Return what waits at `now`, the database's time; takes two queries."""
-    paused = set(Queue.objects.paused().values_list("name", flat=True))
+def read_waiting(now: datetime, paused: frozenset[str]) -> Waiting:
+    """Return what waits at `now`, the database's time, where these queues are `paused`; takes one query."""
     is_everything_paused = EVERYTHING in paused or get_settings().paused
     rows = list(
         JobExecution.objects.claimable(now).order_by("run_after").values_list("queue", "run_after")[: MOST_COUNTED + 1]

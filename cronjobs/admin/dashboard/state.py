@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -13,9 +13,11 @@ from django.utils.translation import ngettext
 from cronjobs import health
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone
+from cronjobs.admin.dashboard.firing import Firing
 from cronjobs.admin.dashboard.nodes import Nodes
 from cronjobs.admin.dashboard.queues import Waiting
 from cronjobs.admin.staff import nobody_at_work
+from cronjobs.alerts import AlertKind
 from cronjobs.conf import words_to_mask
 from cronjobs.models.node import Staff
 from cronjobs.storable import storable_text
@@ -23,6 +25,7 @@ from cronjobs.storable import storable_text
 # A node that died longer ago has been seen by whoever looks here.
 _RECENTLY: Final = timedelta(hours=1)
 _MOST_NAMED: Final = 3
+_GRAVE: Final = frozenset({AlertKind.FAILING, AlertKind.NO_SUCCESS, AlertKind.QUEUE_STUCK})
 _GRAVITY: Final = (Tone.BAD, Tone.ODD, Tone.QUIET)
 
 
@@ -43,11 +46,12 @@ class Findings:
     mongodb: health.Probe | None
     broken: Sequence[str]
     failed: int
+    firing: Firing = field(default_factory=dict)
 
 
 def matters(found: Findings) -> list[Matter]:
     """Return what is wrong, worst first; nothing, if all is well."""
-    every = [*_of_nodes(found.nodes), *_of_mongodb(found.mongodb), *_of_work(found)]
+    every = [*_of_nodes(found.nodes), *_of_mongodb(found.mongodb), *_of_alerts(found.firing), *_of_work(found)]
     return sorted(every, key=lambda each: _GRAVITY.index(each.tone))
 
 
@@ -83,6 +87,12 @@ def _of_mongodb(probe: health.Probe | None) -> Iterator[Matter]:
     elif probe.status == health.Status.WARNING:
         # Advice, such as which index would help.
         yield Matter(Tone.QUIET, mongodb_message(probe))
+
+
+def _of_alerts(firing: Firing) -> Iterator[Matter]:
+    for kind, subjects in firing.items():
+        text = _("%(kind)s: %(names)s.") % {"kind": kind.label, "names": _names(subjects)}
+        yield Matter(Tone.BAD if kind in _GRAVE else Tone.ODD, text)
 
 
 def _of_work(found: Findings) -> Iterator[Matter]:

@@ -68,6 +68,20 @@ _POLICIES: tuple[tuple[Any, Any, tuple[str, ...]], ...] = (
         gettext_lazy("A job may run after others, with or without a schedule of its own."),
         ("depends_on",),
     ),
+    (
+        gettext_lazy("Alerts"),
+        gettext_lazy("Of what, whom and when people are told; each message is sent once per change, not per failure."),
+        (
+            "alert_on",
+            "alert_to",
+            "alert_after",
+            "late_after",
+            "expected_duration",
+            "no_success_after",
+            "ping_url",
+            "runbook_url",
+        ),
+    ),
 )
 # What somebody sees who may not change it: values as they take effect, secrets masked.
 TO_LOOK_AT: tuple[Any, ...] = (

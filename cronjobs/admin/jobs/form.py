@@ -122,6 +122,14 @@ class JobForm(JobModelForm):
             "memory_limit",
             "cpu_limit",
             "depends_on",
+            "alert_on",
+            "alert_to",
+            "alert_after",
+            "late_after",
+            "expected_duration",
+            "no_success_after",
+            "ping_url",
+            "runbook_url",
             "owner",
             "description",
         )
@@ -149,6 +157,16 @@ class JobForm(JobModelForm):
             "depends_on": _(
                 "Jobs after which it runs: extract, load:failure, report:always. A name alone: on success."
             ),
+            "alert_on": _("Kinds, with commas: failing, missed, late, overrunning, no_success, lost; or none."),
+            "alert_to": _("Names of notifiers from the settings, with commas; or none."),
+            "alert_after": _("So many executions in a row have to fail before anybody is told."),
+            "late_after": _("How long an execution may wait for its start."),
+            "expected_duration": _("How long an attempt may run. Nothing is stopped; somebody is told."),
+            "no_success_after": _("A dead man's switch: how long there may be no success."),
+            "ping_url": _(
+                "A monitor that is told of every start and end, as Healthchecks has it. Its path is a secret."
+            ),
+            "runbook_url": _("A page that says what to do; messages link to it."),
             "owner": _("Whom to ask."),
         }
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from rest_framework.request import Request
 
+from cronjobs.addresses import hidden_address
 from cronjobs.api.errors import HasDefinition, InvalidValues, JobExists
 from cronjobs.api.jobs.columns import NEW_JOB_KEYS, by_key
 from cronjobs.api.requests.actors import actor_of
@@ -124,7 +125,7 @@ def _apply(job: Job, values: Mapping[str, Any]) -> Change:
     wrong, before = _mistakes(job), {}
     for column, given in values.items():
         stored = getattr(job, column)
-        value = unmasked_json(given, stored, mask=get_settings().mask) if column == "params" else given
+        value = _unmasked(column, given, stored)
         if _differs(value, stored) or column in job.unreadable:
             setattr(job, column, value)
             before[column] = stored
@@ -136,6 +137,13 @@ def _apply(job: Job, values: Mapping[str, Any]) -> Change:
     if errors:
         raise InvalidValues(by_key(errors, NEW_JOB_KEYS))
     return changed(job, before)
+
+
+def _unmasked(column: str, given: Any, stored: Any) -> Any:
+    """Return what is given; what is sent back as it was shown, with secrets hidden, is what is stored."""
+    if column == "ping_url" and stored and given == hidden_address(stored):
+        return stored
+    return unmasked_json(given, stored, mask=get_settings().mask) if column == "params" else given
 
 
 def _differs(value: Any, stored: Any) -> bool:

@@ -6,15 +6,17 @@ far as its type goes; what it may mean, the model says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cronjobs.addresses import hidden_address
+from cronjobs.alerts import names_text, parse_job_kinds, parse_notifiers
 from cronjobs.api.errors import InvalidValues
 from cronjobs.conf import get_settings
 from cronjobs.dependencies import dependencies_text, parse_dependencies
-from cronjobs.exceptions import InvalidDependency
+from cronjobs.exceptions import InvalidAlert, InvalidDependency
 from cronjobs.jobs._values import as_instant
 from cronjobs.models import Calendar
 from cronjobs.storable import rfc3339, storable_json, storable_text
@@ -186,6 +188,35 @@ def _dependencies_object(text: str) -> Any:
         return text
 
 
+def _names(parse: Callable[[Any], Iterable[str]]) -> Callable[[Any], str]:
+    """Return a reader of lists of names, for the text that a column has."""
+
+    def read(value: Any) -> str:
+        _require(isinstance(value, list), "Must be a list of names.")
+        return _text(names_text(parse(value)))
+
+    return read
+
+
+def _names_list(parse: Callable[[Any], Iterable[str]]) -> Callable[[Any], Any]:
+    def write(text: str) -> Any:
+        try:
+            return list(parse(text))
+        except InvalidAlert:
+            # As for dependencies.
+            return text
+
+    return write
+
+
+def _names_key(column: str, parse: Callable[[Any], Iterable[str]]) -> Key:
+    return Key(column=column, read=_names(parse), write=_names_list(parse))
+
+
+def _hidden(text: str) -> str:
+    return hidden_address(storable_text(text))
+
+
 def _duration_key(column: str) -> Key:
     return Key(column=column, read=_seconds, write=seconds)
 
@@ -217,6 +248,15 @@ _POLICIES: Keys = {
     "memoryLimitBytes": Key(column="memory_limit", read=_whole_number(LARGE), write=_if_of(int)),
     "cpuLimitSeconds": _duration_key("cpu_limit"),
     "dependsOn": Key(column="depends_on", read=_dependencies, write=_dependencies_object),
+    "alertOn": _names_key("alert_on", parse_job_kinds),
+    "alertTo": _names_key("alert_to", parse_notifiers),
+    "alertAfter": Key(column="alert_after", read=_whole_number(SMALL), write=_if_of(int)),
+    "lateAfterSeconds": _duration_key("late_after"),
+    "expectedDurationSeconds": _duration_key("expected_duration"),
+    "noSuccessAfterSeconds": _duration_key("no_success_after"),
+    # Empty text: none, whatever the definition says.
+    "pingUrl": Key(column="ping_url", read=_text, write=_hidden),
+    "runbookUrl": Key(column="runbook_url", read=_text),
 }
 # What may be changed of a job. Its name never: settings, addresses and history know it by that.
 JOB_KEYS: Keys = {

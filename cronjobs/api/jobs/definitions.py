@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cronjobs import permissions
+from cronjobs.addresses import hidden_address
 from cronjobs.api.jobs.columns import seconds
 from cronjobs.api.jobs.schemas import parameter_schema
 from cronjobs.api.requests.queries import Query
@@ -66,6 +67,14 @@ def _defaults(definition: JobDefinition) -> dict[str, Any]:
         "memoryLimitBytes": definition.memory_limit,
         "rateLimit": None if definition.rate_limit is None else str(definition.rate_limit),
         "dependsOn": dict(definition.depends_on),
+        "alertOn": None if definition.alerts.on is None else list(definition.alerts.on),
+        "alertTo": None if definition.alerts.to is None else list(definition.alerts.to),
+        "alertAfter": definition.alerts.after,
+        "lateAfterSeconds": seconds(definition.alerts.late_after),
+        "expectedDurationSeconds": seconds(definition.alerts.expected_duration),
+        "noSuccessAfterSeconds": seconds(definition.alerts.no_success_after),
+        "pingUrl": hidden_address(definition.ping_url) or None,
+        "runbookUrl": definition.runbook_url or None,
     }
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
 
+from cronjobs.addresses import hidden_address
 from cronjobs.api.jobs.columns import JOB_KEYS, masked, moment, seconds, write_values
 from cronjobs.api.requests.access import reach
 from cronjobs.database import engine_alias
@@ -100,4 +101,12 @@ def _effective(job: ResolvedJob) -> dict[str, Any]:
         "memoryLimitBytes": job.memory_limit,
         "cpuLimitSeconds": seconds(job.cpu_limit),
         "dependsOn": dict(job.depends_on),
+        "alertOn": list(job.alerts.on or ()),
+        "alertTo": None if job.alerts.to is None else list(job.alerts.to),
+        "alertAfter": job.alerts.after,
+        "lateAfterSeconds": seconds(job.alerts.late_after),
+        "expectedDurationSeconds": seconds(job.alerts.expected_duration),
+        "noSuccessAfterSeconds": seconds(job.alerts.no_success_after),
+        "pingUrl": hidden_address(job.ping_url) or None,
+        "runbookUrl": job.runbook_url or None,
     }

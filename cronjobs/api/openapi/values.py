@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
+from cronjobs.alerts import JOB_KINDS, AlertKind
 from cronjobs.api.errors import ErrorCode
 from cronjobs.dependencies import Condition
+from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.models.choices import ExecutorName, Overlap, Trigger
 from cronjobs.registry import NAME_MAX_LENGTH
 from cronjobs.schedules import CatchUp, Mark
@@ -20,6 +22,9 @@ NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$", "maxLen
 # No database stores NUL.
 NO_NUL = r"^[^\u0000]*$"
 ADDRESS = {"type": "string", "format": "uri-reference"}
+NAMES = {"type": "array", "items": {"type": "string"}}
+KINDS_OF_JOBS = {"type": "array", "items": {"type": "string", "enum": [str(each) for each in JOB_KINDS]}}
+NAMES_OR_TEXT = {"oneOf": [NAMES, {"type": "string"}], "description": "Text if it is not understood."}
 CONDITIONS = {"type": "object", "additionalProperties": {"type": "string", "enum": [str(each) for each in Condition]}}
 
 
@@ -78,6 +83,8 @@ OutcomeField = partial(
     [each for each in ErrorCode if each.status < 400],
     "Why an execution that has ended did not succeed.",
 )
+AlertKindField = partial(_choice, "AlertKind", AlertKind, "What is wrong.")
+DeliveryStatusField = partial(_choice, "DeliveryStatus", DeliveryStatus, "Whether a message has reached its notifier.")
 ErrorCodeField = partial(
     _choice,
     "ErrorCode",

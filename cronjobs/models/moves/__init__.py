@@ -7,6 +7,7 @@ from cronjobs.models.moves.candidates import in_open_queues
 from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
+from cronjobs.models.moves.notices import give_notice
 from cronjobs.models.moves.progress import record_progress
 from cronjobs.models.moves.revivals import REVIVABLE, revive
 
@@ -19,6 +20,7 @@ __all__ = [
     "cancel",
     "claim",
     "claim_one",
+    "give_notice",
     "in_open_queues",
     "new_token",
     "record",

@@ -14,6 +14,7 @@ from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
 from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.notices import give_notice
 from cronjobs.models.rollups import SETTLING, lock_mark
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus, ensure_move
 
@@ -120,6 +121,7 @@ def _record(
     called_off = _call_off_retries(alias, ours)
     _insert_attempts(alias, ours)
     _ask_for_followup(alias, [each.execution for each in ours])
+    give_notice(alias, ((each.execution, each.status, each.finished_at) for each in ours))
     return lost, called_off
 
 

@@ -17,6 +17,7 @@ from cronjobs.models.execution import ExecutionAttempt, ExecutionQuerySet, JobEx
 from cronjobs.models.job import Job
 from cronjobs.models.loading import load_each
 from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.notices import give_notice
 from cronjobs.states import ExecutionStatus, ensure_move
 
 _LOST, _QUEUED = ExecutionStatus.LOST, ExecutionStatus.QUEUED
@@ -96,6 +97,8 @@ def _lose(alias: str, rows: list[JobExecution], now: datetime) -> list[JobExecut
         also={"claim_token": "", "lease_expires_at": None},
     )
     ask_for_followup(alias, ((each.pk, each.job_name) for each in rows if each.status == _LOST))
+    # Whether they are tried again or not.
+    give_notice(alias, ((each, _LOST, now) for each in rows))
     return rows
 
 

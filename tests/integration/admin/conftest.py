@@ -12,13 +12,13 @@ from django.test import Client
 
 from cronjobs import RetryPolicy, job
 from cronjobs.database import database_now_plus, read_clock
-from cronjobs.models import AuditEntry, Job, JobExecution, Node
+from cronjobs.models import Alert, AlertDelivery, AuditEntry, Job, JobExecution, Node
 from cronjobs.registry import registry
 
 OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
-_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry")
+_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry", "view_alert")
 # All that makes something happen, but for what is made, edited for good or deleted, and for keys.
 _ACT = (
     *("run_job", "pause_job", "resume_job", "enable_job", "disable_job"),
@@ -120,6 +120,20 @@ def define(db: None) -> Iterator[Callable[..., Job]]:
 
     yield make
     registry.remove(OWN_JOB)
+
+
+@pytest.fixture
+def make_alert(db: None) -> Callable[..., Alert]:
+    """Record an alert; by default that a job fails, which one notifier was told."""
+
+    def make(**columns: Any) -> Alert:
+        facts = {"details": "The last execution has failed.", "error_type": "RuntimeError", "error_message": "boom"}
+        values: dict[str, Any] = {"kind": "failing", "subject": "noop", "job_name": "noop", "facts": facts, **columns}
+        alert = Alert.objects.create(**{"created_at": AT, **values})
+        AlertDelivery.objects.create(alert=alert, notifier="ops", status="sent", attempts=1, sent_at=AT)
+        return alert
+
+    return make
 
 
 @pytest.fixture

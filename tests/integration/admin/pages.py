@@ -17,6 +17,7 @@ CALENDARS = "/admin/cronjobs/calendar/"
 QUEUES = "/admin/cronjobs/queue/"
 KEYS = "/admin/cronjobs/apikey/"
 AUDIT = "/admin/cronjobs/auditentry/"
+ALERTS = "/admin/cronjobs/alert/"
 
 
 def change_url(row: Any) -> str:

@@ -51,7 +51,7 @@ def test_groups_in_which_something_is_set_are_open(operator, job):
     form = operator.get(change_url(job)).context["adminform"]
 
     folded = {str(each.name) for each in form if "collapse" in each.classes}
-    assert folded == {"Late or overlapping", "Dependencies"}
+    assert folded == {"Late or overlapping", "Dependencies", "Alerts"}
 
 
 def test_a_job_that_sets_nothing_offers_nothing_to_restore(operator, make_job):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import resolve
@@ -17,6 +18,7 @@ from django.utils import timezone
 from cronjobs.models import ApiKey, Calendar, Job, JobExecution, Queue
 from tests.integration.admin.conftest import ROLES, client_of
 from tests.integration.admin.pages import (
+    ALERTS,
     AUDIT,
     CALENDARS,
     DASHBOARD,
@@ -126,6 +128,12 @@ GET = {
     AUDIT + "{entry}/change/": ALL_SEE,
     AUDIT + "{entry}/history/": ALL_SEE,
     AUDIT + "{entry}/delete/": NOBODY_MAY,
+    ALERTS: ALL_SEE,
+    ALERTS + "add/": NOBODY_MAY,
+    ALERTS + "{alert}/": ELSEWHERE,
+    ALERTS + "{alert}/change/": ALL_SEE,
+    ALERTS + "{alert}/history/": ALL_SEE,
+    ALERTS + "{alert}/delete/": NOBODY_MAY,
 }
 YES: dict[str, Any] = {"post": "yes"}
 POST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -164,6 +172,9 @@ POST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     AUDIT + "add/": ({}, NOBODY_MAY),
     AUDIT + "{entry}/change/": ({}, NOBODY_MAY),
     AUDIT + "{entry}/delete/": (YES, NOBODY_MAY),
+    ALERTS + "add/": ({}, NOBODY_MAY),
+    ALERTS + "{alert}/change/": ({}, NOBODY_MAY),
+    ALERTS + "{alert}/delete/": (YES, NOBODY_MAY),
 }
 # What is chosen in a list for some of its rows: the list, the action, the row, and more that the form has.
 ACTIONS: dict[tuple[str, str], tuple[str, dict[str, Any], tuple[str, ...]]] = {
@@ -197,7 +208,7 @@ SWITCHES = ("pause_job", "resume_job", "enable_job", "disable_job")
 
 
 @pytest.fixture
-def rows(make_execution, make_job, make_node, make_entry, django_user_model):
+def rows(make_execution, make_job, make_node, make_entry, make_alert):
     """One row of each kind in each state that matters, by the names that the addresses use."""
     jobs = {
         "job": make_job("noop", priority=1),
@@ -213,9 +224,14 @@ def rows(make_execution, make_job, make_node, make_entry, django_user_model):
         "queue": Queue.objects.create(name="heavy"),
         "paused_queue": Queue.objects.create(name="light", paused=True),
     }
-    user = django_user_model.objects.create_user("of-the-key")
+    user = get_user_model().objects.create_user("of-the-key")
     key, _ = ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"])
-    others = {"calendar": Calendar.objects.create(name="holidays"), "key": key, "entry": make_entry()}
+    others = {
+        "calendar": Calendar.objects.create(name="holidays"),
+        "key": key,
+        "entry": make_entry(),
+        "alert": make_alert(),
+    }
     return {name: row.pk for name, row in {**jobs, **executions, **nodes, **queues, **others}.items()}
 
 

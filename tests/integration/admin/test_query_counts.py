@@ -7,15 +7,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cronjobs.admin.windows import WIDE
 from cronjobs.database import read_clock
-from cronjobs.models import ApiKey, AuditEntry, Calendar, ExecutionAttempt, ExecutionLog, Job, JobExecution, Node, Queue
+from cronjobs.models import (
+    Alert,
+    ApiKey,
+    AuditEntry,
+    Calendar,
+    ExecutionAttempt,
+    ExecutionLog,
+    Job,
+    JobExecution,
+    Node,
+    Queue,
+)
 from cronjobs.scheduler.plans import sync
 from tests.integration.admin.conftest import AT
 from tests.integration.admin.pages import (
+    ALERTS,
     AUDIT,
     CALENDARS,
     DASHBOARD,
@@ -38,13 +51,14 @@ def statements(client: Any, url: str) -> int:
 
 
 @pytest.fixture
-def fill(make_job, make_execution, make_node, make_entry, django_user_model):
+def fill(make_job, make_execution, make_node, make_entry, make_alert):
     """Replace what is there by `count` jobs, each with executions, and `count` nodes."""
 
     def fill(count: int) -> Any:
-        for model in (Job, Node, Calendar, Queue, AuditEntry):
+        for model in (Job, Node, Calendar, Queue, AuditEntry, Alert):
             model.objects.all().delete()
-        django_user_model.objects.filter(username__startswith="user-").delete()
+        users = get_user_model().objects
+        users.filter(username__startswith="user-").delete()
         for number in range(count):
             calendar = Calendar.objects.create(name=f"calendar-{number}", dates=["2026-12-25"])
             make_job("noop", name=f"noop-{number}", schedule="*/5 * * * *", calendar=calendar)
@@ -53,8 +67,9 @@ def fill(make_job, make_execution, make_node, make_entry, django_user_model):
             node = make_node(f"node-{number}")
             make_execution(f"noop-{number}", status="running", finished_at=None, node=node.name)
             Queue.objects.create(name=f"queue-{number}", limit=2)
-            user = django_user_model.objects.create_user(f"user-{number}")
+            user = users.create_user(f"user-{number}")
             ApiKey.objects.issue(user=user, name="deploy", actions=["view_job"], jobs=[f"noop-{number}"])
+            make_alert(subject=f"noop-{number}")
             make_entry(target=f"noop-{number}", address=f"203.0.113.{number}")
         sync(read_clock("default"))
         for number in range(count):
@@ -67,7 +82,7 @@ def fill(make_job, make_execution, make_node, make_entry, django_user_model):
     return fill
 
 
-@pytest.mark.parametrize("url", [JOBS, KEYS, AUDIT, AUDIT + "?past=week"])
+@pytest.mark.parametrize("url", [JOBS, KEYS, AUDIT, AUDIT + "?past=week", ALERTS, ALERTS + "?past=week"])
 def test_a_list_asks_as_often_for_1_10_and_100_rows(superuser, fill, url):
     counts = []
     for count in (1, 10, 100):

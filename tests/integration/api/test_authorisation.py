@@ -96,6 +96,7 @@ TABLE: Mapping[str, Row] = {
     "POST pause": Row("change_queue", CLOSED),
     # Nothing is paused, for then nothing could be executed.
     "POST resume": Row("change_queue", CLOSED, changes=False),
+    "GET alerts": Row("view_alert", OPEN),
     "GET nodes": Row("view_job", CLOSED),
     # One that drains is still not one that takes work.
     "POST nodes/n/drain": Row("drain_node", CLOSED, changes=False),

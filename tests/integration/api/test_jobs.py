@@ -55,6 +55,14 @@ EVERY_COLUMN = {
     "memoryLimitBytes": 268435456,
     "cpuLimitSeconds": 10,
     "dependsOn": {"noop": "always"},
+    "alertOn": ["failing", "lost"],
+    "alertTo": [],
+    "alertAfter": 3,
+    "lateAfterSeconds": 60,
+    "expectedDurationSeconds": 90.5,
+    "noSuccessAfterSeconds": 86400,
+    "pingUrl": "https://hc.example.com/***",
+    "runbookUrl": "https://wiki.example.com/noop",
     "owner": "ann",
     "description": "Does it.",
 }
@@ -270,7 +278,12 @@ MISTAKES = [
     ("executor", "moon"), ("memoryLimitBytes", 0), ("memoryLimitBytes", -5), ("memoryLimitBytes", 2**70),
     ("cpuLimitSeconds", 0), ("dependsOn", "succeeds"), ("dependsOn", {"nobody": "success"}),
     ("dependsOn", {"noop": "success"}), ("dependsOn", {"succeeds": "sometimes"}), ("dependsOn", {"a b": None}),
-    ("owner", None), ("owner", "n" * 151), ("description", 1),
+    ("alertOn", "failing"), ("alertOn", ["falling"]), ("alertOn", ["node_gone"]), ("alertOn", ["lost", "lost"]),
+    ("alertOn", [1]), ("alertTo", "ops"), ("alertTo", ["n" * 51]), ("alertTo", ["none", "ops"]),
+    ("alertAfter", 0), ("alertAfter", 101), ("lateAfterSeconds", 0), ("expectedDurationSeconds", -1),
+    ("noSuccessAfterSeconds", "1d"), ("pingUrl", "ftp://example.com"), ("pingUrl", "https://user:pw@example.com/x"),
+    ("pingUrl", "https://"), ("pingUrl", "https://example.com:99999/"), ("runbookUrl", "javascript:alert(1)"),
+    ("runbookUrl", "https://example.com/" + "x" * 500), ("owner", None), ("owner", "n" * 151), ("description", 1),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from django import forms
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cronjobs import RetryPolicy
+from cronjobs import AlertPolicy, RetryPolicy
 from cronjobs.api.site import nodes
 from cronjobs.conf import get_settings
 from cronjobs.models import Node
@@ -118,6 +118,8 @@ def test_defaults_are_those_of_the_code(viewer, define):
         depends_on="noop:failure",
         jitter=timedelta(seconds=1.5),
         catch_up="all",
+        alerts=AlertPolicy(on="lost", expected_duration=5),
+        ping_url="https://hc.example.com/a-secret",
         only_if=lambda: False,
         **options,
     )
@@ -140,6 +142,14 @@ def test_defaults_are_those_of_the_code(viewer, define):
         "memoryLimitBytes": 1024,
         "rateLimit": "10/m",
         "dependsOn": {"noop": "failure"},
+        "alertOn": ["lost"],
+        "alertTo": None,
+        "alertAfter": None,
+        "lateAfterSeconds": None,
+        "expectedDurationSeconds": 5,
+        "noSuccessAfterSeconds": None,
+        "pingUrl": "https://hc.example.com/***",
+        "runbookUrl": None,
         "retry": {
             "maxAttempts": 2,
             "initialDelaySeconds": 1,

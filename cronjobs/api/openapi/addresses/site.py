@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cronjobs.alerts import AlertKind
 from cronjobs.api.errors import ErrorCode
 from cronjobs.api.jobs.definitions import DefinitionsView
+from cronjobs.api.openapi.documents.alerts import Alerts
 from cronjobs.api.openapi.documents.site import (
     Definitions,
     Everything,
@@ -17,7 +19,8 @@ from cronjobs.api.openapi.documents.site import (
 )
 from cronjobs.api.openapi.examples import site as examples
 from cronjobs.api.openapi.operations import Answer, Link, Operation, Operations
-from cronjobs.api.openapi.parameters import NODE, QUEUE, query
+from cronjobs.api.openapi.parameters import BEFORE, NODE, QUEUE, SOME_NAME, limit, query
+from cronjobs.api.site.alerts import DEFAULT_LIMIT, MOST, AlertsView
 from cronjobs.api.site.description import DocsView, SchemaView
 from cronjobs.api.site.nodes import DrainNodeView, NodesView, UndrainNodeView
 from cronjobs.api.site.probes import LiveView, ReadyView
@@ -53,6 +56,19 @@ OPERATIONS: Operations = {
         tag=_STATE,
         summary="What every job and every node is doing",
         answers={200: Answer(meaning="The state of everything.", document=Status, example=examples.STATUS)},
+    ),
+    (AlertsView, "GET"): Operation(
+        id="listAlerts",
+        tag=_STATE,
+        summary="What is wrong now, and what people were told of",
+        parameters=(
+            query("kind", {"type": "string", "enum": AlertKind.values}, "Of one kind."),
+            query("job", SOME_NAME, "About one job."),
+            BEFORE,
+            limit(MOST, DEFAULT_LIMIT),
+        ),
+        answers={200: Answer(meaning="Newest first.", document=Alerts, example=examples.ALERTS)},
+        errors=(ErrorCode.INVALID_PARAMETERS,),
     ),
     (NodesView, "GET"): Operation(
         id="listNodes",

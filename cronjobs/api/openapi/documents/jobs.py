@@ -13,10 +13,15 @@ from rest_framework.serializers import (
     ListField,
 )
 
+from cronjobs.addresses import ADDRESS_MAX_LENGTH
+from cronjobs.alerts import MOST_FAILURES
 from cronjobs.api.jobs.columns import LARGE, SMALL
 from cronjobs.api.openapi.values import (
     CONDITIONS,
+    KINDS_OF_JOBS,
     NAME,
+    NAMES,
+    NAMES_OR_TEXT,
     Address,
     Always,
     AnyObject,
@@ -63,6 +68,16 @@ class Policies(Given):
     memoryLimitBytes = IntegerField(allow_null=True, min_value=1, max_value=LARGE)
     cpuLimitSeconds = LongerThanNothing(allow_null=True)
     dependsOn = Conditions(allow_null=True)
+    alertOn = Value(KINDS_OF_JOBS, allow_null=True)
+    alertTo = Value(NAMES, allow_null=True, help_text="Names of notifiers.")
+    alertAfter = IntegerField(min_value=1, max_value=MOST_FAILURES, allow_null=True)
+    lateAfterSeconds = LongerThanNothing(allow_null=True)
+    expectedDurationSeconds = LongerThanNothing(allow_null=True)
+    noSuccessAfterSeconds = LongerThanNothing(allow_null=True)
+    pingUrl = Storable(
+        max_length=ADDRESS_MAX_LENGTH, allow_null=True, help_text="Sent back as it is shown, it stays as it is stored."
+    )
+    runbookUrl = Storable(max_length=ADDRESS_MAX_LENGTH, allow_null=True)
 
 
 class JobChanges(Policies):
@@ -118,6 +133,14 @@ class EffectivePolicies(Document):
     memoryLimitBytes = Count(allow_null=True)
     cpuLimitSeconds = LongerThanNothing(allow_null=True)
     dependsOn = Conditions()
+    alertOn = Value(KINDS_OF_JOBS)
+    alertTo = Value(NAMES, allow_null=True, help_text="Null: all notifiers.")
+    alertAfter = Count(min_value=1)
+    lateAfterSeconds = LongerThanNothing(allow_null=True)
+    expectedDurationSeconds = LongerThanNothing(allow_null=True)
+    noSuccessAfterSeconds = LongerThanNothing(allow_null=True)
+    pingUrl = CharField(allow_null=True, help_text="Only its host can be read.")
+    runbookUrl = CharField(allow_null=True)
 
 
 class Job(Document):
@@ -156,6 +179,14 @@ class Job(Document):
     dependsOn = Value(
         {"oneOf": [CONDITIONS, {"type": "string"}]}, allow_null=True, help_text="Text if it is not understood."
     )
+    alertOn = Value(NAMES_OR_TEXT, allow_null=True)
+    alertTo = Value(NAMES_OR_TEXT, allow_null=True)
+    alertAfter = Count(allow_null=True)
+    lateAfterSeconds = FloatField(allow_null=True)
+    expectedDurationSeconds = FloatField(allow_null=True)
+    noSuccessAfterSeconds = FloatField(allow_null=True)
+    pingUrl = CharField(allow_null=True, help_text="Only its host can be read.")
+    runbookUrl = CharField(allow_null=True)
     effective = EffectivePolicies(allow_null=True, help_text="Null while the job is broken.")
     isPaused = BooleanField(help_text="The job is, or everything is.")
     nextRun = DateTimeField(allow_null=True)

@@ -14,6 +14,8 @@ from rest_framework.serializers import (
 
 from cronjobs.api.jobs.columns import MEDIUM
 from cronjobs.api.openapi.values import (
+    KINDS_OF_JOBS,
+    NAMES,
     Always,
     CatchUpField,
     Conditions,
@@ -198,6 +200,14 @@ class Defaults(Document):
     memoryLimitBytes = Count(allow_null=True)
     rateLimit = CharField(allow_null=True)
     dependsOn = Conditions()
+    alertOn = Value(KINDS_OF_JOBS, allow_null=True)
+    alertTo = Value(NAMES, allow_null=True)
+    alertAfter = Count(min_value=1, allow_null=True)
+    lateAfterSeconds = FloatField(min_value=0, allow_null=True)
+    expectedDurationSeconds = FloatField(min_value=0, allow_null=True)
+    noSuccessAfterSeconds = FloatField(min_value=0, allow_null=True)
+    pingUrl = CharField(allow_null=True)
+    runbookUrl = CharField(allow_null=True)
 
 
 class Definition(Document):

@@ -33,6 +33,14 @@ _POLICIES: Example = {
     "memoryLimitBytes": None,
     "cpuLimitSeconds": None,
     "dependsOn": {},
+    "alertOn": ["failing", "missed", "late", "overrunning", "no_success", "lost"],
+    "alertTo": None,
+    "alertAfter": 1,
+    "lateAfterSeconds": None,
+    "expectedDurationSeconds": None,
+    "noSuccessAfterSeconds": None,
+    "pingUrl": None,
+    "runbookUrl": None,
 }
 _JOB: Example = {
     **dict.fromkeys(_POLICIES),

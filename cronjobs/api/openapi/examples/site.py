@@ -57,6 +57,38 @@ NODES: Example = {
     "isCut": False,
     "timestamp": NOW,
 }
+ALERTS: Example = {
+    "success": True,
+    "firing": [{"kind": "failing", "subject": "send-digest", "since": "2026-03-02T06:00:07.110Z", "executionId": 4711}],
+    "alerts": [
+        {
+            "id": 12,
+            "kind": "failing",
+            "isOver": False,
+            "subject": "send-digest",
+            "jobName": "send-digest",
+            "executionId": 4711,
+            "createdAt": NOW,
+            "details": "The last 3 executions have failed.",
+            "errorType": "smtplib.SMTPServerDisconnected",
+            "errorMessage": "Connection unexpectedly closed",
+            "owner": "Editorial",
+            "runbookUrl": "https://wiki.example.org/send-digest",
+            "deliveries": [
+                {
+                    "notifier": "ops",
+                    "status": "sent",
+                    "attempts": 1,
+                    "isRepeat": False,
+                    "lastError": None,
+                    "sentAt": NOW,
+                }
+            ],
+        }
+    ],
+    "next": None,
+    "timestamp": NOW,
+}
 STATUS: Example = {
     "success": True,
     "cronJobs": {
@@ -123,6 +155,14 @@ DEFINITIONS: Example = {
                 "memoryLimitBytes": None,
                 "rateLimit": None,
                 "dependsOn": {},
+                "alertOn": None,
+                "alertTo": None,
+                "alertAfter": None,
+                "lateAfterSeconds": None,
+                "expectedDurationSeconds": None,
+                "noSuccessAfterSeconds": None,
+                "pingUrl": None,
+                "runbookUrl": None,
             },
         }
     },

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _INTERVAL = 1.0
 
 
-class Watch(threading.Thread):
+class ThreadWatch(threading.Thread):
     """Says in the log which threads are stuck, and which go on; and in the node's row, as soon as that can be written.
 
     It uses the database only when there is something new to say, so that what holds up the others

@@ -1,0 +1,207 @@
+"""What a message needs to know, gathered when it is decided: later the rows may say something else, or be gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cronjobs.alerting.decisions import Change, Told
+from cronjobs.alerting.evidence import Evidence, WatchedJob
+from cronjobs.alerts import AlertKind
+from cronjobs.conf import get_settings
+from cronjobs.models import ExecutionLog, JobExecution
+from cronjobs.models.loading import load_each
+from cronjobs.models.log_lines import level_name
+from cronjobs.storable import bounded_json, rfc3339, storable_text
+
+# Of an error's message, and of a line.
+_LONGEST_TEXT = 4_000
+_LONGEST_FACTS = 64_000
+_COLUMNS = (
+    "job_name",
+    "status",
+    "attempt",
+    "max_attempts",
+    "node",
+    "due_at",
+    "started_at",
+    "finished_at",
+    "duration_ms",
+    "error_type",
+    "error_message",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A change with the facts of each message about it, and the names of the notifiers that send them."""
+
+    change: Change
+    facts: tuple[dict[str, Any], ...] = ()
+    notifiers: tuple[str, ...] = ()
+
+
+def compose(found: Evidence, changes: Sequence[Change]) -> list[Draft]:
+    """Return each of `changes` with all that is told of it, as JSON data with secrets masked."""
+    rows = _executions(told.execution_id for each in changes for told in each.told)
+    return [_draft(found, each, rows) for each in changes]
+
+
+def _draft(found: Evidence, change: Change, rows: Mapping[int, JobExecution]) -> Draft:
+    if not change.told:
+        return Draft(change=change)
+    job = found.jobs.get(change.job_id or 0)
+    about = [_About(found.now, change.kind, told, job, rows.get(told.execution_id or 0)) for told in change.told]
+    facts = tuple(_facts(each) for each in about)
+    return Draft(change=change, facts=facts, notifiers=_notifiers(None if job is None else job.policy.to))
+
+
+def _notifiers(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return those of `wanted` that the settings have; None: all, or the settings' choice."""
+    settings = get_settings()
+    chosen = settings.alerts.to if wanted is None else wanted
+    return tuple(name for name in settings.notifiers if chosen is None or name in chosen)
+
+
+class _About(NamedTuple):
+    """What one message is about."""
+
+    now: datetime
+    kind: AlertKind
+    told: Told
+    job: WatchedJob | None
+    execution: JobExecution | None
+
+    @property
+    def since(self) -> str:
+        return _shown(self.told.since)
+
+
+def _executions(ids: Iterable[int | None]) -> dict[int, JobExecution]:
+    wanted = {pk for pk in ids if pk is not None}
+    if not wanted:
+        return {}
+    readable, _ = load_each(JobExecution.objects.filter(pk__in=wanted).only(*_COLUMNS))
+    return {each.pk: each for each in readable}
+
+
+def _facts(about: _About) -> dict[str, Any]:
+    job, execution = about.job, about.execution
+    facts = {
+        **({} if job is None else _of_job(job)),
+        **({} if execution is None else _of_execution(execution)),
+        "since": _moment(about.told.since),
+        "details": _details(about),
+    }
+    if execution is not None and not about.told.is_resolution:
+        facts["log_lines"] = _log_lines(execution.pk)
+    masked, _ = bounded_json(facts, max_bytes=_LONGEST_FACTS, mask=get_settings().mask)
+    return dict(masked) if isinstance(masked, dict) else {}
+
+
+def _of_job(job: WatchedJob) -> dict[str, Any]:
+    return {
+        "job_id": job.pk,
+        "owner": job.owner,
+        "description": job.description,
+        "runbook_url": job.runbook_url,
+    }
+
+
+def _of_execution(execution: JobExecution) -> dict[str, Any]:
+    return {
+        "status": execution.status,
+        "attempt": execution.attempt,
+        "max_attempts": execution.max_attempts,
+        "node": execution.node,
+        "due_at": _moment(execution.due_at),
+        "started_at": _moment(execution.started_at),
+        "finished_at": _moment(execution.finished_at),
+        "duration_ms": execution.duration_ms,
+        "error_type": execution.error_type,
+        "error_message": storable_text(execution.error_message, max_bytes=_LONGEST_TEXT),
+    }
+
+
+def _log_lines(execution_id: int) -> list[dict[str, Any]]:
+    """Return the last lines of an execution's log, oldest first."""
+    newest = ExecutionLog.objects.filter(execution_id=execution_id).order_by("-attempt", "-number")
+    lines, _ = load_each(newest[: get_settings().alerts.log_lines])
+    return [
+        {
+            "time": _moment(each.logged_at),
+            "level": level_name(each),
+            "message": storable_text(each.message, max_bytes=_LONGEST_TEXT),
+        }
+        for each in reversed(lines)
+    ]
+
+
+def _details(about: _About) -> str:
+    """Return what there is to say in a sentence or two."""
+    if about.told.is_resolution:
+        return f"It had been so since {about.since}." if about.since else ""
+    return _SENTENCES[about.kind](about)
+
+
+def _failing(about: _About) -> str:
+    executions = "execution has" if about.told.failures <= 1 else f"{about.told.failures} executions have"
+    return f"The last {executions} failed."
+
+
+def _reason(about: _About) -> str:
+    return "" if about.execution is None else storable_text(about.execution.reason, max_bytes=_LONGEST_TEXT)
+
+
+def _late(about: _About) -> str:
+    return f"It has been due since {about.since}, and should start within {_span(about, 'late_after')}."
+
+
+def _overrunning(about: _About) -> str:
+    if about.job is None or about.job.policy.expected_duration is None:
+        return f"It has been running since {about.since}, longer than its timeout; a thread cannot be stopped."
+    return f"It has been running since {about.since}; {_span(about, 'expected_duration')} were expected."
+
+
+def _no_success(about: _About) -> str:
+    return f"Nothing has succeeded since {about.since}, for more than {_span(about, 'no_success_after')}."
+
+
+def _node_gone(about: _About) -> str:
+    return f"Its last heartbeat was at {about.since}, and it did not say that it stops."
+
+
+def _queue_stuck(about: _About) -> str:
+    return f"What waits in it has been due since {about.since}, and nothing of it runs."
+
+
+def _mongodb(about: _About) -> str:
+    return f"It did not answer at {_shown(about.now)}. Jobs that need it fail until it does."
+
+
+_SENTENCES: Mapping[AlertKind, Callable[[_About], str]] = {
+    AlertKind.FAILING: _failing,
+    AlertKind.MISSED: _reason,
+    AlertKind.LOST: _reason,
+    AlertKind.LATE: _late,
+    AlertKind.OVERRUNNING: _overrunning,
+    AlertKind.NO_SUCCESS: _no_success,
+    AlertKind.NODE_GONE: _node_gone,
+    AlertKind.QUEUE_STUCK: _queue_stuck,
+    AlertKind.MONGODB_UNREACHABLE: _mongodb,
+}
+
+
+def _span(about: _About, column: str) -> str:
+    return "" if about.job is None else str(getattr(about.job.policy, column))
+
+
+def _shown(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,109 @@
+"""Writes what has been decided: whoever changes a state first tells of it, and nobody else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cronjobs.alerting.composing import Draft
+from cronjobs.alerting.decisions import Change, Told
+from cronjobs.alerts import JOB_KINDS
+from cronjobs.database import engine_alias, in_transaction
+from cronjobs.models import Alert, AlertDelivery, AlertNotice, AlertState
+from cronjobs.models.batches import upsert
+
+logger = logging.getLogger(__name__)
+
+# So many changes are written in one transaction.
+_BATCH = 100
+
+
+class _WeighedMeanwhile(Exception):
+    """Somebody else has changed the same states, or taken the same notices: nothing of this may be written."""
+
+
+def write(drafts: Sequence[Draft], notices: Mapping[int, Collection[int]], *, now: datetime) -> int:
+    """Change states, insert alerts with their deliveries, and delete what has been weighed; return the number of alerts.
+
+    `notices` are ids by the key of their job. Where somebody else has changed anything since it
+    was read, nothing is written, and the next look sees what there is then.
+    """
+    alias = engine_alias(AlertState)
+    subjects = sorted({_subject(each) for each in drafts} | set(notices))
+    written = 0
+    for start in range(0, len(subjects), _BATCH):
+        part = set(subjects[start : start + _BATCH])
+        some = [each for each in drafts if _subject(each) in part]
+        weighed = [pk for subject in part for pk in notices.get(subject, ())]
+        written += _write_part(alias, some, weighed, now)
+    return written
+
+
+def _subject(draft: Draft) -> int:
+    return draft.change.job_id or 0
+
+
+def _write_part(alias: str, drafts: Sequence[Draft], weighed: Collection[int], now: datetime) -> int:
+    try:
+        return in_transaction(alias, lambda: _write(alias, drafts, weighed, now))
+    except _WeighedMeanwhile:
+        logger.debug("Somebody else has looked at the same time, and was first.")
+        return 0
+
+
+def _write(alias: str, drafts: Sequence[Draft], weighed: Collection[int], now: datetime) -> int:
+    if weighed:
+        deleted, _ = AlertNotice.objects.using(alias).filter(pk__in=weighed).delete()
+        if deleted < len(weighed):
+            raise _WeighedMeanwhile
+    written = 0
+    _insert_missing(alias, [each.change for each in drafts])
+    # In the same order for everybody.
+    for draft in sorted(drafts, key=lambda each: (each.change.kind, each.change.subject)):
+        if not _change(alias, draft.change):
+            raise _WeighedMeanwhile
+        for told, facts in zip(draft.change.told, draft.facts, strict=True):
+            _tell(alias, draft, _alert(draft.change, told, facts, now))
+            written += 1
+    return written
+
+
+def _insert_missing(alias: str, changes: Sequence[Change]) -> None:
+    missing = [AlertState(kind=each.kind, subject=each.subject) for each in changes if each.before.version is None]
+    if missing:
+        upsert(AlertState.objects.using(alias), missing, unique_fields=["kind", "subject"], update_fields=["subject"])
+
+
+def _change(alias: str, change: Change) -> bool:
+    """Bring the row to its new state; return whether it still was in the one that was read."""
+    after, version = change.after, change.before.version or 0
+    row = AlertState.objects.using(alias).filter(kind=change.kind, subject=change.subject, version=version)
+    return bool(
+        row.update(
+            firing=after.firing,
+            since=after.since,
+            execution_id=after.execution_id,
+            judged_at=after.judged_at,
+            version=version + 1,
+        )
+    )
+
+
+def _alert(change: Change, told: Told, facts: dict[str, Any], now: datetime) -> Alert:
+    return Alert(
+        kind=change.kind,
+        is_resolution=told.is_resolution,
+        subject=change.subject,
+        job_name=change.subject if change.kind in JOB_KINDS else "",
+        execution_id=told.execution_id,
+        created_at=now,
+        facts=facts,
+    )
+
+
+def _tell(alias: str, draft: Draft, alert: Alert) -> None:
+    alert.save(using=alias, force_insert=True)
+    rows = [AlertDelivery(alert=alert, notifier=name, due_at=alert.created_at) for name in draft.notifiers]
+    AlertDelivery.objects.using(alias).bulk_create(rows)

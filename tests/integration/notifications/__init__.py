@@ -1,0 +1,3 @@
+"""Tests of notifiers, of sending, and of pings."""
+
+from __future__ import annotations
