@@ -27,6 +27,7 @@ from cronjobs.notifications.deliveries import (
 )
 from cronjobs.notifications.messages import Message, one_line
 from cronjobs.storable import storable_text
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +66,11 @@ class Sender(threading.Thread):
         now: Callable[[], datetime],
         on_death: Callable[[BaseException], None] = lambda error: None,
         longest_send: float = LONGEST_SEND,
+        pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-sender", daemon=True)
         self._now, self._on_death, self._longest_send = now, on_death, longest_send
+        self._pulse = pulse or Pulse("sender")
         self._alias = engine_alias(AlertDelivery)
         self._backoff = Backoff(self._alias, "Sending alerts")
         # What has ended; None: look now.
@@ -94,9 +97,12 @@ class Sender(threading.Thread):
         belongs_to_the_engine(get_settings().lease / 2)
         wait = 0.0
         try:
-            while not self._is_over():
-                self._listen(wait)
-                wait = self._round()
+            with self._pulse.watched():
+                while not self._is_over():
+                    self._pulse.beat(rest=wait)
+                    self._listen(wait)
+                    self._pulse.beat()
+                    wait = self._round()
         except BaseException as error:
             logger.critical("The sender of alerts has stopped: %r", error)
             self._on_death(error)

@@ -105,10 +105,14 @@ class NodeProcess:
             pulse=self._vitals.pulse("leases"),
         )
         self._thread_watch = ThreadWatch(node=self.name, vitals=self._vitals)
-        self._sender = Sender(now=self._time.now, on_death=self._fail)
+        self._sender = Sender(now=self._time.now, on_death=self._fail, pulse=self._vitals.pulse("sender"))
         self._heartbeat = Heartbeat(is_well=self._is_well)
         self._watcher = Watcher(
-            time=self._time, is_calm=self._upkeep.is_calm, on_alert=self._sender.wake, on_death=self._fail
+            time=self._time,
+            is_calm=self._upkeep.is_calm,
+            on_alert=self._sender.wake,
+            on_death=self._fail,
+            pulse=self._vitals.pulse("watcher"),
         )
         self._resources = ExitStack()
 
@@ -213,10 +217,10 @@ class NodeProcess:
         process_pinger().flush(max(0.0, deadline - time.monotonic()))
 
     def _is_well(self) -> bool:
-        """Whether the clock ticks: then due times are served."""
+        """Whether the clock ticks and no thread hangs: then due times are served."""
         ticked_at, poll = self.clock.last_tick_at, get_settings().poll_interval
         is_ticking = ticked_at is not None and self._time.now() - ticked_at < max(_LONGEST_SILENCE, 5 * poll)
-        return is_ticking and self._failure is None
+        return is_ticking and self._failure is None and not self.stuck
 
     def _prepare(self) -> None:
         now = read_clock(engine_alias(JobExecution))

@@ -10,6 +10,7 @@ from cronjobs.alerting.looks import look_around, take_turn
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.models import AlertState
+from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +29,10 @@ class Watcher(threading.Thread):
         is_calm: Callable[[], bool] = lambda: False,
         on_alert: Callable[[], None] = lambda: None,
         on_death: Callable[[BaseException], None] = lambda error: None,
+        pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-watcher", daemon=True)
+        self._pulse = pulse or Pulse("watcher")
         self._time, self._is_calm, self._on_alert, self._on_death = time, is_calm, on_alert, on_death
         self._closed = threading.Event()
         self._alias = engine_alias(AlertState)
@@ -57,14 +60,21 @@ class Watcher(threading.Thread):
         # Whoever has just started has had no time yet to begin what waits.
         wait = get_settings().alerts.interval.total_seconds()
         try:
-            while not self._closed.wait(wait):
-                wait = self._round()
+            with self._pulse.watched():
+                while not self._pause(wait):
+                    wait = self._round()
         except BaseException as error:
             logger.critical("The watcher has stopped: %r", error)
             self._on_death(error)
             raise
         finally:
             drop_connection(self._alias)
+
+    def _pause(self, seconds: float) -> bool:
+        self._pulse.beat(rest=seconds)
+        is_over = self._closed.wait(seconds)
+        self._pulse.beat()
+        return is_over
 
     def _round(self) -> float:
         """Look, if it is this node's turn; return the seconds until the next time."""
