@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from operator import add, sub
 from typing import Any, Final
 
 from django.db.models import Count, QuerySet
@@ -207,10 +208,12 @@ def _write(alias: str, counted: _Counted, until: datetime) -> _Rolled:
     rollups, growth = [], defaultdict[str, Counted](nothing_counted)
     for group, found in sorted(counted.groups.items()):
         key = (group[0], span.bounds[group[1]])
-        before = known.get(key) or nothing_counted()
-        # A row that somebody has deleted has ended all the same.
-        numbers = [max(each) for each in zip(before, found.counted, strict=True)]
-        growth[key[0]] = _sums(growth[key[0]], numbers, [-less for less in before])
+        numbers = more = found.counted
+        if before := known.get(key):
+            # A row that somebody has deleted has ended all the same.
+            numbers = list(map(max, numbers, before))
+            more = list(map(sub, numbers, before))
+        growth[key[0]] = list(map(add, growth[key[0]], more))
         rollups.append((*key, *numbers, *counted.single_values(group)))
     upsert_values(HourlyRollup, using=alias, columns=_ROLLUP, rows=rollups, unique=("job_name", "hour"))
     upsert_values(RolledHour, using=alias, columns=_HOURLY, rows=list(_hours(counted)), unique=("hour",))
@@ -236,12 +239,8 @@ def _hours(counted: _Counted) -> Iterator[tuple[Any, ...]]:
 
 def _add_to_totals(alias: str, growth: Mapping[str, Counted]) -> None:
     known = _known(JobTotals.objects.using(alias).filter(job_name__in=growth), "job_name")
-    totals = [(name, *_sums(known.get((name,)) or nothing_counted(), more)) for name, more in sorted(growth.items())]
+    totals = [(name, *map(add, known.get((name,)) or nothing_counted(), more)) for name, more in sorted(growth.items())]
     upsert_values(JobTotals, using=alias, columns=("job_name", *COUNTED), rows=totals, unique=("job_name",))
-
-
-def _sums(*parts: Counted) -> Counted:
-    return [sum(each) for each in zip(*parts, strict=True)]
 
 
 def _pair(found: Percentiles | None) -> tuple[int | None, int | None]:

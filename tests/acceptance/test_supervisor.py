@@ -12,11 +12,13 @@ from datetime import timedelta
 
 import psutil
 import pytest
+from django.db import connection
 
 from cronjobs.database import database_now_plus
 from cronjobs.models import Job, JobExecution
 from project.processes import stop
 from tests.locks import table_locked
+from tests.private_servers import private_server
 from tests.servers import start_command, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -125,6 +127,26 @@ def test_the_watchdog_is_not_fed_while_a_thread_is_stuck(tmp_path):
 
         listener.until(ALIVE)
         child.check()
+
+
+def test_a_database_that_is_away_does_not_stop_the_feeding(tmp_path):
+    if connection.vendor not in ("postgresql", "mysql"):
+        pytest.skip("SQLite has no server that could go away")
+    with private_server("postgres" if connection.vendor == "postgresql" else "mariadb") as server:
+        migrate = start_command("migrate", "-v0", log=tmp_path / "migrate.log", DATABASE_URL=server.url)
+        assert migrate.process.wait(timeout=90) == 0, migrate.output()
+        with supervised(tmp_path, DATABASE_URL=server.url, WATCHDOG_USEC=microseconds(PERIOD)) as (child, listener):
+            listener.until(READY)
+            server.stop()
+            listener.drain()
+
+            # Several times as long as it takes until a thread is stuck.
+            said = [line for _ in range(20) for line in listener.until(ALIVE)]
+
+            assert not any(line.startswith("STATUS=Stuck") for line in said)
+            child.check()
+            server.start()
+            listener.until(ALIVE)
 
 
 def test_a_watchdog_that_is_for_another_process_is_not_fed(tmp_path):

@@ -13,15 +13,15 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.dependencies import describe_dependencies
-from cronjobs.health import Probe, check_mongodb, check_node, check_queue, check_scheduling, report, stuck_sentence
+from cronjobs.health import Probe, check_mongodb, check_node, check_queue, check_scheduling, stuck_sentence
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.limiting import at_most, timeout
+from cronjobs.management.nodes import NODE_HEADER, health_document, node_row
 from cronjobs.management.output import (
     database_errors_explained,
     distance,
     from_now,
     in_seconds,
-    mebibytes,
     table,
     terminal_width,
 )
@@ -148,7 +148,7 @@ class Command(BaseCommand):
         alive = [each for each in nodes if each.state in _THERE]
         if json:
             documents = [node_document(each) for each in alive]
-            self.stdout.write(as_json({"nodes": documents, "health": _health_document([found])}))
+            self.stdout.write(as_json({"nodes": documents, "health": health_document([found])}))
         elif alive:
             self._show_nodes(now, alive)
         else:
@@ -168,7 +168,7 @@ class Command(BaseCommand):
             health = [*check_scheduling(), *([check_mongodb()] if with_mongodb else [])]
             queue, running = check_queue(), list(_running())
         if json:
-            document = {**_document(jobs, nodes, queue), "health": _health_document(health)}
+            document = {**_document(jobs, nodes, queue), "health": health_document(health)}
             self.stdout.write(as_json({**document, "runningExecutions": running_document(running, now)}))
         else:
             self._show(now, jobs, nodes, queue, paused)
@@ -193,8 +193,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {line}")
 
     def _show_nodes(self, now: datetime, nodes: Sequence[Node]) -> None:
-        header = ("NODE", "STATE", "BUSY", "LAST TICK", "MEMORY", "UP")
-        self._table(header, [_node_row(each, now) for each in nodes], terminal_width())
+        self._table(NODE_HEADER, [node_row(each, now) for each in nodes], terminal_width())
         for each in nodes:
             if each.stuck_threads:
                 self.stdout.write(self.style.WARNING(stuck_sentence(each)))
@@ -275,17 +274,6 @@ def _who_cancelled(last: JobExecution) -> str:
     if last.status != ExecutionStatus.CANCELLED or not last.cancel_requested_by:
         return ""
     return f"by {last.cancel_requested_by}{', because: ' if last.cancel_reason else ''}{last.cancel_reason}"
-
-
-def _node_row(node: Node, now: datetime) -> tuple[str, ...]:
-    tick = "none yet" if node.last_tick_at is None else from_now(node.last_tick_at, now)
-    busy = f"{node.running}/{node.workers}"
-    state = "alive" if node.drain_requested_at is None else "draining"
-    return node.name, state, busy, tick, mebibytes(node.rss_bytes), distance(now - node.started_at)
-
-
-def _health_document(probes: Sequence[Probe]) -> dict[str, Any]:
-    return {"healthy": all(each.is_healthy for each in probes), **report(probes)}
 
 
 def _document(jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe) -> dict[str, Any]:

@@ -38,7 +38,7 @@ OPERATIONS: Operations = {
             query(
                 "period",
                 {"type": "string", "enum": ["hour", "day"], "default": "hour"},
-                "Hours, for 7 days at most; or days, for 31.",
+                "Hours, for 31 days at most; or days, for 366.",
             ),
             query("timeZone", _TEXT, "By whose clock hours and days begin: an IANA name.", example="Europe/Berlin"),
             query("after", SOME_NAME, "Only the jobs after this name."),
@@ -76,7 +76,7 @@ OPERATIONS: Operations = {
                 others={"text/plain": _TEXT, "application/openmetrics-text": _TEXT},
             )
         },
-        errors=(ErrorCode.INVALID_PARAMETERS, ErrorCode.NOT_INSTALLED),
+        errors=(ErrorCode.INVALID_PARAMETERS,),
     ),
     (HealthView, "GET"): Operation(
         id="getHealth",
