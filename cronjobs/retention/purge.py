@@ -20,7 +20,7 @@ from cronjobs.retention.tally import Tally
 from cronjobs.states import ExecutionStatus
 
 # So many ids are looked at in one statement, whether there are rows or gaps.
-_WINDOW = 5_000
+_WINDOW = 2_000
 # Somebody may have written an ending without its time.
 _ENDED_AT = Coalesce("finished_at", "queued_at")
 # In a crowd each may have to give way a few times.
