@@ -22,13 +22,13 @@ WRITERS = {
     "save",
     "asave",
 }
-# Not executions: MongoDB's documents have a status of their own.
-OTHERS = {PACKAGE / "documents"}
+# Not executions: MongoDB's documents and deliveries of alerts have statuses of their own.
+OTHERS = {PACKAGE / "documents", PACKAGE / "notifications" / "deliveries.py"}
 
 
 def sources():
     for path in sorted(PACKAGE.rglob("*.py")):
-        if MOVES not in path.parents and "migrations" not in path.parts and not OTHERS & set(path.parents):
+        if MOVES not in path.parents and "migrations" not in path.parts and not OTHERS & {path, *path.parents}:
             yield path
 
 
