@@ -8,7 +8,16 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cronjobs.models import AuditEntry, ExecutionLog, HourlyRollup, JobExecution, RolledHour, Suspect
+from cronjobs.models import (
+    Alert,
+    AlertDelivery,
+    AuditEntry,
+    ExecutionLog,
+    HourlyRollup,
+    JobExecution,
+    RolledHour,
+    Suspect,
+)
 from cronjobs.retention import Pace, Purge, Tally, current_policy
 from tests.integration.retention.conftest import DAY, add_traces, left, no_rest, purge
 from tests.integration.tables import everything
@@ -114,14 +123,17 @@ def test_other_records_go_when_they_are_old(database_now):
     for days in (200, 91, 89):
         AuditEntry.objects.create(at=database_now - days * DAY, status=200)
         Suspect.objects.create(subject=str(days), told_at=database_now - days * DAY)
+        alert = Alert.objects.create(kind="failing", created_at=database_now - days * DAY)
+        AlertDelivery.objects.create(alert=alert, notifier="ops", status="sent")
     for days in (800, 731, 729):
         hour = database_now - days * DAY
         RolledHour.objects.create(hour=hour, executions=1)
     Suspect.objects.create(subject="nobody was told of")
 
-    assert purge(database_now, size=1) == Tally(audit_entries=2, suspects=2, rollups=2)
+    assert purge(database_now, size=1) == Tally(audit_entries=2, suspects=2, alerts=2, rollups=2)
     assert (AuditEntry.objects.count(), Suspect.objects.count(), RolledHour.objects.count()) == (1, 2, 1)
     assert HourlyRollup.objects.count() == 0
+    assert (Alert.objects.get(), AlertDelivery.objects.get().alert) == (alert, alert)
 
 
 def test_a_suspect_is_remembered_for_the_whole_window(database_now, settings):
