@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import DatabaseError
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from cronjobs.alerting.evidence import Evidence, Judged, Notice, Running, State, Waiting, WatchedJob
 from cronjobs.alerts import JOB_KINDS, AlertKind, AlertPolicy
@@ -213,13 +213,37 @@ def _default_policy(settings: AlertSettings) -> AlertPolicy:
 def _judged(
     jobs: Mapping[int, WatchedJob], states: Mapping[tuple[str, str], State], notices: Iterable[Notice]
 ) -> list[WatchedJob]:
-    """Return the jobs whose history decides: those with notices, and those with which something fires."""
+    """Return the jobs whose history decides: those with notices, and those with which something fires and that ran since."""
     noticed = {each.job_id for each in notices}
+    firing = {job.pk: found for job in jobs.values() if (found := _firing(job, states))}
+    newest = _newest(firing, JobExecution.objects.filter(status__in=_JUDGED), "pk", "started_at")
     return [
         job
         for job in jobs.values()
-        if job.pk in noticed or any((state := states.get((kind, job.name))) and state.firing for kind in _BY_HISTORY)
+        if job.pk in noticed
+        or any(_is_news(state, *newest.get(job.pk, (None, None))) for state in firing.get(job.pk, ()))
     ]
+
+
+def _firing(job: WatchedJob, states: Mapping[tuple[str, str], State]) -> list[State]:
+    return [state for kind in _BY_HISTORY if (state := states.get((kind, job.name))) and state.firing]
+
+
+def _is_news(state: State, newest_id: int | None, started_at: datetime | None) -> bool:
+    """Return whether the newest execution of a job may change a state that fires."""
+    if state.judged_at is not None:
+        return newest_id != state.execution_id
+    return started_at is not None and (state.since is None or started_at > state.since)
+
+
+def _newest(ids: Collection[int], executions: QuerySet[JobExecution], *columns: str) -> dict[int, tuple[Any, ...]]:
+    """Return columns of the latest start among `executions`, by job: a look at the end of an index for each."""
+    if not ids:
+        return {}
+    own = executions.filter(job_id=OuterRef("pk"), started_at__isnull=False).order_by("-started_at", "-pk")
+    newest = {f"newest_{column}": Subquery(own.values(column)[:1]) for column in columns}
+    rows = Job.objects.filter(pk__in=ids).order_by().annotate(**newest).values_list("pk", *newest)
+    return {pk: tuple(values) for pk, *values in rows}
 
 
 def _histories(jobs: Collection[WatchedJob]) -> dict[int, list[Judged]]:
@@ -242,5 +266,5 @@ def _successes(jobs: Iterable[WatchedJob], now: datetime) -> dict[int, datetime 
         return {}
     since = now - max(limits.values()) - _LONGEST_RUN
     succeeded = JobExecution.objects.filter(status=ExecutionStatus.SUCCEEDED, started_at__gte=since)
-    rows: list[tuple[Any, ...]] = newest_starts(limits, succeeded, ("finished_at",), count=1)
-    return {**dict.fromkeys(limits), **{job_id: as_utc(at) for job_id, _, _, at in rows if at is not None}}
+    newest = _newest(limits, succeeded, "finished_at")
+    return {pk: newest[pk][0] if pk in newest else None for pk in limits}

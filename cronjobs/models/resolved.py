@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
 from cronjobs.addresses import parse_address
 from cronjobs.alerts import JOB_KINDS, AlertPolicy
-from cronjobs.conf import get_settings
+from cronjobs.conf import AlertSettings, get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
 from cronjobs.language import gettext as _
@@ -26,6 +26,9 @@ from cronjobs.storable import storable_text
 
 if TYPE_CHECKING:
     from cronjobs.models.job import Job
+
+
+_ALERT_FIELDS: Final = ("on", "to", "after", "late_after", "expected_duration", "no_success_after")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,20 +122,27 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
 
 
 def _alerts(job: Job, definition: JobDefinition) -> AlertPolicy:
-    """Return of what, whom and when people are told; `to` None: all notifiers, another None: such a kind cannot be.
+    """Return of what, whom and when people are told; `to` None: all notifiers, another None: such a kind cannot be."""
+    own = (
+        job.alert_on,
+        job.alert_to,
+        job.alert_after,
+        job.late_after,
+        job.expected_duration,
+        job.no_success_after,
+    )
+    return _policy(own, definition.alerts, get_settings().alerts)
+
+
+# For every claim, and most often with the same.
+@lru_cache(maxsize=4_096)
+def _policy(columns: tuple[Any, ...], base: AlertPolicy, settings: AlertSettings) -> AlertPolicy:
+    """Return what the columns say, or else the definition, or else the settings.
 
     What makes no sense, written by SQL, is as good as not set: nothing about alerts keeps a job from running.
     """
-    base, settings = definition.alerts, get_settings().alerts
     try:
-        own = AlertPolicy(
-            on=job.alert_on,
-            to=job.alert_to,
-            after=job.alert_after,
-            late_after=job.late_after,
-            expected_duration=job.expected_duration,
-            no_success_after=job.no_success_after,
-        )
+        own = AlertPolicy(**dict(zip(_ALERT_FIELDS, columns, strict=True)))
     except (TypeError, ValueError):
         own = AlertPolicy()
     kinds = tuple(kind for kind in settings.on if kind in JOB_KINDS)
