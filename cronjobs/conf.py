@@ -231,6 +231,11 @@ class Settings(Parsed):
         default=timedelta(days=90),
         low=86_400,
     )
+    alert_retention: timedelta = _setting(
+        "What people were told of, and what became of each message, is kept this long (a day at least).",
+        default=timedelta(days=90),
+        low=86_400,
+    )
     rollup_retention: timedelta = _setting(
         "The figures of each job and hour are kept this long (a day at least).",
         default=timedelta(days=730),

@@ -42,6 +42,7 @@ class Policy:
     others_before: datetime
     numbers_before: datetime
     audit_before: datetime
+    alerts_before: datetime
     rollups_before: datetime
     per_job: int | None = None
     job_name: str | None = None
@@ -93,6 +94,7 @@ def current_policy(
         numbers_before=before(LEAST_AGE),
         # A suspect is remembered for as long as its window lasts.
         audit_before=_before(now, max(settings.audit_retention, settings.suspicious_window)),
+        alerts_before=_before(now, settings.alert_retention),
         rollups_before=_before(now, settings.rollup_retention),
         per_job=settings.history_per_job if per_job is None else per_job,
         job_name=job_name,

@@ -14,6 +14,7 @@ _NAMES = {
     "log_lines": ("line of a log", "lines of logs"),
     "audit_entries": ("audit entry", "audit entries"),
     "suspects": ("suspect", "suspects"),
+    "alerts": ("alert", "alerts"),
     "rollups": ("roll-up", "roll-ups"),
 }
 
@@ -33,6 +34,7 @@ def count_document(tally: Tally) -> dict[str, int]:
         "logLineCount": tally.log_lines,
         "auditEntryCount": tally.audit_entries,
         "suspectCount": tally.suspects,
+        "alertCount": tally.alerts,
         "rollupCount": tally.rollups,
     }
 

@@ -14,6 +14,7 @@ class Tally:
     log_lines: int = 0
     audit_entries: int = 0
     suspects: int = 0
+    alerts: int = 0
     rollups: int = 0
 
     def __add__(self, other: Tally) -> Tally:

@@ -77,6 +77,7 @@ def test_the_json_tells_what_was_asked_for(history, database_now):
         "logLineCount": 6,
         "auditEntryCount": 0,
         "suspectCount": 0,
+        "alertCount": 0,
         "rollupCount": 0,
         "keptPerJob": 7,
         "waitsForRollupsSince": None,
