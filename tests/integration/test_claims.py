@@ -173,8 +173,8 @@ def test_many_endings_of_every_kind_go_in_one_statement_each_to_its_row(make_job
         succeeded(skipped, outcome=ExecutionStatus.SKIPPED, status=ExecutionStatus.SKIPPED, reason="nothing to do"),
     ]
 
-    # Savepoint and release, the endings, the attempts, what was asked to stop, and what depends on them.
-    with django_assert_max_num_queries(6):
+    # The clock, savepoint and release, the endings, the attempts, what was asked to stop, what depends on them, the notices.
+    with django_assert_max_num_queries(8):
         assert record([], endings) == set()
 
     rows = JobExecution.objects.in_bulk([each.pk for each in (ok, failed, again, skipped)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from cronjobs.database import engine_alias, in_transaction
+from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
@@ -113,7 +113,8 @@ def _record(
         _insert_lines(alias, lines)
     if not endings:
         return set(), {}
-    if min(each.finished_at for each in endings) < timezone.now() - _LATE:
+    # By the clock that the ends were told by: this machine's may be minutes behind it.
+    if min(each.finished_at for each in endings) < read_clock(alias) - _LATE:
         # Its hour may be one that is being rolled up: it is counted before that is done, or made up for afterwards.
         lock_mark(alias)
     lost = _end(alias, endings)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection, connections, transaction
 
 from cronjobs.history import roll_up, rolled_up_until
@@ -192,9 +193,10 @@ def ending(execution, finished_at):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("behind", [timedelta(0), HOUR], ids=["right", "behind"])
 @pytest.mark.parametrize(("late", "waits"), [(timedelta(0), False), (10 * MINUTE, True)])
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-def test_an_end_that_is_written_late_is_written_before_a_roll_up_or_after(make_job, database_now, late, waits):
+def test_an_end_that_is_written_late_is_written_before_a_roll_up_or_after(make_job, database_now, late, waits, behind):
     make_job("noop")
     JobExecution.objects.request("noop")
     [execution, *_] = [each[0] for each in claim(node="a", limit=1, now=database_now + MINUTE).executions]
@@ -211,7 +213,9 @@ def test_an_end_that_is_written_late_is_written_before_a_roll_up_or_after(make_j
             connections.close_all()
 
     with transaction.atomic():
-        record([], [ending(execution, database_now - late)])
+        # Whatever the clock of the machine says.
+        with time_machine.travel(database_now - behind):
+            record([], [ending(execution, database_now - late)])
         thread = threading.Thread(target=roll_up_without_waiting)
         thread.start()
         thread.join()
