@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from cronjobs.exceptions import InvalidAddress
+from cronjobs.language import gettext as _
 from cronjobs.masking import MASKED
 
 ADDRESS_MAX_LENGTH = 500
@@ -23,21 +24,22 @@ def split_address(text: object, *, hosts: Iterable[str] = ()) -> SplitResult:
     that host and all below it.
     """
     if not isinstance(text, str) or not _PRINTABLE.fullmatch(text) or "\\" in text:
-        raise InvalidAddress("An address is text without spaces, in ASCII, such as https://hc.example.com/abc.")
+        raise InvalidAddress(_("An address is text without spaces, in ASCII, such as https://hc.example.com/abc."))
     if len(text) > ADDRESS_MAX_LENGTH:
-        raise InvalidAddress(f"An address has at most {ADDRESS_MAX_LENGTH} characters.")
+        raise InvalidAddress(_("An address has at most %(most)d characters.") % {"most": ADDRESS_MAX_LENGTH})
     try:
         parts = urlsplit(text)
         is_usable = parts.port != 0 and _HOST.fullmatch(parts.hostname or "") is not None
     except ValueError:
         is_usable = False
     if not is_usable or parts.scheme not in ("http", "https"):
-        raise InvalidAddress("An address begins with http:// or https:// and the name of a host.")
+        raise InvalidAddress(_("An address begins with http:// or https:// and the name of a host."))
     if "@" in parts.netloc:
-        raise InvalidAddress("An address must not hold a user or a password.")
+        raise InvalidAddress(_("An address must not hold a user or a password."))
     hosts = tuple(hosts)
     if hosts and not any(_is_within(parts.hostname or "", each) for each in hosts):
-        raise InvalidAddress(f"The host {parts.hostname} is not one of those that the settings allow.")
+        message = _("The host %(host)s is not one of those that the settings allow.")
+        raise InvalidAddress(message % {"host": parts.hostname})
     return parts
 
 

@@ -11,6 +11,7 @@ from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
 
 from cronjobs.exceptions import InvalidAlert
+from cronjobs.language import gettext as _
 from cronjobs.parsing import as_delay, did_you_mean
 
 # Stands for an empty list where empty text would mean: inherit.
@@ -93,7 +94,8 @@ class AlertPolicy:
             object.__setattr__(self, "to", parse_notifiers(self.to))
         is_number = isinstance(self.after, int) and not isinstance(self.after, bool)
         if self.after is not None and not (is_number and 1 <= self.after <= MOST_FAILURES):
-            raise InvalidAlert(f"after must be a whole number from 1 to {MOST_FAILURES}, not {self.after!r}.")
+            message = _("after must be a whole number from 1 to %(most)d, not %(value)r.")
+            raise InvalidAlert(message % {"most": MOST_FAILURES, "value": self.after})
         for name in ("late_after", "expected_duration", "no_success_after"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _limit(value, name))
@@ -104,7 +106,8 @@ def parse_kinds(value: str | Iterable[str]) -> tuple[AlertKind, ...]:
     names = _parts(value)
     for name in names:
         if name not in AlertKind:
-            raise InvalidAlert(f"There is no kind of alert {name!r}.{did_you_mean(name, AlertKind.values)}")
+            message = _("There is no kind of alert %(name)r.") % {"name": name}
+            raise InvalidAlert(message + did_you_mean(name, AlertKind.values))
     return tuple(AlertKind(name) for name in names)
 
 
@@ -113,7 +116,8 @@ def parse_job_kinds(value: str | Iterable[str]) -> tuple[AlertKind, ...]:
     kinds = parse_kinds(value)
     for kind in kinds:
         if kind not in JOB_KINDS:
-            raise InvalidAlert(f"{kind.value} is about the site and not about a job: CRONJOBS['ALERTS']['ON'] has it.")
+            message = _("%(kind)s is about the site and not about a job: CRONJOBS['ALERTS']['ON'] has it.")
+            raise InvalidAlert(message % {"kind": kind.value})
     return kinds
 
 
@@ -122,7 +126,8 @@ def parse_notifiers(value: str | Iterable[str]) -> tuple[str, ...]:
     names = _parts(value)
     for name in names:
         if len(name) > _NOTIFIER_MAX_LENGTH or not name.isprintable():
-            raise InvalidAlert(f"A notifier's name has up to {_NOTIFIER_MAX_LENGTH} characters: {name[:60]!r} has not.")
+            message = _("A notifier's name has up to %(most)d characters: %(name)r has not.")
+            raise InvalidAlert(message % {"most": _NOTIFIER_MAX_LENGTH, "name": name[:60]})
     return names
 
 
@@ -134,20 +139,21 @@ def names_text(names: Iterable[str]) -> str:
 def _parts(value: Any) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(each, str) for each in parts):
-        raise InvalidAlert(f"It must be names with commas between them, or a list of them, not {value!r}.")
+        message = _("It must be names with commas between them, or a list of them, not %(value)r.")
+        raise InvalidAlert(message % {"value": value})
     names = [name for each in parts if (name := each.strip())]
     if names == [NOTHING]:
         return ()
     if NOTHING in names:
-        raise InvalidAlert(f"{NOTHING!r} stands alone.")
+        raise InvalidAlert(_("%(word)r stands alone.") % {"word": NOTHING})
     for name in names:
         if names.count(name) > 1:
-            raise InvalidAlert(f"{name} is named twice.")
+            raise InvalidAlert(_("%(name)s is named twice.") % {"name": name})
     return tuple(names)
 
 
 def _limit(value: Any, name: str) -> timedelta:
     limit = as_delay(value, name)
     if limit <= timedelta(0):
-        raise InvalidAlert(f"{name} must be more than nothing.")
+        raise InvalidAlert(_("%(name)s must be more than nothing.") % {"name": name})
     return limit

@@ -232,7 +232,7 @@ class Settings(Parsed):
         low=86_400,
     )
     alert_retention: timedelta = _setting(
-        "Alerts, and whether they were sent, are kept this long (a day at least).",
+        "What people were told of, and what became of each message, is kept this long (a day at least).",
         default=timedelta(days=90),
         low=86_400,
     )

@@ -53,7 +53,11 @@ def did_you_mean(key: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about a key that is not known: the one that was meant, or all there are."""
     by_capitals = {each.upper(): each for each in known}
     close = difflib.get_close_matches(key.upper(), by_capitals, n=1)
-    return f" Did you mean {by_capitals[close[0]]!r}?" if close else f" Known keys: {', '.join(sorted(known))}."
+    if close:
+        advice = _("Did you mean %(key)r?") % {"key": by_capitals[close[0]]}
+    else:
+        advice = _("Known keys: %(keys)s.") % {"keys": ", ".join(sorted(known))}
+    return f" {advice}"
 
 
 def exceeded(value: Any, low: float | None, high: float | None) -> str:

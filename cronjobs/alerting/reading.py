@@ -33,6 +33,8 @@ _PASSED_OVER: Final = timedelta(seconds=1)
 _JUDGED: Final = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT)
 # Alerts that are over, or go on, by what executions come to.
 _BY_HISTORY: Final = (AlertKind.FAILING, AlertKind.LOST, AlertKind.MISSED)
+# Those that may begin without a notice, with any subject.
+_BY_SIGHT: Final = tuple(kind for kind in AlertKind if kind not in _BY_HISTORY and kind != AlertKind.NODE_GONE)
 # A success is looked for among the starts of so much more time than there may be none: it may have run for long.
 _LONGEST_RUN: Final = timedelta(days=1)
 
@@ -76,9 +78,11 @@ _NOTICE = ("pk", "execution_id", "job_id", "what", "at")
 
 
 def _states(notices: Iterable[Notice]) -> dict[tuple[str, str], State]:
-    """Return what fires, and what else is needed to go on from: of the jobs with notices, and of queues."""
+    """Return what fires, and of what does not, whatever may begin again: only the version that was read can be changed."""
     names = _names_of({each.job_id for each in notices if each.job_id is not None})
-    wanted = Q(firing=True) | Q(kind=AlertKind.QUEUE_STUCK) | Q(kind__in=_BY_HISTORY, subject__in=names)
+    # Each crash leaves the name of a node that never comes again.
+    nodes = Q(kind=AlertKind.NODE_GONE, subject__in=Node.objects.order_by().values("name"))
+    wanted = Q(firing=True) | Q(kind__in=_BY_SIGHT) | Q(kind__in=_BY_HISTORY, subject__in=names) | nodes
     rows = AlertState.objects.filter(wanted).order_by()
     columns = ("kind", "subject", "firing", "since", "version", "execution_id", "judged_at")
     return {(kind, subject): State(*rest) for kind, subject, *rest in rows.values_list(*columns)}

@@ -79,8 +79,8 @@ class _Lane:
 class Pinger:
     """Sends pings from a thread of its own, which is there while there are any; in order for each host.
 
-    One that is not taken is tried twice more; meanwhile those for its host wait, and those for
-    other hosts do not.
+    One that is not taken is tried twice more; meanwhile those for its host wait. Those for other
+    hosts wait for the one call at most that is under way.
     """
 
     def __init__(self, *, delays: Sequence[float] = DELAYS) -> None:
@@ -121,8 +121,7 @@ class Pinger:
         while self._is_needed():
             self._take_in()
             for host, lane in list(self._lanes.items()):
-                if lane.not_before <= time.monotonic():
-                    self._send_first(lane)
+                self._send_waiting(lane)
                 if not lane.pings:
                     del self._lanes[host]
 
@@ -149,15 +148,23 @@ class Pinger:
             return _LONGEST_IDLE
         return max(0.0, min(lane.not_before for lane in self._lanes.values()) - time.monotonic())
 
-    def _send_first(self, lane: _Lane) -> None:
-        ping = lane.pings[0]
+    def _send_waiting(self, lane: _Lane) -> None:
+        """Send until there is no more, or one is not taken: a host that hangs takes the others' time once in each round."""
+        is_taken = True
+        while is_taken and lane.pings and lane.not_before <= time.monotonic():
+            is_taken = self._send_first(lane)
+
+    def _send_first(self, lane: _Lane) -> bool:
+        """Send, or give up, the first one, or leave it for another try; return whether it was taken."""
+        ping, is_taken = lane.pings[0], False
         try:
             send_ping(ping, hosts=settings_or_defaults().ping_hosts)
+            is_taken = True
         except SendingFailed as error:
             if lane.failures < len(self._delays):
                 lane.not_before = time.monotonic() + self._delays[lane.failures]
                 lane.failures += 1
-                return
+                return False
             logger.warning("A ping was not taken, and is given up: %s", error)
         except InvalidAddress as error:
             logger.warning("A ping cannot be sent: %s", error)
@@ -166,6 +173,7 @@ class Pinger:
         lane.pings.popleft()
         lane.failures = 0
         self._settle()
+        return is_taken
 
     def _settle(self) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ def slack_payload(message: Message) -> dict[str, Any]:
         texts.append("This message may be a repetition: nobody knows whether it arrived before.")
     sections = [escaped(each, _SECTION) for each in texts if each]
     sections.append(_facts(message.facts))
-    sections += [_code(each) for each in (message.error, message.log) if each]
+    sections += [_code(each) for each in (message.error, _end_of(message.log)) if each]
     header = {"type": "header", "text": {"type": "plain_text", "text": _cut(message.title, _HEADER), "emoji": False}}
     return {
         "text": f"{sign} {escaped(message.title, _SECTION)}",
@@ -58,7 +58,16 @@ def _link(address: str, text: str) -> str:
     return f"<{_entities(address).replace('|', '%7C')}|{text.replace('|', '¦')}>"
 
 
+def _end_of(log: str) -> str:
+    """Return the end of a log, which says more than its beginning, as far as a section takes it."""
+    shown = log
+    while (excess := len(_entities(shown)) - _SECTION) > 0:
+        # At least one, since the sign for what is left out takes the place of another.
+        shown = f"…{shown[max(excess // 5, 1) + 1 :]}"
+    return shown
+
+
 def _code(text: str) -> str:
-    # The end of a text says more of an error than its beginning, and a fence in it would end ours.
+    # A fence in it would end ours.
     shown = text.replace("```", "'''")
     return f"```{escaped(shown, _SECTION)}```"

@@ -1,4 +1,4 @@
-"""Deletes what is old of the other records: what the API was asked, whom somebody was told of, alerts, and the roll-ups."""
+"""Deletes what is old of the other records: what the API was asked, who was reported for it, alerts, and the roll-ups."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from cronjobs.database import in_transaction
 from cronjobs.models import Alert, AlertDelivery, AuditEntry, HourlyRollup, RolledHour, Suspect
+from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.retention.deleting import delete_rows
 from cronjobs.retention.pace import Pace
 from cronjobs.retention.policy import Policy
@@ -18,19 +19,18 @@ from cronjobs.retention.tally import Tally
 
 
 class _Kind(NamedTuple):
-    """Rows of a model whose `column` is before a time; `name` is the tally's.
-
-    `part`: another model and its key of these rows, which goes with them and is not counted.
-    """
+    """Rows of a model whose `column` is before a time; `name` is the tally's."""
 
     name: str
     model: Any
     column: str
     before: datetime
-    part: tuple[Any, str] | None = None
 
     def old(self, alias: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model.objects.using(alias).filter(**{f"{self.column}__lt": self.before})
+        if self.model is Alert:
+            # Somebody has still to be told of it.
+            rows = rows.exclude(Exists(_deliveries(alias).filter(alert=OuterRef("pk"), status=DeliveryStatus.PENDING)))
         return rows.order_by(self.column)
 
 
@@ -51,7 +51,7 @@ class RecordPurge:
     def _kinds(self) -> Iterator[_Kind]:
         yield _Kind("audit_entries", AuditEntry, "at", self._policy.audit_before)
         yield _Kind("suspects", Suspect, "told_at", self._policy.audit_before)
-        yield _Kind("alerts", Alert, "created_at", self._policy.alerts_before, part=(AlertDelivery, "alert"))
+        yield _Kind("alerts", Alert, "created_at", self._policy.alerts_before)
         yield _Kind("rollups", HourlyRollup, "hour", self._policy.rollups_before)
         yield _Kind("rollups", RolledHour, "hour", self._policy.rollups_before)
 
@@ -63,8 +63,12 @@ class RecordPurge:
         return deleted
 
     def _delete_batch(self, kind: _Kind, ids: Sequence[int]) -> int:
-        if kind.part is not None:
-            model, key = kind.part
-            delete_rows(model.objects.using(self._alias).filter(**{f"{key}__in": ids}))
+        if kind.model is Alert:
+            # What is old by then stays so: nothing is sent a second time.
+            delete_rows(_deliveries(self._alias).filter(alert_id__in=ids))
         # Asked again: a suspect may have been told of once more.
         return delete_rows(kind.old(self._alias).filter(pk__in=ids).order_by())
+
+
+def _deliveries(alias: str) -> QuerySet[AlertDelivery]:
+    return AlertDelivery.objects.using(alias).order_by()

@@ -49,5 +49,9 @@ class Heartbeat(threading.Thread):
             logger.log(logging.DEBUG if self._is_failing else logging.WARNING, "The heartbeat was not taken: %s", error)
             self._is_failing = True
             return min(_AGAIN, interval)
+        except Exception as error:  # noqa: BLE001 - a thread that died would say that there is no node
+            # Its text might hold the address.
+            logger.error("The heartbeat could not be sent: %s", type(error).__name__)  # noqa: TRY400 - as above
+            return min(_AGAIN, interval)
         self._is_failing = False
         return interval

@@ -173,8 +173,7 @@ def test_many_endings_of_every_kind_go_in_one_statement_each_to_its_row(make_job
         succeeded(skipped, outcome=ExecutionStatus.SKIPPED, status=ExecutionStatus.SKIPPED, reason="nothing to do"),
     ]
 
-    # Savepoint and release, the endings, the attempts, what was asked to stop, what depends on them, and what
-    # people may have to be told of.
+    # Savepoint and release, the endings, the attempts, what was asked to stop, what depends on them, the notices.
     with django_assert_max_num_queries(7):
         assert record([], endings) == set()
 

@@ -11,6 +11,8 @@ import pytest
 from django.test import override_settings
 from django.utils import translation
 
+from cronjobs.addresses import parse_address
+from cronjobs.alerts import AlertPolicy, parse_job_kinds, parse_notifiers
 from cronjobs.dependencies import objection, parse_dependencies
 from cronjobs.exceptions import (
     CronJobsError,
@@ -123,6 +125,19 @@ def test_a_preview_is_in_the_readers_words_but_for_what_somebody_wrote():
         (parse_dependencies, "a b"),
         (parse_dependencies, "a, a"),
         (parse_dependencies, "a:soon"),
+        (parse_address, "no address"),
+        (parse_address, "https://" + "a" * 500),
+        (parse_address, "ftp://example.com"),
+        (parse_address, "https://ann:hunter2@example.com"),
+        (parse_job_kinds, "failin"),
+        (parse_job_kinds, "sunny"),
+        (parse_job_kinds, "node_gone"),
+        (parse_job_kinds, "late, late"),
+        (parse_job_kinds, "late, none"),
+        (parse_job_kinds, 5),
+        (parse_notifiers, "n" * 51),
+        (lambda after: AlertPolicy(after=after), 0),
+        (lambda seconds: AlertPolicy(late_after=seconds), -1),
     ],
 )
 def test_what_is_wrong_with_a_value_is_said_in_the_readers_words(parse, text):

@@ -15,6 +15,7 @@ import pytest
 
 from cronjobs.exceptions import InvalidSettings, SendingFailed
 from cronjobs.notifications import Message
+from cronjobs.notifications.messages import LogLine
 from cronjobs.notifications.webhook import WebhookNotifier
 from tests.documentation import README
 from tests.receivers import answers, babbles, closed_address, drips, drops, hangs, receiving
@@ -208,6 +209,22 @@ def test_what_slack_is_sent_is_never_too_long():
     assert len(header["text"]["text"]) <= 150
     assert all(len(each["text"]["text"]) <= 3_000 for each in sections)
     assert json.dumps(sections).count("&lt;") > 500
+
+
+@pytest.mark.parametrize("sign", ["x", "<"])
+def test_of_a_log_that_is_too_long_slack_is_sent_the_end(sign):
+    lines = [
+        LogLine(None, "INFO", sign * 1_000),
+        LogLine(None, "INFO", sign * 2_000),
+        LogLine(None, "ERROR", "the end"),
+    ]
+    with receiving() as receiver:
+        notifier(receiver.address, FORMAT="slack").send(message(log_lines=lines))
+
+    text = receiver.received[0].json["blocks"][-1]["text"]["text"]
+    assert text.startswith("```…")
+    assert text.endswith("ERROR the end```")
+    assert 2_000 < len(text) <= 3_000
 
 
 def test_the_timeout_may_be_a_timedelta():

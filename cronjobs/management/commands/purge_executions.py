@@ -26,10 +26,11 @@ examples:
 
 Does what the job purge-history does each night: deletes executions with their logs and attempts,
 audit entries, alerts and hourly figures that are older than CRONJOBS["HISTORY_RETENTION"],
-["FAILURE_RETENTION"] (failed, timed out, lost), ["AUDIT_RETENTION"], ["ALERT_RETENTION"] and ["ROLLUP_RETENTION"] say;
-with ["HISTORY_PER_JOB"], or --keep, also executions beyond that number. Whatever is asked for,
-kept are: what is younger than a day, what is open, each job's newest execution, success, start
-and due time, a flow of which a part has to be kept, and what the hourly figures have yet to count.
+["FAILURE_RETENTION"] (failed, timed out, lost), ["AUDIT_RETENTION"], ["ALERT_RETENTION"] and
+["ROLLUP_RETENTION"] say; with ["HISTORY_PER_JOB"], or --keep, also executions beyond that number.
+Whatever is asked for, kept are: what is younger than a day, what is open, each job's newest
+execution, success, start and due time, a flow of which a part has to be kept, and what the hourly
+figures have yet to count.
 
 Oldest first, in transactions of a tenth of a second, resting as long in between: nodes go on
 meanwhile. It can be interrupted at any time, and run again. --dry-run counts the very same rows.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +67,8 @@ class Ending:
     peak_rss_bytes: int | None = None
     cpu_ms: int | None = None
     progress: Any = None
+    # By the monotonic clock, in seconds: how long it waits to be written is nothing that two wall clocks could tell.
+    ended: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         """Refuse an ending that the lifecycle does not know."""
@@ -113,7 +116,7 @@ def _record(
         _insert_lines(alias, lines)
     if not endings:
         return set(), {}
-    if min(each.finished_at for each in endings) < timezone.now() - _LATE:
+    if min(each.ended for each in endings) < time.monotonic() - _LATE.total_seconds():
         # Its hour may be one that is being rolled up: it is counted before that is done, or made up for afterwards.
         lock_mark(alias)
     lost = _end(alias, endings)

@@ -10,7 +10,7 @@ from tests.servers import running_mongo
 pytestmark = [pytest.mark.django_db, pytest.mark.mongo]
 
 
-def test_mongodb_is_told_of_when_it_cannot_be_reached_and_when_it_can_again(look, settings, tmp_path):
+def test_mongodb_is_told_of_each_time_it_cannot_be_reached_and_when_it_can_again(look, settings, tmp_path):
     with running_mongo(tmp_path) as uri:
         settings.CRONJOBS = {"MONGODB_URI": uri, "MONGODB_TIMEOUT": 2}
         assert look() == []
@@ -23,3 +23,5 @@ def test_mongodb_is_told_of_when_it_cannot_be_reached_and_when_it_can_again(look
         settings.CRONJOBS = {"MONGODB_URI": uri, "MONGODB_TIMEOUT": 2}
         assert look() == ["mongodb_unreachable", "mongodb_unreachable over"]
     assert firing() == []
+
+    assert look() == ["mongodb_unreachable", "mongodb_unreachable over", "mongodb_unreachable"]

@@ -63,6 +63,23 @@ def test_what_runs_longer_than_expected_overruns_until_it_ends(make_job, look):
     assert look(2 * MINUTE) == ["overrunning noop", "overrunning noop over"]
 
 
+def test_what_begins_again_is_told_again(make_job, look):
+    make_job("noop", late_after=MINUTE, expected_duration=MINUTE, no_success_after=timedelta(hours=1))
+
+    for times in (1, 2, 3):
+        JobExecution.objects.request("noop")
+        look(2 * MINUTE)
+        claim(node="web-1", limit=1, now=read_clock("default"))
+        look(2 * MINUTE)
+        look(61 * MINUTE)
+        now = read_clock("default")
+        JobExecution.objects.running().update(status="succeeded", finished_at=now)
+        told = look()
+        assert firing() == []
+        for kind in ("late", "overrunning", "no_success"):
+            assert [each for each in told if each.startswith(kind)] == [f"{kind} noop", f"{kind} noop over"] * times
+
+
 @pytest.mark.parametrize(("executor", "words"), [("thread", ["overrunning noop"]), ("process", [])])
 def test_beyond_its_timeout_only_a_thread_overruns(make_job, look, executor, words):
     make_job("noop", timeout=MINUTE, executor=executor)
@@ -108,7 +125,7 @@ def node(name: str, **columns) -> Node:
     return Node.objects.create(name=name, **{**facts, **columns})
 
 
-def test_a_node_that_falls_silent_is_told_of_once_and_its_return_is_not(look):
+def test_a_node_that_falls_silent_is_told_of_once_each_time_and_its_return_is_not(look):
     now = read_clock("default")
     node("alive")
     node("stopped", heartbeat_at=now - 9 * MINUTE, stopped_at=now - 9 * MINUTE)
@@ -119,6 +136,9 @@ def test_a_node_that_falls_silent_is_told_of_once_and_its_return_is_not(look):
 
     Node.objects.filter(pk=gone.pk).update(heartbeat_at=now)
     assert (look(), firing()) == (["node_gone gone"], [])
+
+    Node.objects.filter(pk=gone.pk).update(heartbeat_at=now - 9 * MINUTE)
+    assert (look(), firing()) == (["node_gone gone"] * 2, ["node_gone gone"])
 
 
 def test_a_node_that_is_forgotten_is_no_longer_gone(look):
@@ -139,6 +159,11 @@ def test_a_queue_of_which_nothing_is_started_is_stuck_until_it_moves(make_job, l
 
     claim(node="web-1", limit=1, now=read_clock("default"))
     assert look(7 * MINUTE) == ["queue_stuck heavy", "queue_stuck heavy over"]
+
+    JobExecution.objects.update(status="succeeded")
+    JobExecution.objects.request("noop")
+    look(6 * MINUTE)
+    assert look(6 * MINUTE) == ["queue_stuck heavy", "queue_stuck heavy over", "queue_stuck heavy"]
 
 
 def test_a_site_that_wants_to_know_of_nothing_is_told_nothing(make_job, look, settings):

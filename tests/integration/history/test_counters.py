@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import defaultdict
 from datetime import timedelta
 
@@ -179,7 +180,7 @@ def test_rows_of_nobody_s_making_are_counted_as_far_as_they_can_be(make_job):
     assert counters()["noop"] == before
 
 
-def ending(execution, finished_at):
+def ending(execution, *, finished_at, waited):
     return Ending(
         execution=execution,
         outcome=ExecutionStatus.SUCCEEDED,
@@ -188,6 +189,7 @@ def ending(execution, finished_at):
         duration_ms=1,
         run_after=execution.run_after,
         claim_at=execution.claim_at,
+        ended=time.monotonic() - waited.total_seconds(),
     )
 
 
@@ -211,7 +213,7 @@ def test_an_end_that_is_written_late_is_written_before_a_roll_up_or_after(make_j
             connections.close_all()
 
     with transaction.atomic():
-        record([], [ending(execution, database_now - late)])
+        record([], [ending(execution, finished_at=database_now - late, waited=late)])
         thread = threading.Thread(target=roll_up_without_waiting)
         thread.start()
         thread.join()

@@ -235,6 +235,22 @@ def test_a_monitor_that_refuses_holds_up_no_other():
     assert ill.paths == ["/0", "/0", "/1", "/2"]
 
 
+def test_a_monitor_that_hangs_gets_one_call_in_a_round_and_others_all_that_wait():
+    with receiving(hangs) as ill, receiving(hangs) as well:
+        pinger = Pinger()
+        # While this one hangs, the others gather.
+        pinger.put(Ping(f"{well.address}/first"))
+        for number in range(20):
+            pinger.put(Ping(f"{ill.address}/{number}"))
+            pinger.put(Ping(f"{well.address}/{number}"))
+        well.released.set()
+        wait_for(lambda: f"/{19}" in well.paths)
+
+        assert len(ill.received) < 5
+        ill.released.set()
+        assert pinger.flush(60)
+
+
 def test_only_so_many_wait(caplog):
     with receiving(hangs) as receiver, caplog.at_level(logging.WARNING, logger="cronjobs"):
         pinger = Pinger()

@@ -119,6 +119,22 @@ def test_a_survey_comes_to_the_same_as_the_purge_of_a_mixed_history(jobs, record
     assert ExecutionLog.objects.exclude(execution__in=JobExecution.objects.all()).count() == 0
 
 
+def test_alerts_go_with_their_deliveries_when_they_are_old_and_nobody_has_still_to_be_told(database_now):
+    def alert(days: int, *statuses: str) -> int:
+        made = Alert.objects.create(kind="failing", subject="noop", created_at=database_now - days * DAY)
+        for number, status in enumerate(statuses):
+            AlertDelivery.objects.create(alert=made, notifier=f"n{number}", status=status)
+        return made.pk
+
+    alert(91), alert(92, "sent", "failed")
+    kept = [alert(91, "sent", "pending"), alert(89, "sent")]
+
+    assert purge(database_now, size=1) == Tally(alerts=2)
+    assert sorted(Alert.objects.values_list("pk", flat=True)) == kept
+    assert set(AlertDelivery.objects.values_list("alert_id", flat=True)) == set(kept)
+    assert AlertDelivery.objects.count() == 3
+
+
 def test_other_records_go_when_they_are_old(database_now):
     for days in (200, 91, 89):
         AuditEntry.objects.create(at=database_now - days * DAY, status=200)
