@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 
 from cronjobs.addresses import hidden_address
 from cronjobs.admin import rendering
+from cronjobs.alerts import AlertKind
 from cronjobs.dependencies import dependencies_text
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import ExecutorName, Job, Overlap, Priority, ResolvedJob
@@ -43,7 +44,7 @@ _EFFECTIVE: Mapping[str, Callable[[ResolvedJob], Any]] = {
     "memory_limit": lambda job: None if job.memory_limit is None else rendering.memory(job.memory_limit),
     "cpu_limit": lambda job: job.cpu_limit,
     "depends_on": lambda job: dependencies_text(job.depends_on) or None,
-    "alert_on": lambda job: ", ".join(job.alerts.on or ()) or None,
+    "alert_on": lambda job: ", ".join(str(AlertKind(kind).label) for kind in job.alerts.on or ()) or None,
     "alert_to": lambda job: _("all notifiers") if job.alerts.to is None else ", ".join(job.alerts.to) or None,
     "alert_after": lambda job: job.alerts.after,
     "late_after": lambda job: job.alerts.late_after,
