@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cronjobs.alerting.decisions import Change, Told
@@ -143,7 +143,7 @@ def _log_lines(execution_id: int) -> list[dict[str, Any]]:
 def _details(about: _About) -> str:
     """Return what there is to say in a sentence or two."""
     if about.told.is_resolution:
-        return f"It had been so since {about.since}." if about.since else ""
+        return f"The trouble began at {about.since}." if about.since else ""
     return _SENTENCES[about.kind](about)
 
 
@@ -196,7 +196,16 @@ _SENTENCES: Mapping[AlertKind, Callable[[_About], str]] = {
 
 
 def _span(about: _About, column: str) -> str:
-    return "" if about.job is None else str(getattr(about.job.policy, column))
+    return "" if about.job is None else _in_words(getattr(about.job.policy, column))
+
+
+def _in_words(span: timedelta) -> str:
+    """Return a limit as a person would say it, such as "1 h 30 min" or "0.5 s"."""
+    minutes, seconds = divmod(span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    rest = seconds + span.microseconds / 1_000_000
+    parts = ((span.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number:g} {unit}" for number, unit in parts if number) or "0 s"
 
 
 def _shown(at: datetime | None) -> str:

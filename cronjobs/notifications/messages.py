@@ -159,10 +159,10 @@ class Message:
             Fact("Due", _shown(self.due_at)),
             Fact("Started", _shown(self.started_at)),
             Fact("Ended", _shown(self.finished_at)),
-            Fact("Took", "" if self.duration is None else f"{self.duration.total_seconds():.1f} s"),
+            Fact("Took", _taken(self.duration)),
             Fact("Owner", self.owner),
             Fact("Runbook", self.runbook_url, self.runbook_url if _is_link(self.runbook_url) else ""),
-            Fact("Decided", _shown(self.created_at)),
+            Fact("Noticed", _shown(self.created_at)),
         )
         return [each for each in facts if each.text]
 
@@ -289,7 +289,8 @@ def _log_lines(value: Any) -> tuple[LogLine, ...]:
 
 
 def _attempt(attempt: int | None, most: int | None) -> str:
-    if attempt is None:
+    # What never started, as what was missed, has none.
+    if not attempt:
         return ""
     return f"{attempt} of {most}" if most else str(attempt)
 
@@ -300,6 +301,14 @@ def _is_link(text: str) -> bool:
 
 def _shown(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _taken(duration: timedelta | None) -> str:
+    """Return how long something took; most of what fails does so in no time at all."""
+    if duration is None:
+        return ""
+    seconds = duration.total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _clock(moment: datetime | None) -> str:

@@ -36,6 +36,18 @@ def test_the_preview_follows_the_typing(form):
     expect(preview.locator("li")).to_have_count(0)
 
 
+def test_no_secret_of_the_form_is_in_the_address_of_the_preview(form):
+    form.get_by_text("Alerts", exact=True).last.click()
+    form.get_by_label("Ping URL:").fill("https://hc-ping.com/4f1c")
+    form.get_by_label("Runbook:").fill("https://wiki.example.com/4f1c")
+    form.get_by_label("Parameters:").fill('{"token": "4f1c"}')
+
+    with form.expect_request(lambda request: "00+9" in request.url) as asked:
+        form.get_by_label("Schedule:").fill("00 9 * * *")
+
+    assert "4f1c" not in asked.value.url
+
+
 def test_what_was_previewed_is_what_is_saved(form):
     form.get_by_label("Schedule:").fill("@every 90s")
     expect(form.locator("#cron-preview")).to_contain_text("Every 1 minute 30 seconds")

@@ -68,7 +68,7 @@ def test_it_tells_everything_that_is_known():
         "Took: 1.2 s\n"
         "Owner: Ada\n"
         "Runbook: https://wiki.example/report\n"
-        "Decided: 2026-01-15 12:00:00 UTC\n\n"
+        "Noticed: 2026-01-15 12:00:00 UTC\n\n"
         "Error:\nValueError: no rows\n\n"
         "The last lines of the log:\n11:59:58 WARNING nothing found\n"
     )
@@ -175,6 +175,15 @@ def test_links_need_a_base_url_and_an_admin(settings):
     )
     settings.ROOT_URLCONF = "cronjobs.api.urls"
     assert Links.of("https://ops.example.com", execution_id=5, job_id=2) == Links()
+
+
+@pytest.mark.parametrize(("duration_ms", "said"), [(4, "4 ms"), (999, "999 ms"), (1000, "1.0 s"), (90_000, "90.0 s")])
+def test_what_ended_within_a_second_is_told_in_milliseconds(duration_ms, said):
+    assert f"Took: {said}\n" in message(duration=timedelta(milliseconds=duration_ms)).as_text()
+
+
+def test_what_never_started_has_no_attempt():
+    assert "Attempt" not in message(kind="missed", attempt=0, max_attempts=1).as_text()
 
 
 def test_a_test_says_that_nothing_is_wrong():

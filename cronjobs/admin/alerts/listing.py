@@ -52,12 +52,30 @@ class AlertTimeFilter(admin.SimpleListFilter):
         return queryset.filter(created_at__gte=timezone.now() - self.spans[value])
 
 
+class AlertChangeFilter(admin.SimpleListFilter):
+    """What began, or what was over."""
+
+    title = gettext_lazy("change")
+    parameter_name = "is_resolution__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("0", pgettext("alert", "Began")), ("1", pgettext("alert", "Over"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in {"0", "1"}:
+            raise IncorrectLookupParameters
+        return queryset.filter(is_resolution=value == "1")
+
+
 class AlertAdmin(ReadOnlyAdmin):
     """What the engine has told people; it is nobody's to edit."""
 
     list_display = ("shown_at", "shown_what", "shown_subject", "shown_details", "shown_deliveries")
     list_display_links = ("shown_at",)
-    list_filter = ("kind", "is_resolution", AlertTimeFilter, BeforeFilter)
+    list_filter = ("kind", AlertChangeFilter, AlertTimeFilter, BeforeFilter)
     list_per_page = 50
     search_fields = ("subject",)
     search_help_text = gettext_lazy("The name of a job, a node or a queue.")
@@ -128,9 +146,8 @@ class AlertAdmin(ReadOnlyAdmin):
         return WindowList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        filters = (AlertTimeFilter, BeforeFilter)
-        columns = {"kind__exact", "is_resolution__exact"}
-        return lookup in columns | {str(each.parameter_name) for each in filters}
+        filters = (AlertChangeFilter, AlertTimeFilter, BeforeFilter)
+        return lookup in {"kind__exact"} | {str(each.parameter_name) for each in filters}
 
 
 def _delivery(delivery: AlertDelivery) -> SafeString:

@@ -43,7 +43,7 @@ document.addEventListener("DOMContentLoaded", () => {
         asked = new AbortController();
         const fields = new URLSearchParams(new FormData(form));
         // What decides no due time, and what should not stand in a server's log.
-        ["csrfmiddlewaretoken", "params", "description", "owner"].forEach((name) => fields.delete(name));
+        ["csrfmiddlewaretoken", "params", "description", "owner", "ping_url", "runbook_url"].forEach((name) => fields.delete(name));
         [...fields.keys()].filter((name) => name.startsWith("initial-")).forEach((name) => fields.delete(name));
         fields.set("job", preview.dataset.job);
         try {

@@ -41,6 +41,7 @@ def test_what_is_over_says_so(viewer, make_alert):
         ({}, ["web-1", "backup", "backup"]),
         ({"kind__exact": "node_gone"}, ["web-1"]),
         ({"is_resolution__exact": "1"}, ["backup"]),
+        ({"is_resolution__exact": "0"}, ["web-1", "backup"]),
         ({"past": "hour"}, ["web-1"]),
         ({"q": "back"}, ["backup", "backup"]),
     ],

@@ -30,7 +30,7 @@ def test_what_waits_longer_than_its_job_tolerates_is_late_until_it_starts(make_j
     assert look(2 * MINUTE) == ["late noop"]
     alert = Alert.objects.get()
     assert alert.execution_id == execution.pk
-    assert alert.facts["details"].endswith("and should start within 0:01:00.")
+    assert alert.facts["details"].endswith("and should start within 1 min.")
 
     perform_inline(execution)
     assert look(3 * MINUTE) == ["late noop", "late noop over"]
