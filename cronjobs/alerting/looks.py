@@ -27,6 +27,10 @@ def look_around(now: datetime, *, is_calm: bool = True) -> int:
     """
     found = gather(now, is_calm=is_calm)
     changes = decide(found)
+    if unread := [(each.kind, each.subject) for each in changes if each.before.version is None]:
+        # What is over is not read each time. Of what begins once more it has to be, before all that is decided by.
+        found = gather(now, is_calm=is_calm, beside=unread)
+        changes = decide(found)
     notices: defaultdict[int, list[int]] = defaultdict(list)
     for each in found.notices:
         notices[each.job_id or 0].append(each.pk)

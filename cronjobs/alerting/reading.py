@@ -37,16 +37,17 @@ _BY_HISTORY: Final = (AlertKind.FAILING, AlertKind.LOST, AlertKind.MISSED)
 _LONGEST_RUN: Final = timedelta(days=1)
 
 
-def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
+def gather(now: datetime, *, is_calm: bool = True, beside: Collection[tuple[str, str]] = ()) -> Evidence:
     """Return what there is to decide by, at `now`, the database's time (aware).
 
     If it is not `is_calm`, the database may have been away, and nobody's silence says anything.
+    The states of `beside`, kinds and subjects, are read whether they fire or not.
     """
     settings = get_settings()
     site_kinds = frozenset(kind for kind in settings.alerts.on if kind not in JOB_KINDS)
     # Before the states: what somebody else has weighed meanwhile is gone when this is written.
     notices = [Notice(*row) for row in AlertNotice.objects.order_by("pk").values_list(*_NOTICE)[:_MOST_NOTICES]]
-    states = _states(notices)
+    states = _states(notices, beside)
     waiting, running = _waiting(now), _running()
     jobs = _jobs(_Wanted.of(states, notices, waiting, running), now)
     judged = _judged(jobs, states, notices)
@@ -75,10 +76,12 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
 _NOTICE = ("pk", "execution_id", "job_id", "what", "at")
 
 
-def _states(notices: Iterable[Notice]) -> dict[tuple[str, str], State]:
-    """Return what fires, and what else is needed to go on from: of the jobs with notices, and of queues."""
+def _states(notices: Iterable[Notice], beside: Collection[tuple[str, str]]) -> dict[tuple[str, str], State]:
+    """Return what fires, and what else is needed to go on from: of the jobs with notices, of queues, and `beside`."""
     names = _names_of({each.job_id for each in notices if each.job_id is not None})
     wanted = Q(firing=True) | Q(kind=AlertKind.QUEUE_STUCK) | Q(kind__in=_BY_HISTORY, subject__in=names)
+    if beside:
+        wanted |= Q(kind__in={kind for kind, _ in beside}, subject__in={subject for _, subject in beside})
     rows = AlertState.objects.filter(wanted).order_by()
     columns = ("kind", "subject", "firing", "since", "version", "execution_id", "judged_at")
     return {(kind, subject): State(*rest) for kind, subject, *rest in rows.values_list(*columns)}
