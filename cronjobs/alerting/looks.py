@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from cronjobs.alerting.composing import compose
 from cronjobs.alerting.decisions import decide
-from cronjobs.alerting.reading import gather
+from cronjobs.alerting.reading import gather, is_read
 from cronjobs.alerting.writing import write
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction
@@ -27,7 +27,7 @@ def look_around(now: datetime, *, is_calm: bool = True) -> int:
     """
     found = gather(now, is_calm=is_calm)
     changes = decide(found)
-    if unread := [(each.kind, each.subject) for each in changes if each.before.version is None]:
+    if unread := [(each.kind, each.subject) for each in changes if not is_read(each.kind, each.before)]:
         # What is over is not read each time. Of what begins once more it has to be, before all that is decided by.
         found = gather(now, is_calm=is_calm, beside=unread)
         changes = decide(found)

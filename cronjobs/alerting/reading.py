@@ -73,6 +73,11 @@ def gather(now: datetime, *, is_calm: bool = True, beside: Collection[tuple[str,
     )
 
 
+def is_read(kind: AlertKind, state: State) -> bool:
+    """Return whether `state` is what the database has; else there may be a row of what is over."""
+    return state.version is not None or kind in _BY_HISTORY or kind == AlertKind.QUEUE_STUCK
+
+
 _NOTICE = ("pk", "execution_id", "job_id", "what", "at")
 
 
