@@ -124,6 +124,12 @@ def babbles(_: Receiver, handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
+def takes_it_and_babbles(_: Receiver, handler: BaseHTTPRequestHandler) -> None:
+    """Say that all is well, in a body that breaks the rules of its encoding."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nx\r\n")
+    handler.close_connection = True
+
+
 def closed_address() -> str:
     """Return an address where nobody listens."""
     return f"http://127.0.0.1:{free_port()}"

@@ -16,9 +16,10 @@ from cronjobs.models.loading import load_each
 from cronjobs.models.log_lines import level_name
 from cronjobs.storable import bounded_json, rfc3339, storable_text
 
-# Of an error's message, and of a line.
+# Of a description, an error's message, a reason and a line, in bytes.
 _LONGEST_TEXT = 4_000
-_LONGEST_FACTS = 64_000
+# In bytes of JSON, which has six for one control character: there is room for all facts, and for some lines.
+_LONGEST_FACTS = 100_000
 _COLUMNS = (
     "job_name",
     "status",
@@ -96,17 +97,29 @@ def _facts(about: _About) -> dict[str, Any]:
         "since": _moment(about.told.since),
         "details": _details(about),
     }
+    masked, size = bounded_json(facts, max_bytes=_LONGEST_FACTS, mask=get_settings().mask)
     if execution is not None and not about.told.is_resolution:
-        facts["log_lines"] = _log_lines(execution.pk)
-    masked, _ = bounded_json(facts, max_bytes=_LONGEST_FACTS, mask=get_settings().mask)
-    return dict(masked) if isinstance(masked, dict) else {}
+        masked["log_lines"] = _newest_of(_log_lines(execution.pk), room=_LONGEST_FACTS - size)
+    return dict(masked)
+
+
+def _newest_of(lines: Sequence[dict[str, Any]], *, room: int) -> list[dict[str, Any]]:
+    """Return the last of `lines`, masked, as many as `room` bytes of JSON have place for: a long log must not push out the rest."""
+    kept: list[dict[str, Any]] = []
+    for each in reversed(lines):
+        line, size = bounded_json(each, max_bytes=_LONGEST_FACTS, mask=get_settings().mask)
+        room -= size
+        if room < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
 
 
 def _of_job(job: WatchedJob) -> dict[str, Any]:
     return {
         "job_id": job.pk,
         "owner": job.owner,
-        "description": job.description,
+        "description": storable_text(job.description, max_bytes=_LONGEST_TEXT),
         "runbook_url": job.runbook_url,
     }
 

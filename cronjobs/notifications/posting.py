@@ -39,7 +39,7 @@ def post(parts: SplitResult, body: bytes, *, headers: Mapping[str, str], timeout
             status = _status(connection.getresponse())
         finally:
             connection.close()
-    except (OSError, HTTPException, UnicodeError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         what = _what_happened(error, timeout)
         raise SendingFailed(f"{parts.netloc} {what}", may_have_arrived=is_sent) from error
     if not 200 <= status < 300:
@@ -131,8 +131,8 @@ def _target(parts: SplitResult) -> str:
 
 
 def _status(response: HTTPResponse) -> int:
-    with suppress(OSError, HTTPException):
-        # The answer is there, whatever becomes of the rest of it.
+    with suppress(OSError, HTTPException, ValueError):
+        # The answer is there, whatever becomes of the rest of it: a chunk of negative length is a ValueError.
         response.read(_READ_OF_BODY)
     return response.status
 

@@ -175,17 +175,22 @@ class Sender(threading.Thread):
             self.wake()
             return
         message = message_of(delivery)
-        self._busy[name] = sending
         worker = threading.Thread(
             target=self._send, args=(sending, message), name=f"cronjobs-notifier-{name}", daemon=True
         )
+        # Where there can be no more threads it raises, and the notifier is not busy.
         worker.start()
+        self._busy[name] = sending
 
     def _send(self, sending: _Sending, message: Message) -> None:
-        sending.failure = send_through(sending.notifier, message)
-        # What the notifier did with databases was on this thread.
-        connections.close_all()
-        self._events.put(sending)
+        try:
+            sending.failure = send_through(sending.notifier, message)
+            # What the notifier did with databases was on this thread.
+            connections.close_all()
+        except BaseException as error:  # noqa: BLE001 - asyncio's CancelledError, for one; nobody else wants it here
+            sending.failure = SendingFailed(f"The notifier was ended by {type(error).__name__}.", may_have_arrived=True)
+        finally:
+            self._events.put(sending)
 
     def _ended(self, sending: _Sending) -> None:
         if self._busy.get(sending.notifier) is sending:

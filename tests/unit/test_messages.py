@@ -123,6 +123,15 @@ def test_facts_of_any_shape_are_no_reason_not_to_tell():
         json.dumps(told.as_json())
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_does_not_have_is_left_out(moment):
+    alert = Alert(pk=7, kind="failing", created_at=datetime.now(UTC), facts={"due_at": moment})
+    message = Message.of(alert, notifier="ops", is_repeat=False)
+
+    assert message.as_json()["data"]["dueAt"] is None
+    assert "Due" not in message.as_text()
+
+
 def test_what_a_job_says_is_escaped_in_html():
     told = message(
         subject=SCRIPT,

@@ -19,7 +19,7 @@ from cronjobs.notifications import Message
 from cronjobs.notifications.messages import LogLine
 from cronjobs.notifications.webhook import WebhookNotifier
 from tests.documentation import README
-from tests.receivers import answers, babbles, closed_address, drips, drops, hangs, receiving
+from tests.receivers import answers, babbles, closed_address, drips, drops, hangs, receiving, takes_it_and_babbles
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 DOCUMENT = README.parent / "docs" / "alerts.md"
@@ -129,6 +129,13 @@ def test_a_dropped_connection_may_have_taken_it():
 def test_an_answer_that_is_no_http_is_a_failure():
     with receiving(babbles) as receiver:
         assert failure(receiver.address).text.endswith(" gave an answer that is no HTTP.")
+
+
+def test_what_was_taken_is_a_success_whatever_follows():
+    with receiving(takes_it_and_babbles) as receiver:
+        notifier(receiver.address).send(message())
+
+    assert len(receiver.received) == 1
 
 
 def test_tls_with_a_server_that_has_none_is_a_failure():

@@ -29,6 +29,17 @@ class Broken(Notifier):
         raise RuntimeError(f"password={self.options['PASSWORD']} {message.title}\nmore")
 
 
+class Ended(BaseException):
+    """What is no Exception, as asyncio's CancelledError is none."""
+
+
+class Ending(Notifier):
+    """Somebody's own notifier, which raises what nobody catches."""
+
+    def send(self, message):
+        raise Ended("password=hunter2")
+
+
 class Stuck(Notifier):
     """Somebody's own notifier, which has no timeout."""
 
@@ -167,6 +178,16 @@ def test_what_a_notifier_raises_is_recorded_in_one_line_and_masked(notifiers):
 
     row.refresh_from_db()
     assert row.last_error == "RuntimeError: password=*** Job report is failing more"
+
+
+def test_a_notifier_that_raises_what_is_no_exception_has_failed_and_is_asked_again(notifiers):
+    row = delivery()
+    notifiers(ops={"CLASS": f"{__name__}.Ending"})
+    with sending() as (_, forward):
+        wait_for(lambda: AlertDelivery.objects.get().last_error == "The notifier was ended by Ended.")
+        assert state(row) == ("pending", 1, True)
+        forward(seconds=11)
+        wait_for(lambda: state(row) == ("pending", 2, True) and not _is_claimed(row))
 
 
 def test_a_notifier_that_is_not_configured_is_a_failure(notifiers):
