@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from django.db import InterfaceError, OperationalError
 
 from cronjobs.alerting.composing import Draft
 from cronjobs.alerting.decisions import Change, Told
@@ -32,25 +34,31 @@ def write(drafts: Sequence[Draft], notices: Mapping[int, Collection[int]], *, no
     """
     alias = engine_alias(AlertState)
     subjects = sorted({_subject(each) for each in drafts} | set(notices))
-    written = 0
-    for start in range(0, len(subjects), _BATCH):
-        part = set(subjects[start : start + _BATCH])
+
+    def work(part: Collection[int]) -> int:
         some = [each for each in drafts if _subject(each) in part]
         weighed = [pk for subject in part for pk in notices.get(subject, ())]
-        written += _write_part(alias, some, weighed, now)
-    return written
+        return in_transaction(alias, lambda: _write(alias, some, weighed, now))
+
+    parts = [subjects[start : start + _BATCH] for start in range(0, len(subjects), _BATCH)]
+    return sum(_write_part(work, part) for part in parts)
 
 
 def _subject(draft: Draft) -> int:
     return draft.change.job_id or 0
 
 
-def _write_part(alias: str, drafts: Sequence[Draft], weighed: Collection[int], now: datetime) -> int:
+def _write_part(work: Callable[[Collection[int]], int], subjects: Sequence[int]) -> int:
+    """Write what concerns the subjects together; if that is refused, each alone, so that one holds up no other."""
     try:
-        return in_transaction(alias, lambda: _write(alias, drafts, weighed, now))
+        return work(subjects)
+    except (OperationalError, InterfaceError):
+        raise
     except _WeighedMeanwhile:
         logger.debug("Somebody else has looked at the same time, and was first.")
-        return 0
+    except Exception:
+        logger.exception("What people are to be told of %d subjects cannot be written.", len(subjects))
+    return sum(_write_part(work, [each]) for each in subjects) if len(subjects) > 1 else 0
 
 
 def _write(alias: str, drafts: Sequence[Draft], weighed: Collection[int], now: datetime) -> int:

@@ -104,7 +104,7 @@ class NodeProcess:
             failed=self._upkeep.distrust,
             pulse=self._vitals.pulse("leases"),
         )
-        self._thread_watch = ThreadWatch(node=self.name, vitals=self._vitals)
+        self._thread_watch = ThreadWatch(node=self.name, vitals=self._vitals, on_death=self._fail)
         self._sender = Sender(now=self._time.now, on_death=self._fail, pulse=self._vitals.pulse("sender"))
         self._heartbeat = Heartbeat(is_well=self._is_well)
         self._watcher = Watcher(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, belongs_to_the_engine, drop_connection, engine_alias
@@ -25,9 +25,9 @@ class ThreadWatch(threading.Thread):
     need not hold it up.
     """
 
-    def __init__(self, *, node: str, vitals: Vitals) -> None:
+    def __init__(self, *, node: str, vitals: Vitals, on_death: Callable[[BaseException], None]) -> None:
         super().__init__(name="cronjobs-watch", daemon=True)
-        self._node, self._vitals = node, vitals
+        self._node, self._vitals, self._on_death = node, vitals, on_death
         self._pulse = vitals.pulse("watch")
         self._closed = threading.Event()
         self._logged: tuple[Pulse, ...] = ()
@@ -45,9 +45,14 @@ class ThreadWatch(threading.Thread):
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
         wait = _INTERVAL
-        with self._pulse.watched():
-            while not self._pause(wait):
-                wait = max(_INTERVAL, self._look())
+        try:
+            with self._pulse.watched():
+                while not self._pause(wait):
+                    wait = max(_INTERVAL, self._look())
+        except BaseException as error:
+            logger.critical("The watch over the threads has stopped: %r", error)
+            self._on_death(error)
+            raise
 
     def _pause(self, seconds: float) -> bool:
         self._pulse.beat(rest=seconds)

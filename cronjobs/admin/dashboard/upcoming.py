@@ -11,7 +11,7 @@ from typing import Final
 from cronjobs.admin.dashboard.jobs import ComingJob, Jobs
 from cronjobs.scheduler.coming import minutes_of
 
-MOST_MINUTES: Final = 20
+MOST_MINUTES: Final = 40
 MOST_NAMED: Final = 5
 MOST_PILES: Final = 10
 MOST_FREQUENT: Final = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -220,3 +221,21 @@ def test_a_look_takes_no_lock_while_it_reads(make_job, monkeypatch):
     assert seen == [False]
     assert AlertState.objects.count() == 1
     assert Alert.objects.count() == 1
+
+
+def test_what_cannot_be_written_holds_up_nothing_else(make_job, caplog):
+    for name in ("first", "second", "third"):
+        make_job("fails", name=name)
+        run_inline(name)
+    now = read_clock("default")
+    found = gather(now)
+    notices = {each.job_id: [each.pk] for each in found.notices}
+    first, culprit, third = compose(found, decide(found))
+    # No database takes it for JSON.
+    culprit = replace(culprit, facts=({"number": float("nan")},))
+
+    assert write([first, culprit, third], notices, now=now) == 2
+
+    assert sorted(told()) == sorted(f"failing {each.change.subject}" for each in (first, third))
+    assert list(AlertNotice.objects.values_list("job_name", flat=True)) == [culprit.change.subject]
+    assert "be told of 1 subjects cannot be written" in caplog.text
