@@ -11,6 +11,8 @@ from cronjobs.alerting.decisions import Change, Told
 from cronjobs.alerting.evidence import Evidence, WatchedJob
 from cronjobs.alerts import AlertKind
 from cronjobs.conf import get_settings
+from cronjobs.language import gettext as _
+from cronjobs.language import ngettext
 from cronjobs.models import ExecutionLog, JobExecution
 from cronjobs.models.loading import load_each
 from cronjobs.models.log_lines import level_name
@@ -154,15 +156,19 @@ def _log_lines(execution_id: int) -> list[dict[str, Any]]:
 
 
 def _details(about: _About) -> str:
-    """Return what there is to say in a sentence or two."""
+    """Return what there is to say in a sentence or two, in the site's language: it is stored."""
     if about.told.is_resolution:
-        return f"The trouble began at {about.since}." if about.since else ""
+        return _("The trouble began at %(since)s.") % {"since": about.since} if about.since else ""
     return _SENTENCES[about.kind](about)
 
 
 def _failing(about: _About) -> str:
-    executions = "execution has" if about.told.failures <= 1 else f"{about.told.failures} executions have"
-    return f"The last {executions} failed."
+    count = about.told.failures
+    if count <= 1:
+        return _("The last execution has failed.")
+    return ngettext("The last %(count)d execution has failed.", "The last %(count)d executions have failed.", count) % {
+        "count": count
+    }
 
 
 def _reason(about: _About) -> str:
@@ -170,29 +176,35 @@ def _reason(about: _About) -> str:
 
 
 def _late(about: _About) -> str:
-    return f"It has been due since {about.since}, and should start within {_span(about, 'late_after')}."
+    text = _("It has been due since %(since)s, and should start within %(limit)s.")
+    return text % {"since": about.since, "limit": _span(about, "late_after")}
 
 
 def _overrunning(about: _About) -> str:
     if about.job is None or about.job.policy.expected_duration is None:
-        return f"It has been running since {about.since}, longer than its timeout; a thread cannot be stopped."
-    return f"It has been running since {about.since}; {_span(about, 'expected_duration')} were expected."
+        text = _("It has been running since %(since)s, longer than its timeout; a thread cannot be stopped.")
+        return text % {"since": about.since}
+    text = _("It has been running since %(since)s; %(limit)s were expected.")
+    return text % {"since": about.since, "limit": _span(about, "expected_duration")}
 
 
 def _no_success(about: _About) -> str:
-    return f"Nothing has succeeded since {about.since}, for more than {_span(about, 'no_success_after')}."
+    text = _("Nothing has succeeded since %(since)s, for more than %(limit)s.")
+    return text % {"since": about.since, "limit": _span(about, "no_success_after")}
 
 
 def _node_gone(about: _About) -> str:
-    return f"Its last heartbeat was at {about.since}, and it did not say that it stops."
+    return _("Its last heartbeat was at %(since)s, and it did not say that it stops.") % {"since": about.since}
 
 
 def _queue_stuck(about: _About) -> str:
-    return f"What waits in it has been due since {about.since}, and nothing of it runs."
+    text = _("What waits in it has been due since %(since)s, and nothing of it runs.")
+    return text % {"since": about.since}
 
 
 def _mongodb(about: _About) -> str:
-    return f"It did not answer at {_shown(about.now)}. Jobs that need it fail until it does."
+    text = _("It did not answer at %(time)s. Jobs that need it fail until it does.")
+    return text % {"time": _shown(about.now)}
 
 
 _SENTENCES: Mapping[AlertKind, Callable[[_About], str]] = {

@@ -58,12 +58,14 @@ def message_of(delivery: AlertDelivery) -> Message:
 def record_sent(delivery: AlertDelivery, now: datetime) -> bool:
     """Record that a claimed delivery was taken; return False if the claim was lost meanwhile.
 
-    Its notifier works, so what waits for another try is due at once.
+    Its notifier works, so the oldest of what waits for another try is due at once, and after that the next: one
+    that is refused whatever happens is not tried again for each other that arrives.
     """
     if not _claimed(delivery).update(status=DeliveryStatus.SENT, sent_at=now, claim_token="", lease_expires_at=None):
         return False
-    waiting = AlertDelivery.objects.using(_alias()).filter(notifier=delivery.notifier, status=DeliveryStatus.PENDING)
-    waiting.filter(due_at__gt=now, lease_expires_at=None).update(due_at=now)
+    waiting = AlertDelivery.objects.using(_alias()).filter(status=DeliveryStatus.PENDING, lease_expires_at=None)
+    behind = waiting.filter(notifier=delivery.notifier, due_at__gt=now).order_by("attempts", "pk")
+    waiting.filter(pk__in=list(behind.values_list("pk", flat=True)[:1])).update(due_at=now)
     return True
 
 

@@ -12,6 +12,8 @@ from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from cronjobs.alerts import AlertKind
+from cronjobs.language import gettext as _
+from cronjobs.language import gettext_noop
 from cronjobs.models import Alert
 from cronjobs.storable import rfc3339, storable_text
 
@@ -22,18 +24,27 @@ SUBJECT_MAX_LENGTH = 150
 _NAMESPACE = uuid.UUID("6f3c4a52-4c0b-4a3e-9f0e-5f1f6a2f7c11")
 # What each kind says when it begins and, where that is told, when it is over.
 _TITLES: Mapping[str, tuple[str, str]] = {
-    AlertKind.FAILING: ("Job {} is failing", "Job {} has recovered"),
-    AlertKind.MISSED: ("Job {} has missed due times", "Job {} misses nothing any more"),
-    AlertKind.LATE: ("Job {} is late", "Job {} is no longer late"),
-    AlertKind.OVERRUNNING: ("Job {} takes longer than expected", "Job {} no longer takes longer than expected"),
-    AlertKind.NO_SUCCESS: ("Job {} has not succeeded for too long", "Job {} has succeeded again"),
-    AlertKind.LOST: ("Job {} has lost an execution", "Job {} loses nothing any more"),
-    AlertKind.NODE_GONE: ("Node {} is gone", "Node {} is back"),
-    AlertKind.QUEUE_STUCK: ("Queue {} is stuck", "Queue {} moves again"),
-    AlertKind.MONGODB_UNREACHABLE: ("MongoDB cannot be reached", "MongoDB can be reached again"),
-    TEST: ("A test of the notifier {}", ""),
+    AlertKind.FAILING: (gettext_noop("Job {} is failing"), gettext_noop("Job {} has recovered")),
+    AlertKind.MISSED: (gettext_noop("Job {} has missed due times"), gettext_noop("Job {} misses nothing any more")),
+    AlertKind.LATE: (gettext_noop("Job {} is late"), gettext_noop("Job {} is no longer late")),
+    AlertKind.OVERRUNNING: (
+        gettext_noop("Job {} takes longer than expected"),
+        gettext_noop("Job {} no longer takes longer than expected"),
+    ),
+    AlertKind.NO_SUCCESS: (
+        gettext_noop("Job {} has not succeeded for too long"),
+        gettext_noop("Job {} has succeeded again"),
+    ),
+    AlertKind.LOST: (gettext_noop("Job {} has lost an execution"), gettext_noop("Job {} loses nothing any more")),
+    AlertKind.NODE_GONE: (gettext_noop("Node {} is gone"), gettext_noop("Node {} is back")),
+    AlertKind.QUEUE_STUCK: (gettext_noop("Queue {} is stuck"), gettext_noop("Queue {} moves again")),
+    AlertKind.MONGODB_UNREACHABLE: (
+        gettext_noop("MongoDB cannot be reached"),
+        gettext_noop("MongoDB can be reached again"),
+    ),
+    TEST: (gettext_noop("A test of the notifier {}"), ""),
 }
-_NO_TITLE = ("{}: something is wrong", "{}: it is over")
+_NO_TITLE = (gettext_noop("{}: something is wrong"), gettext_noop("{}: it is over"))
 
 
 class LogLine(NamedTuple):
@@ -128,7 +139,7 @@ class Message:
             kind=TEST,
             created_at=now,
             subject=notifier,
-            details="Somebody wants to see whether messages arrive. Nothing is wrong.",
+            details=_("Somebody wants to see whether messages arrive. Nothing is wrong."),
         )
 
     @property
@@ -140,7 +151,7 @@ class Message:
     def title(self) -> str:
         """What has happened, in one line without its end."""
         begun, over = _TITLES.get(self.kind, _NO_TITLE)
-        return one_line((over if self.is_resolution else begun).format(self.subject))
+        return one_line(_(over if self.is_resolution else begun).format(self.subject))
 
     @property
     def subject_line(self) -> str:
@@ -152,17 +163,17 @@ class Message:
         """Return what is known beside error and log, in the order in which it is shown."""
         number = "" if self.execution_id is None else str(self.execution_id)
         facts = (
-            Fact("Job", self.job_name, self.links.job),
-            Fact("Execution", number, self.links.execution),
-            Fact("Attempt", _attempt(self.attempt, self.max_attempts)),
-            Fact("Node", self.node),
-            Fact("Due", _shown(self.due_at)),
-            Fact("Started", _shown(self.started_at)),
-            Fact("Ended", _shown(self.finished_at)),
-            Fact("Took", _taken(self.duration)),
-            Fact("Owner", self.owner),
-            Fact("Runbook", self.runbook_url, self.runbook_url if _is_link(self.runbook_url) else ""),
-            Fact("Noticed", _shown(self.created_at)),
+            Fact(_("Job"), self.job_name, self.links.job),
+            Fact(_("Execution"), number, self.links.execution),
+            Fact(_("Attempt"), _attempt(self.attempt, self.max_attempts)),
+            Fact(_("Node"), self.node),
+            Fact(_("Due"), _shown(self.due_at)),
+            Fact(_("Started"), _shown(self.started_at)),
+            Fact(_("Ended"), _shown(self.finished_at)),
+            Fact(_("Took"), _taken(self.duration)),
+            Fact(_("Owner"), self.owner),
+            Fact(_("Runbook"), self.runbook_url, self.runbook_url if _is_link(self.runbook_url) else ""),
+            Fact(_("Noticed"), _shown(self.created_at)),
         )
         return [each for each in facts if each.text]
 
@@ -292,7 +303,7 @@ def _attempt(attempt: int | None, most: int | None) -> str:
     # What never started, as what was missed, has none.
     if not attempt:
         return ""
-    return f"{attempt} of {most}" if most else str(attempt)
+    return _("%(number)d of %(most)d") % {"number": attempt, "most": most} if most else str(attempt)
 
 
 def _is_link(text: str) -> bool:

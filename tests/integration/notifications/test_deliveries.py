@@ -144,6 +144,23 @@ def test_a_notifier_that_works_again_is_sent_at_once_what_waits():
     assert claim("ops", NOON + SECOND).pk == waiting.pk
 
 
+def test_what_is_always_refused_is_not_tried_again_for_each_message_that_arrives():
+    refused, late = delivery(at=NOON, subject="a"), delivery(at=NOON, subject="b")
+    record_failure(claim("ops", NOON), REFUSED, NOON)
+    record_failure(claim("ops", NOON + 10 * SECOND), REFUSED, NOON + 10 * SECOND)
+    record_failure(claim("ops", NOON + 20 * SECOND), REFUSED, NOON + 20 * SECOND)
+    for each in (refused, late):
+        each.refresh_from_db()
+    tried_least = min(refused, late, key=lambda each: each.attempts)
+    now = NOON + 21 * SECOND
+    delivery(at=now, subject="c")
+
+    record_sent(claim("ops", now), now)
+
+    assert claim("ops", now).pk == tried_least.pk
+    assert claim("ops", now) is None
+
+
 def test_what_no_attempt_has_ended_for_is_too_old_after_a_day():
     delivery(at=NOON)
 
