@@ -169,7 +169,7 @@ def _overrunning(found: Evidence) -> Iterator[Change]:
         is_beyond = job.is_in_thread and each.deadline_at is not None and each.deadline_at < found.now
         if is_long or is_beyond:
             wrong.setdefault(job.name, Wrong(each.started_at, each.pk, job.pk))
-    yield from _present(found, AlertKind.OVERRUNNING, wrong)
+    yield from _present(found, AlertKind.OVERRUNNING, wrong, is_complete=not found.is_running_cut)
 
 
 def _late(found: Evidence) -> Iterator[Change]:
@@ -223,12 +223,13 @@ def _queues(found: Evidence) -> Iterator[Change]:
             # One that was just resumed gets the time until the next look to begin.
             seen = state._replace(execution_id=head.execution_id)
             yield Change(kind=kind, subject=queue, before=state, after=seen)
-    yield from _present(found, kind, wrong, is_complete=not found.is_waiting_cut, silent=found.paused_queues)
+    is_complete = not (found.is_waiting_cut or found.is_running_cut)
+    yield from _present(found, kind, wrong, is_complete=is_complete, silent=found.paused_queues)
 
 
 def _stuck_heads(found: Evidence) -> dict[str, Wrong]:
     """Return what waits longest in each queue of which nothing runs although it could."""
-    if found.is_everything_paused:
+    if found.is_everything_paused or found.is_running_cut:
         return {}
     moving = {each.queue for each in found.running} | found.paused_queues
     heads: dict[str, Wrong] = {}

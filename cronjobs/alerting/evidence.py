@@ -98,6 +98,8 @@ class Evidence:
     # More than these may wait.
     is_waiting_cut: bool = False
     running: Sequence[Running] = ()
+    # More than these may run.
+    is_running_cut: bool = False
     # When the latest success ended, of jobs that must not be long without one; None: there was none lately.
     successes: Mapping[int, datetime | None] = field(default_factory=dict)
     # With their last heartbeats. None: after an outage nobody can tell who is gone.

@@ -63,6 +63,7 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
         histories=_histories(judged),
         waiting=waiting,
         is_waiting_cut=len(waiting) == _MOST_ROWS,
+        is_running_cut=len(running) == _MOST_ROWS,
         running=running,
         successes=successes,
         silent_nodes=_silent_nodes() if is_calm else None,

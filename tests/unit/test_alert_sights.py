@@ -147,6 +147,14 @@ def test_where_more_waits_than_was_read_nothing_is_over():
     assert told(seen(states, is_waiting_cut=True)) == ([], states)
 
 
+def test_where_more_runs_than_was_read_nothing_is_over_and_no_queue_is_stuck():
+    _, states = told(seen(**LONG))
+
+    assert told(seen(states, is_running_cut=True)) == ([], states)
+    _, states = told(seen(is_running_cut=True, **STUCK))
+    assert told(seen(states, is_running_cut=True, **STUCK)) == ([], states)
+
+
 STUCK: dict[str, Any] = {"waiting": [waiting(6, has_started=True)]}
 
 
