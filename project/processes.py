@@ -18,12 +18,14 @@ T = TypeVar("T")
 # Asks Linux to send SIGTERM when the parent dies, even by SIGKILL, then becomes the command.
 # The signal follows the thread that started the child, so start children from the main thread.
 _LEASH = """\
-import ctypes, os, sys
+import ctypes, os, signal, sys
 parent, *command = sys.argv[1:]
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, 15)
     if os.getppid() != int(parent):
         sys.exit("The parent is gone.")
+# Ignored, it stays so in every child: a shell that starts something in the background ignores it.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(command[0], command)
 """
 _PAUSE = 0.05

@@ -73,16 +73,16 @@ def test_a_purge_that_is_killed_leaves_nothing_half_deleted_and_the_next_goes_on
 
 
 def test_a_purge_that_is_interrupted_says_what_it_has_done(history, tmp_path):
-    history(4_000)
-    purge = start_command("purge_executions", "--batch", "1", log=tmp_path / "purge.log")
-    wait_for(lambda: rows_and_lines()[0] < 3_900)
+    history(2_000)
+    purge = start_command("purge_executions", "--batch", "5", log=tmp_path / "purge.log")
+    wait_for(lambda: rows_and_lines()[0] < 1_900)
 
     purge.process.send_signal(signal.SIGINT)
 
     assert purge.process.wait(timeout=90) == 1
     left, lines = rows_and_lines()
     assert lines == left * LINES
-    said = f"CommandError: Interrupted. Deleted {4_001 - left:,} executions, {LINES * (4_001 - left):,} lines of logs. Run it again to go on."
+    said = f"CommandError: Interrupted. Deleted {2_001 - left:,} executions, {LINES * (2_001 - left):,} lines of logs. Run it again to go on."
     assert purge.log.read_text().strip() == said
 
 

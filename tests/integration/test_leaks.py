@@ -11,7 +11,8 @@ import psutil
 import pytest
 from django.db import connection
 
-from cronjobs.models import Job, JobExecution, Node
+from cronjobs.database import read_clock
+from cronjobs.models import AlertRound, Job, JobExecution, Node
 from cronjobs.models.moves import cancel
 from cronjobs.scheduler.node import NodeProcess
 from tests.servers import wait_for
@@ -83,6 +84,8 @@ def test_executions_leave_no_threads_files_or_handlers(at_rest):
         keep_every_worker_busy()
         # Every thread has had its turn, and has a connection.
         wait_for(lambda: Node.objects.filter(name=node.name, last_tick_at__isnull=False).exists())
+        begun = read_clock("default")
+        wait_for(lambda: AlertRound.objects.filter(looked_at__gt=begun).exists())
         early = Possessions.now()
         perform(200)
         wait_until_not_grown_since(early)

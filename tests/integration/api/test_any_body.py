@@ -37,7 +37,7 @@ STATUSES = {str(each): each.status for each in ErrorCode}
 # What is refused at the door does not reach a database; a fifth is left for what each of them says itself.
 REFUSALS = ASKED_FOR or (5_000 if connection.vendor == "sqlite" else 1_000)
 # Some of what is sent can be meant, and is done.
-REQUESTS = REFUSALS * 5 // 4
+REQUESTS = REFUSALS * 5 // 4 + 300
 
 TIMES = st.datetimes().map(lambda at: f"{at.isoformat()}Z")
 WORDS = (
