@@ -21,6 +21,8 @@ from cronjobs.api.urls import urlpatterns as routes
 from tests.integration.api.callers import Caller, assert_error, grant
 from tests.integration.api.contract import conforms, description
 
+pytestmark = pytest.mark.sqlite_only
+
 # The API once more, mounted elsewhere.
 urlpatterns = [path("a b/{x}/", include("cronjobs.api.urls"))]
 

@@ -93,6 +93,8 @@ import django
 django.setup()
 from drf_spectacular.generators import SchemaGenerator
 from cronjobs.api.openapi.generating import api_document
+
+pytestmark = pytest.mark.sqlite_only
 theirs = lambda: SchemaGenerator().get_schema(public=True)
 print(json.dumps({"before": theirs(), "ours": api_document("/cron/"), "after": theirs()}))
 """,

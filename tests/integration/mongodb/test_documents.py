@@ -23,7 +23,7 @@ from cronjobs.documents import (
 from cronjobs.documents.indexes import index_serves
 from tests.integration.mongodb.evidence import NOW, exported, fill, raw, sent_commands
 
-pytestmark = pytest.mark.mongo
+pytestmark = [pytest.mark.mongo, pytest.mark.sqlite_only]
 
 
 A_DATE = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)

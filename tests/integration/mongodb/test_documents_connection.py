@@ -24,7 +24,7 @@ from cronjobs.exceptions import InvalidSettings, MongoUnavailable
 from cronjobs.retries import RetryPolicy
 from tests.integration.mongodb.evidence import NOW, UNREACHABLE
 
-pytestmark = pytest.mark.mongo
+pytestmark = [pytest.mark.mongo, pytest.mark.sqlite_only]
 
 
 def test_a_ping_says_how_long_the_server_took(mongodb):
