@@ -151,7 +151,7 @@ def tell(
         transaction.on_commit(lambda: _log(level, facts), using=using, robust=True)
 
 
-def one_line(value: object) -> str:
+def escaped_line(value: object) -> str:
     """Return `value` as text in which nothing begins another line, or looks as if it did: masked, and cut where it is long."""
     text = storable_text(value, max_bytes=_LONGEST, mask=words_to_mask())
     if text.isprintable():
@@ -164,12 +164,12 @@ def _facts(event: Event, actor: Actor, target: object, details: Mapping[str, Any
     return {
         "event": str(event),
         "outcome": "refused" if event.is_refusal else "done",
-        "actor": one_line(actor.name),
+        "actor": escaped_line(actor.name),
         "actor_kind": str(actor.kind),
-        "key_prefix": one_line(actor.key_prefix),
-        "address": one_line(actor.address),
-        "action": one_line(actor.action),
-        "target": one_line(target),
+        "key_prefix": escaped_line(actor.key_prefix),
+        "address": escaped_line(actor.address),
+        "action": escaped_line(actor.action),
+        "target": escaped_line(target),
         "details": shown,
     }
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cronjobs.admin import rendering
 from cronjobs.admin.badges import Tone, badge
-from cronjobs.admin.filters import BeforeFilter
+from cronjobs.admin.filters import BeforeFilter, TimeFilter
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.windows import WindowList, WindowPaginator
 from cronjobs.models import AuditEntry
@@ -68,23 +65,10 @@ class AddressFilter(_RecentValueFilter):
     parameter_name = column = "address"
 
 
-class TimeFilter(admin.SimpleListFilter):
+class EntryTimeFilter(TimeFilter):
     """Entries of the last hour, day or week."""
 
-    title = gettext_lazy("time")
-    parameter_name = "past"
-    spans: ClassVar = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("hour", _("Past hour")), ("day", _("Past 24 hours")), ("week", _("Past 7 days"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in self.spans:
-            raise IncorrectLookupParameters
-        return queryset.filter(at__gte=timezone.now() - self.spans[value])
+    column = "at"
 
 
 class AuditEntryAdmin(ReadOnlyAdmin):
@@ -101,7 +85,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "count",
     )
     list_display_links = ("shown_at",)
-    list_filter = ("outcome", TimeFilter, CodeFilter, AddressFilter, BeforeFilter)
+    list_filter = ("outcome", EntryTimeFilter, CodeFilter, AddressFilter, BeforeFilter)
     list_per_page = 50
     search_fields = ("who", "target", "credential", "address")
     search_help_text = gettext_lazy("A user's name, a target, the first part of a key (cron_…) or an address.")
@@ -156,5 +140,5 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return WindowList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        filters = (TimeFilter, CodeFilter, AddressFilter, BeforeFilter)
+        filters = (EntryTimeFilter, CodeFilter, AddressFilter, BeforeFilter)
         return lookup == "outcome__exact" or lookup in {each.parameter_name for each in filters}

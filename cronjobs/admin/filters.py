@@ -45,32 +45,48 @@ class JobFilter(admin.SimpleListFilter):
         return queryset if job_id is None else queryset.filter(job_id=job_id)
 
 
-class RecordedFilter(admin.SimpleListFilter):
-    """Executions that were recorded within the last hour, day or week."""
+class TimeFilter(admin.SimpleListFilter):
+    """Rows of the last hour, day or week, by the time in `column`."""
 
     title = _("time")
-    parameter_name = "recorded"
+    parameter_name = "past"
+    column: str
     spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("hour", _("Past hour")), ("day", _("Past 24 hours")), ("week", _("Past 7 days"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[JobExecution]) -> QuerySet[JobExecution]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         if value is None:
             return queryset
         if value not in self.spans:
             raise IncorrectLookupParameters
-        return queryset.filter(id__gt=self._last_id_before, queued_at__gte=self._since)
+        return self.narrowed(queryset)
+
+    def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of `rows` that are no older than the chosen span."""
+        return rows.filter(**{f"{self.column}__gte": self.since})
 
     @cached_property
-    def _since(self) -> datetime:
+    def since(self) -> datetime:
+        """Return the time before which rows are too old."""
         return timezone.now() - self.spans[self.value() or ""]
+
+
+class RecordedFilter(TimeFilter):
+    """Executions that were recorded within the last hour, day or week."""
+
+    parameter_name = "recorded"
+    column = "queued_at"
+
+    def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of `rows`; their ids are narrowed as well, since there is no index on the time of recording."""
+        return super().narrowed(rows).filter(id__gt=self._last_id_before)
 
     @cached_property
     def _last_id_before(self) -> int:
-        # There is no index on the time of recording.
-        return ids_between(self._since)[0]
+        return ids_between(self.since)[0]
 
 
 class NodeFilter(admin.SimpleListFilter):

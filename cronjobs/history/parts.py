@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Count, Max, Q, Sum
 
 from cronjobs.models import HourlyRollup, JobExecution, RolledHour
-from cronjobs.models.counts import COUNTED, DURATION_BUCKETS, LATENESS_BUCKETS
+from cronjobs.models.counts import COUNTED, DURATION_BUCKETS, LATENESS_BUCKETS, PLACE_OF
 from cronjobs.models.figures import (
     DURATION,
     LATENESS,
@@ -28,7 +28,6 @@ from cronjobs.models.figures import Group as Key
 from cronjobs.models.rollups import full_hour, rolled_up_until
 
 _HOUR: Final = timedelta(hours=1)
-_PLACE: Final = {name: n for n, name in enumerate(COUNTED)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class Group:
         return estimated_percentiles(self._buckets(LATENESS_BUCKETS), self._number("starts"), None)
 
     def _number(self, name: str) -> int:
-        return self.counted[_PLACE[name]]
+        return self.counted[PLACE_OF[name]]
 
     def _buckets(self, names: Sequence[str]) -> Counted:
         return [self._number(name) for name in names]

@@ -9,16 +9,15 @@ from typing import Final, NamedTuple
 from cronjobs.metrics.families import Family, histogram, labels, sample
 from cronjobs.models import Job
 from cronjobs.models.counters import read_counters
-from cronjobs.models.counts import BOUNDS, COUNTED, DURATION_BUCKETS, LATENESS_BUCKETS, OUTCOMES
+from cronjobs.models.counts import BOUNDS, DURATION_BUCKETS, LATENESS_BUCKETS, OUTCOMES, PLACE_OF
 from cronjobs.models.figures import nothing_counted
 from cronjobs.models.rollups import BEGINNING, rolled_up_until
 from cronjobs.states import ExecutionStatus
 
 # As OpenMetrics wants them: 1.0, and not 1.
 _BOUNDS: Final = tuple(repr(bound / 1_000) for bound in BOUNDS)
-_PLACE: Final = {name: n for n, name in enumerate(COUNTED)}
-_DURATIONS: Final = slice(_PLACE[DURATION_BUCKETS[0]], _PLACE[DURATION_BUCKETS[-1]] + 1)
-_LATENESS: Final = slice(_PLACE[LATENESS_BUCKETS[0]], _PLACE[LATENESS_BUCKETS[-1]] + 1)
+_DURATIONS: Final = slice(PLACE_OF[DURATION_BUCKETS[0]], PLACE_OF[DURATION_BUCKETS[-1]] + 1)
+_LATENESS: Final = slice(PLACE_OF[LATENESS_BUCKETS[0]], PLACE_OF[LATENESS_BUCKETS[-1]] + 1)
 
 # The text of as many jobs is kept for as long as their numbers stay the same.
 _MOST_KEPT: Final = 4_096
@@ -67,7 +66,7 @@ def _text(name: str, counted: Sequence[int]) -> _JobText:
     of = labels(job=name)
 
     def number(column: str) -> int:
-        return counted[_PLACE[column]]
+        return counted[PLACE_OF[column]]
 
     return _JobText(
         executions="".join(

@@ -28,6 +28,7 @@ LATENESS_BUCKETS: Final = tuple(f"lateness_{bound}" for bound in BOUNDS)
 
 # Whatever is counted can be added up: two hours to a day, a job's hours to all that it ever did.
 COUNTED: Final = (*OUTCOMES, *SUMS, *DURATION_BUCKETS, *LATENESS_BUCKETS)
+PLACE_OF: Final = {name: place for place, name in enumerate(COUNTED)}
 
 
 def _count() -> models.BigIntegerField[int, int]:

@@ -20,7 +20,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce
 
 from cronjobs.database import MillisecondsBetween
-from cronjobs.models.counts import BOUNDS, COUNTED, DURATION_BUCKETS, LATENESS_BUCKETS, OUTCOMES, SUMS
+from cronjobs.models.counts import BOUNDS, COUNTED, DURATION_BUCKETS, LATENESS_BUCKETS, OUTCOMES, PLACE_OF, SUMS
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.states import ExecutionStatus
 
@@ -61,8 +61,6 @@ _ADDED: Final = (
     "lateness_total",
 )
 ALIKE_COLUMNS: Final = ("job_name", *_ALIKE, *_ADDED)
-
-_PLACE: Final = {name: n for n, name in enumerate(COUNTED)}
 
 
 def nothing_counted() -> Counted:
@@ -227,7 +225,7 @@ def alike(ended: ExecutionQuerySet, *groups: str) -> QuerySet[JobExecution, dict
 def add_alike(counted: Counted, facts: Sequence[Any]) -> None:
     """Add to `counted` what `ALIKE_COLUMNS` say of executions that are alike, without the name of the job."""
     status, duration, lateness, number, *sums = facts
-    if (place := _PLACE.get(status)) is None:
+    if (place := PLACE_OF.get(status)) is None:
         # Not of this version, or of nobody's: it is no outcome, and its times are nobody's either.
         return
     counted[place] += number
@@ -249,9 +247,9 @@ def add_alike(counted: Counted, facts: Sequence[Any]) -> None:
             counted[_FIRST_LATENESS + lateness] += number
 
 
-_FIRST_SUM: Final = _PLACE[SUMS[0]]
-_FIRST_DURATION: Final = _PLACE[DURATION_BUCKETS[0]]
-_FIRST_LATENESS: Final = _PLACE[LATENESS_BUCKETS[0]]
+_FIRST_SUM: Final = PLACE_OF[SUMS[0]]
+_FIRST_DURATION: Final = PLACE_OF[DURATION_BUCKETS[0]]
+_FIRST_LATENESS: Final = PLACE_OF[LATENESS_BUCKETS[0]]
 
 
 def percentiles(ended: ExecutionQuerySet, edges: Sequence[datetime], value: Combinable) -> dict[Group, Percentiles]:

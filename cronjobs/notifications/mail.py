@@ -16,7 +16,7 @@ from django.core.validators import validate_email
 from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import InvalidSettings, SendingFailed
 from cronjobs.notifications.base import Notifier, NotifierOptions, option
-from cronjobs.notifications.messages import Message, one_line
+from cronjobs.notifications.messages import Message, header_text
 from cronjobs.storable import storable_text
 
 
@@ -55,7 +55,7 @@ class EmailNotifier(Notifier):
         sender = self.options.from_email or django_settings.DEFAULT_FROM_EMAIL
         domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
         letter = EmailMultiAlternatives(
-            subject=one_line(self.options.subject_prefix + message.subject_line),
+            subject=header_text(self.options.subject_prefix + message.subject_line),
             body=message.as_text(),
             from_email=sender,
             to=list(self.options.to),
@@ -91,10 +91,10 @@ def _check_address(text: str, path: str) -> None:
         validate_email(parseaddr(text)[1])
     except ValidationError:
         raise InvalidSettings(f"{path} names {text!r}, which is no address of e-mail.") from None
-    if one_line(text) != text:
+    if header_text(text) != text:
         raise InvalidSettings(f"{path} names {text!r}, which has line ends or spaces at its ends.")
 
 
 def _said(error: Exception) -> str:
-    what = one_line(storable_text(error, max_bytes=500, mask=words_to_mask()))
+    what = header_text(storable_text(error, max_bytes=500, mask=words_to_mask()))
     return f"The mail server could not be used: {type(error).__name__}{': ' if what else ''}{what}."

@@ -151,7 +151,7 @@ class Message:
     def title(self) -> str:
         """What has happened, in one line without its end."""
         begun, over = _TITLES.get(self.kind, _NO_TITLE)
-        return one_line(_(over if self.is_resolution else begun).format(self.subject))
+        return header_text(_(over if self.is_resolution else begun).format(self.subject))
 
     @property
     def subject_line(self) -> str:
@@ -248,7 +248,7 @@ def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def one_line(text: str) -> str:
+def header_text(text: str) -> str:
     """Return `text` with a space for each run of spaces, line ends and control characters: it may end in a header."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 

@@ -25,7 +25,7 @@ from cronjobs.notifications.deliveries import (
     record_failure,
     record_sent,
 )
-from cronjobs.notifications.messages import Message, one_line
+from cronjobs.notifications.messages import Message, header_text
 from cronjobs.storable import storable_text
 from cronjobs.vitals import Pulse
 
@@ -234,4 +234,4 @@ def send_through(name: str, message: Message) -> SendingFailed | None:
 
 
 def _said(text: str) -> str:
-    return one_line(storable_text(text, max_bytes=_ERROR_MAX_BYTES, mask=words_to_mask()))
+    return header_text(storable_text(text, max_bytes=_ERROR_MAX_BYTES, mask=words_to_mask()))

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.alerts import facts
 from cronjobs.admin.badges import Tone, badge
-from cronjobs.admin.filters import BeforeFilter
+from cronjobs.admin.filters import BeforeFilter, TimeFilter
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.windows import WindowList, WindowPaginator
 from cronjobs.models import Alert, AlertDelivery
@@ -33,23 +30,10 @@ DELIVERY_TONES: Mapping[str, Tone] = {
 }
 
 
-class AlertTimeFilter(admin.SimpleListFilter):
+class AlertTimeFilter(TimeFilter):
     """Alerts of the last hour, day or week."""
 
-    title = gettext_lazy("time")
-    parameter_name = "past"
-    spans: ClassVar = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("hour", _("Past hour")), ("day", _("Past 24 hours")), ("week", _("Past 7 days"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in self.spans:
-            raise IncorrectLookupParameters
-        return queryset.filter(created_at__gte=timezone.now() - self.spans[value])
+    column = "created_at"
 
 
 class AlertChangeFilter(admin.SimpleListFilter):
