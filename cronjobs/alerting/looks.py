@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from cronjobs.alerting.composing import compose
 from cronjobs.alerting.decisions import decide
-from cronjobs.alerting.reading import gather
+from cronjobs.alerting.reading import gather, is_quiet
 from cronjobs.alerting.writing import write
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction
@@ -25,6 +25,8 @@ def look_around(now: datetime, *, is_calm: bool = True) -> int:
 
     `is_calm`: the database has answered for long enough that nobody's silence is due to an outage. Any number may look at once: each change is told by one of them.
     """
+    if is_quiet():
+        return 0
     found = gather(now, is_calm=is_calm)
     changes = decide(found)
     notices: defaultdict[int, list[int]] = defaultdict(list)

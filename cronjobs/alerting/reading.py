@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from django.db import DatabaseError
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from cronjobs.alerting.evidence import Evidence, Judged, Notice, Running, State, Waiting, WatchedJob
 from cronjobs.alerts import JOB_KINDS, AlertKind, AlertPolicy
 from cronjobs.conf import AlertSettings, get_settings
-from cronjobs.database import as_utc
-from cronjobs.models import AlertNotice, AlertState, ExecutorName, Job, JobExecution, Node, Queue, ResolvedJob
+from cronjobs.database import as_utc, database_now_plus, engine_alias
+from cronjobs.models import (
+    AlertNotice,
+    AlertRound,
+    AlertState,
+    ExecutorName,
+    Job,
+    JobExecution,
+    Node,
+    Queue,
+    ResolvedJob,
+)
+from cronjobs.models.asking import ask
 from cronjobs.models.loading import load_each
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.models.recent import newest_starts
@@ -37,6 +49,39 @@ _BY_HISTORY: Final = (AlertKind.FAILING, AlertKind.LOST, AlertKind.MISSED)
 _BY_SIGHT: Final = tuple(kind for kind in AlertKind if kind not in _BY_HISTORY and kind != AlertKind.NODE_GONE)
 # A success is looked for among the starts of so much more time than there may be none: it may have run for long.
 _LONGEST_RUN: Final = timedelta(days=1)
+
+
+def is_quiet() -> bool:
+    """Return whether there is nothing to weigh: one statement, and no answer of MongoDB's that is missing."""
+    settings = get_settings()
+    if _names_limited_to_success() != []:
+        # Whether one of them is too long without a success is seen only in its history.
+        return False
+    found = ask(_signs(settings.lease), engine_alias(AlertState))
+    # Without a row somebody looks for the first time.
+    if not found or any(any(row) for row in found):
+        return False
+    return AlertKind.MONGODB_UNREACHABLE not in settings.alerts.on or _is_mongodb_reached() is not False
+
+
+@cache
+def _signs(lease: timedelta) -> Callable[[str], QuerySet[Any]]:
+    """Return what makes the question whether there is anything to weigh, where claims last for `lease`."""
+
+    def make(alias: str) -> QuerySet[Any]:
+        executions = JobExecution.objects.using(alias)
+        rows: tuple[QuerySet[Any], ...] = (
+            AlertNotice.objects.using(alias),
+            AlertState.objects.using(alias).filter(firing=True),
+            executions.waiting().filter(run_after__lte=database_now_plus(-_PASSED_OVER)),
+            executions.running(),
+            Job.objects.using(alias).filter(no_success_after__isnull=False),
+            Node.objects.using(alias).filter(stopped_at=None, heartbeat_at__lte=database_now_plus(-lease)),
+        )
+        signs = {f"sign_{number}": Exists(each.order_by()) for number, each in enumerate(rows)}
+        return AlertRound.objects.using(alias).order_by().annotate(**signs).values_list(*signs)
+
+    return make
 
 
 def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
@@ -159,10 +204,15 @@ class _Wanted:
 
 def _limited_to_success() -> Q:
     """Return the condition for jobs that may have a limit to being without success."""
+    names = _names_limited_to_success()
+    return Q(enabled=True) if names is None else Q(no_success_after__isnull=False) | Q(definition__in=names)
+
+
+def _names_limited_to_success() -> list[str] | None:
+    """Return the definitions that have such a limit; None: the settings have one for all."""
     if get_settings().alerts.no_success_after is not None:
-        return Q(enabled=True)
-    defined = [each.name for each in registry if each.alerts.no_success_after is not None]
-    return Q(no_success_after__isnull=False) | Q(definition__in=defined)
+        return None
+    return [each.name for each in registry if each.alerts.no_success_after is not None]
 
 
 def _jobs(wanted: _Wanted, now: datetime) -> dict[int, WatchedJob]:
