@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from cronjobs.alerting.decisions import Change, Told
+from cronjobs.alerting.changes import Change, Told
 from cronjobs.alerting.evidence import Evidence, WatchedJob
 from cronjobs.alerts import AlertKind
 from cronjobs.conf import get_settings

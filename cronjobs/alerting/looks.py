@@ -10,7 +10,8 @@ from django.db.models import Q
 
 from cronjobs.alerting.composing import compose
 from cronjobs.alerting.decisions import decide
-from cronjobs.alerting.reading import gather, is_quiet
+from cronjobs.alerting.quiet import is_quiet
+from cronjobs.alerting.reading import gather
 from cronjobs.alerting.writing import write
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, in_transaction

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
+from cronjobs.alerting.changes import Change, Told
 from cronjobs.alerting.composing import Draft
-from cronjobs.alerting.decisions import Change, Told
 from cronjobs.alerts import JOB_KINDS
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import Alert, AlertDelivery, AlertNotice, AlertState
