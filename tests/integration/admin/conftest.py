@@ -18,6 +18,8 @@ from cronjobs.registry import registry
 OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
+MakeExecution = Callable[..., JobExecution]
+
 _VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry", "view_alert")
 # All that makes something happen, but for what is made, edited for good or deleted, and for keys.
 _ACT = (
@@ -67,7 +69,7 @@ def viewer(db: None, django_user_model: Any) -> Client:
 
 
 @pytest.fixture
-def make_execution(db: None) -> Callable[..., JobExecution]:
+def make_execution(db: None) -> MakeExecution:
     """Record an execution of a job that is there; by default one that succeeded."""
 
     def make(name: str = "succeeds", **columns: Any) -> JobExecution:
@@ -92,6 +94,69 @@ def make_execution(db: None) -> Callable[..., JobExecution]:
             **columns,
         }
         return JobExecution.objects.create(**values)
+
+    return make
+
+
+@pytest.fixture
+def no_other_jobs(db: None) -> None:
+    """Only what a test makes is there."""
+    Job.objects.all().delete()
+
+
+@pytest.fixture
+def now(db: None) -> datetime:
+    """The database's own time."""
+    return read_clock("default")
+
+
+@pytest.fixture
+def ended(make_execution: MakeExecution, now: datetime) -> MakeExecution:
+    """Record an execution that ended so long ago."""
+
+    def make(
+        name: str = "noop",
+        ago: timedelta = timedelta(minutes=5),
+        took: timedelta = timedelta(seconds=1),
+        **columns: Any,
+    ) -> JobExecution:
+        end = now - ago
+        start = None if columns.get("status") in ("skipped", "missed") else end - took
+        times = dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at", "queued_at"), end - took)
+        values = {
+            "started_at": start,
+            "first_started_at": start,
+            "finished_at": end,
+            "duration_ms": start and round(took / timedelta(milliseconds=1)),
+            **times,
+            **columns,
+        }
+        return make_execution(name, **values)
+
+    return make
+
+
+@pytest.fixture
+def waits(make_execution: MakeExecution, now: datetime) -> MakeExecution:
+    """Record an execution that has been due for so long."""
+
+    def make(name: str = "noop", ago: timedelta = timedelta(seconds=3), **columns: Any) -> JobExecution:
+        times = dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at", "queued_at"), now - ago)
+        gone = dict.fromkeys(("started_at", "first_started_at", "finished_at", "duration_ms"))
+        return make_execution(name, status="queued", attempt=0, **times, **gone, **columns)
+
+    return make
+
+
+@pytest.fixture
+def runs(make_execution: MakeExecution, now: datetime) -> MakeExecution:
+    """Record an execution that has been running for so long."""
+
+    def make(name: str = "noop", ago: timedelta = timedelta(minutes=1), **columns: Any) -> JobExecution:
+        start = now - ago
+        times = dict.fromkeys(("scheduled_for", "due_at", "run_after", "claim_at", "queued_at"), start)
+        values = {"started_at": start, "first_started_at": start, "finished_at": None, "duration_ms": None}
+        return make_execution(name, status="running", **times, **values, **columns)
 
     return make
 

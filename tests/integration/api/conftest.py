@@ -13,6 +13,7 @@ from cronjobs.models import Job
 from cronjobs.registry import registry
 from cronjobs.scheduler.node import NodeProcess
 from tests.integration.api.callers import Caller, grant
+from tests.integration.conftest import MakeJob
 
 OWN_JOB = "of-the-test"
 
@@ -22,6 +23,14 @@ def viewer(django_user_model: Any) -> Caller:
     """Somebody who may look at jobs."""
     user = django_user_model.objects.create_user("vera")
     grant(user, "view_job")
+    return Caller(user)
+
+
+@pytest.fixture
+def editor(django_user_model: Any) -> Caller:
+    """Somebody who may look at, make, change and delete jobs."""
+    user = django_user_model.objects.create_user("eddie")
+    grant(user, "view_job", "add_job", "change_job", "delete_job")
     return Caller(user)
 
 
@@ -39,6 +48,13 @@ def reader(django_user_model: Any) -> Caller:
     user = django_user_model.objects.create_user("rita")
     grant(user, "view_jobexecution")
     return Caller(user)
+
+
+@pytest.fixture
+def noop(make_job: MakeJob) -> Job:
+    """The only job there is, but for those of a test's own."""
+    Job.objects.all().delete()
+    return make_job("noop", schedule="@hourly")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Executions as they stand in the history when they have ended."""
+"""Executions as they stand in the database: the only one, and those that a history is made of."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cronjobs.models import Job, JobExecution
+
+
+def the_execution() -> JobExecution:
+    """Return the only execution that there is."""
+    return JobExecution.objects.get()
 
 
 def ended(

@@ -1,0 +1,3 @@
+"""Tests of jobs that run after others."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tests of attempts in processes of their own."""
+
+from __future__ import annotations
