@@ -23,7 +23,6 @@ import django
 django.setup()
 from django.contrib import admin
 
-pytestmark = pytest.mark.sqlite_only
 print(json.dumps(sorted(model._meta.label for model in admin.site._registry)))
 """
 OWN = {"cronjobs.Job", "cronjobs.JobExecution", "cronjobs.Node"}

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.api.contract import description
 from tests.servers import ROOT, command_environment
 
+pytestmark = pytest.mark.sqlite_only
+
 WITHOUT = {
     "project_settings.py": """
 from tests.settings import *
@@ -94,7 +96,6 @@ django.setup()
 from drf_spectacular.generators import SchemaGenerator
 from cronjobs.api.openapi.generating import api_document
 
-pytestmark = pytest.mark.sqlite_only
 theirs = lambda: SchemaGenerator().get_schema(public=True)
 print(json.dumps({"before": theirs(), "ours": api_document("/cron/"), "after": theirs()}))
 """,
