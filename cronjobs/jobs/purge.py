@@ -34,14 +34,14 @@ def purge_history(context: JobContext | None = None) -> dict[str, Any]:
         log.warn("What the roll-ups have not counted yet is kept.", data={"countedUntil": rfc3339(policy.held_back)})
     pace = Pace(rest=_rest(context))
     purge = Purge(policy, pace=pace, report=_report(context))
-    tally = purge.perform()
+    purged = purge.perform()
     if not purge.is_complete:
         log.warn("Stopped before the end. The next run goes on from here.")
-    log.complete(sentence(tally))
+    log.complete(sentence(purged))
     return {
         "success": True,
         "complete": purge.is_complete,
-        **count_document(tally),
+        **count_document(purged),
         **time_document(policy),
         # For how long others have had to wait at most.
         "longestBatchMs": round(pace.longest * 1_000),

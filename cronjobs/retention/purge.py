@@ -15,8 +15,8 @@ from cronjobs.retention.deleting import among, delete_rows
 from cronjobs.retention.newest import DECIDED, NewestOfJobs, Role
 from cronjobs.retention.pace import Pace
 from cronjobs.retention.policy import FAILURES, OTHERS, Policy
+from cronjobs.retention.purged import Purged
 from cronjobs.retention.records import RecordPurge
-from cronjobs.retention.tally import Tally
 from cronjobs.states import ExecutionStatus
 
 # So many ids are looked at in one statement, whether there are rows or gaps.
@@ -74,7 +74,7 @@ class Purge:
         self._policy, self._pace, self._report = policy, pace or Pace(), report
         self._alias = engine_alias(JobExecution)
         self._records = RecordPurge(policy, self._alias, self._pace)
-        self._tally = Tally()
+        self._tally = Purged()
 
     @property
     def is_complete(self) -> bool:
@@ -82,25 +82,25 @@ class Purge:
         return not self._pace.is_stopped
 
     @property
-    def tally(self) -> Tally:
+    def purged(self) -> Purged:
         """What it has come to so far."""
         return self._tally
 
-    def survey(self) -> Tally:
+    def survey(self) -> Purged:
         """Return what `perform` would delete; write nothing."""
         self._walk(self._count)
         if self._policy.job_name is None and self.is_complete:
             self._tally += self._records.survey()
         return self._tally
 
-    def perform(self) -> Tally:
+    def perform(self) -> Purged:
         """Delete, until there is no more or somebody wants to stop, and return what it came to."""
         self._walk(lambda ids: in_transaction(self._alias, lambda: self._delete(ids), attempts=_ATTEMPTS))
         if self._policy.job_name is None and self.is_complete:
             self._tally += self._records.perform()
         return self._tally
 
-    def _walk(self, work: Callable[[Sequence[int]], Tally]) -> None:
+    def _walk(self, work: Callable[[Sequence[int]], Purged]) -> None:
         newest = NewestOfJobs(self._rows(), set(Job.objects.using(self._alias).values_list("pk", flat=True)))
         for candidates in self._windows():
             ids = [each.pk for each in candidates if not self._is_kept(each, newest)]
@@ -144,20 +144,20 @@ class Purge:
         group = FAILURES if each.status in FAILURES else OTHERS
         return each.pk >= newest.first_of(self._policy.per_job, each.job_id, group)
 
-    def _count(self, ids: Sequence[int]) -> Tally:
+    def _count(self, ids: Sequence[int]) -> Purged:
         free = self._free(self._eligible().filter(among("pk", ids)).order_by("pk"))
         attempts, lines = _below(self._alias, free)
-        return Tally(executions=len(free), attempts=attempts.count(), log_lines=lines.count())
+        return Purged(executions=len(free), attempts=attempts.count(), log_lines=lines.count())
 
-    def _delete(self, ids: Sequence[int]) -> Tally:
+    def _delete(self, ids: Sequence[int]) -> Purged:
         # Locked as they are now: what has been revived, or is held by somebody, is left.
         free = self._free(lock_unlocked(self._eligible().filter(among("pk", ids)).order_by("pk")))
         if not free:
-            return Tally()
+            return Purged()
         attempts, lines = _below(self._alias, free)
         # First what would be lost from sight without its execution.
         deleted = {"log_lines": delete_rows(lines), "attempts": delete_rows(attempts)}
-        return Tally(executions=delete_rows(self._rows().filter(among("pk", free))), **deleted)
+        return Purged(executions=delete_rows(self._rows().filter(among("pk", free))), **deleted)
 
     def _free(self, rows: QuerySet[JobExecution]) -> list[int]:
         """Return the ids of those rows that are in no flow of which something has to stay."""

@@ -15,11 +15,11 @@ from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.retention.deleting import delete_rows
 from cronjobs.retention.pace import Pace
 from cronjobs.retention.policy import Policy
-from cronjobs.retention.tally import Tally
+from cronjobs.retention.purged import Purged
 
 
 class _Kind(NamedTuple):
-    """Rows of a model whose `column` is before a time; `name` is the tally's."""
+    """Rows of a model whose `column` is before a time; `name` is that of `Purged`."""
 
     name: str
     model: Any
@@ -40,13 +40,13 @@ class RecordPurge:
     def __init__(self, policy: Policy, alias: str, pace: Pace) -> None:
         self._policy, self._alias, self._pace = policy, alias, pace
 
-    def survey(self) -> Tally:
+    def survey(self) -> Purged:
         """Return what `perform` would delete; write nothing."""
-        return sum((Tally(**{each.name: each.old(self._alias).count()}) for each in self._kinds()), Tally())
+        return sum((Purged(**{each.name: each.old(self._alias).count()}) for each in self._kinds()), Purged())
 
-    def perform(self) -> Tally:
+    def perform(self) -> Purged:
         """Delete, until there is no more or somebody wants to stop, and return what it came to."""
-        return sum((Tally(**{each.name: self._delete(each)}) for each in self._kinds()), Tally())
+        return sum((Purged(**{each.name: self._delete(each)}) for each in self._kinds()), Purged())
 
     def _kinds(self) -> Iterator[_Kind]:
         yield _Kind("audit_entries", AuditEntry, "at", self._policy.audit_before)

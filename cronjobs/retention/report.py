@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cronjobs.retention.policy import Policy
-from cronjobs.retention.tally import Tally
+from cronjobs.retention.purged import Purged
 from cronjobs.storable import rfc3339
 
 _NAMES = {
@@ -19,23 +19,23 @@ _NAMES = {
 }
 
 
-def sentence(tally: Tally, *, verb: str = "Deleted") -> str:
+def sentence(purged: Purged, *, verb: str = "Deleted") -> str:
     """Return how many rows of each kind went, or would: "Deleted 3 executions, 1 line of a log."."""
-    counts = [(getattr(tally, name), names) for name, names in _NAMES.items()]
+    counts = [(getattr(purged, name), names) for name, names in _NAMES.items()]
     parts = [f"{number:,} {names[number != 1]}" for number, names in counts if number]
     return f"{verb} {', '.join(parts) or 'nothing'}."
 
 
-def count_document(tally: Tally) -> dict[str, int]:
+def count_document(purged: Purged) -> dict[str, int]:
     """Return the same as JSON data."""
     return {
-        "deletedCount": tally.executions,
-        "attemptCount": tally.attempts,
-        "logLineCount": tally.log_lines,
-        "auditEntryCount": tally.audit_entries,
-        "suspectCount": tally.suspects,
-        "alertCount": tally.alerts,
-        "rollupCount": tally.rollups,
+        "deletedCount": purged.executions,
+        "attemptCount": purged.attempts,
+        "logLineCount": purged.log_lines,
+        "auditEntryCount": purged.audit_entries,
+        "suspectCount": purged.suspects,
+        "alertCount": purged.alerts,
+        "rollupCount": purged.rollups,
     }
 
 

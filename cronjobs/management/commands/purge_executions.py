@@ -135,13 +135,13 @@ def _run(purge: Purge, *, dry_run: bool) -> None:
         else:
             purge.perform()
     except KeyboardInterrupt:
-        so_far = sentence(purge.tally, verb="Counted" if dry_run else "Deleted")
+        so_far = sentence(purge.purged, verb="Counted" if dry_run else "Deleted")
         raise CommandError(f"Interrupted. {so_far} Run it again to go on.") from None
 
 
 def _said(purge: Purge, *, dry_run: bool) -> str:
-    return sentence(purge.tally, verb="Would delete" if dry_run else "Deleted")
+    return sentence(purge.purged, verb="Would delete" if dry_run else "Deleted")
 
 
 def _document(purge: Purge, policy: Policy, *, dry_run: bool) -> dict[str, Any]:
-    return {**count_document(purge.tally), **time_document(policy), "jobName": policy.job_name, "dryRun": dry_run}
+    return {**count_document(purge.purged), **time_document(policy), "jobName": policy.job_name, "dryRun": dry_run}

@@ -11,7 +11,7 @@ import pytest
 from cronjobs.models import ExecutionAttempt, ExecutionLog, Job, JobExecution
 from cronjobs.models.execution import occurrence_key
 from cronjobs.models.rollups import RollupMark
-from cronjobs.retention import Pace, Purge, Tally, current_policy
+from cronjobs.retention import Pace, Purge, Purged, current_policy
 from cronjobs.states import OPEN
 
 DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ def newer(record: Record) -> Callable[[Job], JobExecution]:
     return lambda job: record(job, 0.5)
 
 
-def purge(now: datetime, *, size: int | None = None, **wanted: Any) -> Tally:
+def purge(now: datetime, *, size: int | None = None, **wanted: Any) -> Purged:
     """Purge by the settings, or by what is wanted instead; see before that a survey comes to the same."""
     policy = current_policy(now, **wanted)
     surveyed = Purge(policy, pace=Pace(rest=no_rest, size=size)).survey()

@@ -8,7 +8,7 @@ import pytest
 
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.execution import occurrence_key
-from cronjobs.retention import Tally
+from cronjobs.retention import Purged
 from tests.integration.retention.conftest import DAY, add_traces, left, purge
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_logs_and_attempts_go_with_their_execution_and_no_others(hourly, record,
     newest = newer(hourly)
     add_traces(newest, lines=4)
 
-    assert purge(database_now) == Tally(executions=1, attempts=2, log_lines=3)
+    assert purge(database_now) == Purged(executions=1, attempts=2, log_lines=3)
     assert (newest.log_lines.count(), newest.attempts.count()) == (4, 1)
 
 

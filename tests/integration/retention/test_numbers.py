@@ -18,7 +18,7 @@ from cronjobs.models import (
     RolledHour,
     Suspect,
 )
-from cronjobs.retention import Pace, Purge, Tally, current_policy
+from cronjobs.retention import Pace, Purge, Purged, current_policy
 from tests.integration.retention.conftest import DAY, add_traces, left, no_rest, purge
 from tests.integration.tables import everything
 
@@ -92,7 +92,7 @@ def test_a_survey_writes_nothing(jobs, record, database_now):
 
     found = Purge(current_policy(database_now)).survey()
 
-    assert found == Tally(executions=2, attempts=2, log_lines=4)
+    assert found == Purged(executions=2, attempts=2, log_lines=4)
     assert everything() == before
 
 
@@ -129,7 +129,7 @@ def test_alerts_go_with_their_deliveries_when_they_are_old_and_nobody_has_still_
     alert(91), alert(92, "sent", "failed")
     kept = [alert(91, "sent", "pending"), alert(89, "sent")]
 
-    assert purge(database_now, size=1) == Tally(alerts=2)
+    assert purge(database_now, size=1) == Purged(alerts=2)
     assert sorted(Alert.objects.values_list("pk", flat=True)) == kept
     assert set(AlertDelivery.objects.values_list("alert_id", flat=True)) == set(kept)
     assert AlertDelivery.objects.count() == 3
@@ -146,7 +146,7 @@ def test_other_records_go_when_they_are_old(database_now):
         RolledHour.objects.create(hour=hour, executions=1)
     Suspect.objects.create(subject="nobody was told of")
 
-    assert purge(database_now, size=1) == Tally(audit_entries=2, suspects=2, alerts=2, rollups=2)
+    assert purge(database_now, size=1) == Purged(audit_entries=2, suspects=2, alerts=2, rollups=2)
     assert (AuditEntry.objects.count(), Suspect.objects.count(), RolledHour.objects.count()) == (1, 2, 1)
     assert HourlyRollup.objects.count() == 0
     assert (Alert.objects.get(), AlertDelivery.objects.get().alert) == (alert, alert)
@@ -182,4 +182,4 @@ def test_a_retention_of_centuries_keeps_everything(jobs, record, database_now, s
     record(jobs[0], 4_000)
     record(jobs[0], 3_000)
 
-    assert purge(database_now) == Tally()
+    assert purge(database_now) == Purged()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Purged:
     """How many rows of each kind were deleted, or would be."""
 
     executions: int = 0
@@ -17,9 +17,9 @@ class Tally:
     alerts: int = 0
     rollups: int = 0
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: Purged) -> Purged:
         names = [each.name for each in fields(self)]
-        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return Purged(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     @property
     def rows(self) -> int:
