@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
+from django.db.models.fields.json import KT
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,8 +21,9 @@ from cronjobs.admin.badges import Tone, badge
 from cronjobs.admin.filters import BeforeFilter, TimeFilter
 from cronjobs.admin.pages import ReadOnlyAdmin
 from cronjobs.admin.windows import WindowList, WindowPaginator
-from cronjobs.models import Alert, AlertDelivery
+from cronjobs.models import Alert, AlertDelivery, Job
 from cronjobs.models.alerts import DeliveryStatus
+from cronjobs.storable import storable_text
 
 DELIVERY_TONES: Mapping[str, Tone] = {
     DeliveryStatus.PENDING: Tone.BUSY,
@@ -54,10 +56,18 @@ class AlertChangeFilter(admin.SimpleListFilter):
         return queryset.filter(is_resolution=value == "1")
 
 
+class AlertList(WindowList):
+    """The list, which reads one sentence of the facts and not the log lines that are in them."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Alert]:
+        alerts: QuerySet[Alert] = super().get_queryset(request, exclude_parameters)
+        return alerts.defer("facts").annotate(details=KT("facts__details"))
+
+
 class AlertAdmin(ReadOnlyAdmin):
     """What the engine has told people; it is nobody's to edit."""
 
-    list_display = ("shown_at", "shown_what", "shown_subject", "shown_details", "shown_deliveries")
+    list_display = ("shown_at", "shown_what", "shown_subject", "listed_details", "shown_deliveries")
     list_display_links = ("shown_at",)
     list_filter = ("kind", AlertChangeFilter, AlertTimeFilter, BeforeFilter)
     list_per_page = 50
@@ -70,7 +80,7 @@ class AlertAdmin(ReadOnlyAdmin):
     fields = (
         "shown_at",
         "shown_what",
-        "shown_subject",
+        "linked_subject",
         "shown_execution",
         "shown_details",
         "shown_error",
@@ -97,12 +107,24 @@ class AlertAdmin(ReadOnlyAdmin):
     def shown_subject(self, alert: Alert) -> str:
         return rendering.one_line(alert.subject)
 
+    @admin.display(description=gettext_lazy("subject"))
+    def linked_subject(self, alert: Alert) -> str:
+        job_id = Job.objects.filter(name=alert.job_name).values_list("pk", flat=True).first()
+        if job_id is None:
+            return alert.subject or rendering.NOTHING
+        url = reverse("admin:cronjobs_job_change", args=[job_id], current_app=self.admin_site.name)
+        return format_html('<a href="{}">{}</a>', url, alert.subject)
+
     @admin.display(description=gettext_lazy("execution"))
     def shown_execution(self, alert: Alert) -> str:
         if alert.execution_id is None:
             return rendering.NOTHING
         url = reverse("admin:cronjobs_jobexecution_change", args=[alert.execution_id])
         return format_html('<a href="{}">#{}</a>', url, alert.execution_id)
+
+    @admin.display(description=gettext_lazy("details"))
+    def listed_details(self, alert: Any) -> str:
+        return storable_text(alert.details or "") or rendering.NOTHING
 
     @admin.display(description=gettext_lazy("details"))
     def shown_details(self, alert: Alert) -> str:
@@ -127,7 +149,7 @@ class AlertAdmin(ReadOnlyAdmin):
         return rendering.lines(*(_delivery(each) for each in alert.deliveries.all())) or rendering.NOTHING
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WindowList]:
-        return WindowList
+        return AlertList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         filters = (AlertChangeFilter, AlertTimeFilter, BeforeFilter)

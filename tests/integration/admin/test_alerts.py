@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cronjobs.models import Alert, AlertDelivery, AlertState
@@ -78,3 +80,25 @@ def test_the_dashboard_says_what_fires(viewer, make_job):
     assert "Late: report." in text
     assert "cleanup." not in text
     assert "web-1." not in text
+
+
+def test_the_list_does_not_read_the_log_lines_that_alerts_carry(viewer, make_alert):
+    make_alert()
+
+    with CaptureQueriesContext(connection) as captured:
+        get(viewer, ALERTS)
+
+    asked = [each["sql"].replace("`", '"') for each in captured]
+    lists = [sql for sql in asked if 'FROM "cronjobs_alert" ORDER BY' in sql]
+    assert lists
+    # The database takes the sentence out of it; by itself the column is not read.
+    assert not [sql for sql in lists if re.search(r'(?<!\()"cronjobs_alert"."facts"', sql)]
+
+
+def test_the_page_of_an_alert_leads_to_the_job_while_there_is_one(viewer, make_alert, make_job):
+    alert = make_alert(subject="report", job_name="report")
+    assert 'href="/admin/cronjobs/job/' not in get(viewer, change_url(alert)).partition("field-linked_subject")[2][:400]
+
+    job = make_job("report")
+
+    assert f'<a href="{change_url(job)}">report</a>' in get(viewer, change_url(alert))
