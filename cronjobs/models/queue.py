@@ -9,9 +9,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.conf import get_settings
 from cronjobs.exceptions import QueueNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
@@ -61,6 +63,14 @@ class QueueQuerySet(models.QuerySet["Queue"]):
     def with_running(self) -> Self:
         """Return them with how many executions are `running`, on all nodes."""
         return self.annotate(running=_number(JobExecution.objects.using(self.db).running()))
+
+    def with_places_taken(self) -> Self:
+        """Return them with `places_taken`: how many run, and how many are with a broker, to run at any moment."""
+        rows = JobExecution.objects.using(self.db)
+        taken: Combinable = _number(rows.running())
+        if get_settings().celery_app:
+            taken += _number(rows.dispatched())
+        return self.annotate(places_taken=taken)
 
     def ensure(self, names: Iterable[str] | None = None) -> None:
         """Create the rows of `names` (None: of every queue in use, and of everything) that are missing.

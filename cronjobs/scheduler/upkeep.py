@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 
 from django.db.models import QuerySet
 
+from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.models import Node
-from cronjobs.models.moves import rescue
+from cronjobs.models.moves import recall, rescue
 from cronjobs.models.node import stuck_text
-from cronjobs.processes import resident_bytes
+from cronjobs.processes import installed_version, resident_bytes
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.trends import CpuLoad, MemoryTrend
 
@@ -66,7 +66,7 @@ class Upkeep:
             name=self._node.name,
             hostname=socket.gethostname()[:100],
             pid=os.getpid(),
-            version=_version(),
+            version=installed_version(),
             workers=self._node.workers,
             started_at=now,
             heartbeat_at=now,
@@ -83,6 +83,8 @@ class Upkeep:
         self._report()
         if now - self._calm_since >= self._patience:
             self._rescue()
+            if get_settings().celery_app:
+                self._recall()
         self._last_beat = now
 
     def is_calm(self) -> bool:
@@ -127,16 +129,13 @@ class Upkeep:
             # Somebody deleted the row of a node that lives.
             self._insert()
 
+    def _recall(self) -> None:
+        if recalled := recall():
+            logger.warning("No worker has begun executions %s in time: they are dispatched again.", recalled)
+
     def _rescue(self) -> None:
         for execution in rescue():
             logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
 
     def _row(self) -> QuerySet[Node]:
         return Node.objects.filter(name=self._node.name)
-
-
-def _version() -> str:
-    try:
-        return version("cronjobs")
-    except PackageNotFoundError:
-        return "source"

@@ -1,0 +1,27 @@
+"""Attempts on Celery workers, on any machine: what a node hands to the broker, and what a worker does with it.
+
+The broker carries no work, only the news that there is some: a message is the id of an
+execution and the token of its dispatch. What counts is the row. A message that comes late,
+twice, or from nowhere opens nothing; one that never comes is sent again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cronjobs.exceptions import InvalidSettings
+
+if TYPE_CHECKING:
+    from cronjobs.executors.celery.publisher import Publisher
+
+
+def make_publisher() -> Publisher:
+    """Return what hands executions to the broker of CELERY_APP; raise `InvalidSettings` if that cannot be used."""
+    try:
+        # Celery is an extra: who has no CELERY_APP need not have it.
+        from cronjobs.executors.celery.publisher import Publisher
+    except ModuleNotFoundError as error:
+        raise InvalidSettings(
+            "CRONJOBS['CELERY_APP'] is set, and Celery is not installed: pip install 'cronjobs[celery]'."
+        ) from error
+    return Publisher()

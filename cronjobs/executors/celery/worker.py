@@ -1,0 +1,85 @@
+"""What a Celery worker does with a message: begin the execution that it names, perform it, record how it ended."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import socket
+import threading
+from typing import ClassVar
+
+from cronjobs.database import SteadyClock
+from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
+from cronjobs.executors.custody import Custody
+from cronjobs.executors.process import ForkServer
+from cronjobs.models.moves import begin
+from cronjobs.runner import Claim
+
+logger = logging.getLogger(__name__)
+
+
+class Identity:
+    """Who this worker is, and whether it stops: made in its first process, known in all that it forks."""
+
+    name: ClassVar[str] = ""
+    # One byte that the processes share. Unlike a lock, it cannot be left locked by one that is killed.
+    _stopping: ClassVar[mmap.mmap] = mmap.mmap(-1, 1)
+
+    @classmethod
+    def assume(cls, hostname: str) -> str:
+        """Be the worker that Celery calls `hostname`, and return the name under which it is known here."""
+        cls.name = f"{hostname}:{os.getpid()}"[:150]
+        cls._stopping[0] = 0
+        return cls.name
+
+    @classmethod
+    def stop(cls) -> None:
+        """Let the jobs of all its processes know that it waits for them in order to end."""
+        cls._stopping[0] = 1
+
+    @classmethod
+    def is_stopping(cls) -> bool:
+        return cls._stopping[0] == 1
+
+
+class _Process:
+    """What one process of a worker keeps from one message to the next."""
+
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _current: ClassVar[_Process | None] = None
+
+    def __init__(self) -> None:
+        self.pid, self.clock = os.getpid(), SteadyClock()
+        self.custody = Custody(ForkServer(), is_stopping=Identity.is_stopping)
+        self.custody.start()
+
+    @classmethod
+    def current(cls) -> _Process:
+        """Return that of this process, which is not the one that it was forked from."""
+        with cls._lock:
+            if cls._current is None or cls._current.pid != os.getpid():
+                cls._current = cls()
+            return cls._current
+
+
+def perform(execution_id: object, token: object) -> None:
+    """Perform what was dispatched under `token`; a message that names nothing of the kind is refused, and logged."""
+    if type(execution_id) is not int or type(token) is not str:
+        logger.warning("A message was refused: it names no execution and no token.")
+        return
+    name = Identity.name or Identity.assume(f"celery@{socket.gethostname()}")
+    try:
+        execution, job = begin(execution_id, token, node=name)
+    except ClaimLost:
+        # As it is meant to be where messages are delivered more than once; the token stays out of the log.
+        logger.info("A message was refused: execution %d is not dispatched under its token.", execution_id)
+    except (AtLimit, DefinitionNotFound) as error:
+        logger.warning("Execution %d was not begun: %s", execution_id, error)
+    else:
+        process = _Process.current()
+        # When it began is what the database's clock said just now.
+        if execution.started_at is not None:
+            process.clock.set(execution.started_at)
+        (claim,) = Claim.of_each([(execution, job)])
+        process.custody.perform(claim, now=process.clock.now)

@@ -1,0 +1,111 @@
+"""Queued, and with the broker: who may begin what was dispatched, and what becomes of what nobody begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from django.db.models import Count
+
+from cronjobs.conf import get_settings
+from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
+from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
+from cronjobs.models.choices import WaitsFor
+from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.job import Job
+from cronjobs.models.moves.candidates import Candidates
+from cronjobs.models.moves.choosing import Claimed, Room, choose, jobs_of
+from cronjobs.models.moves.claims import new_token, start
+from cronjobs.models.pausing import why_held
+from cronjobs.registry import registry
+
+
+def dispatch(*, limit: int, now: datetime, queues: Collection[str] | None = None, is_apart: bool = False) -> Claimed:
+    """Take up to `limit` due executions that Celery is to perform, within all limits, under one token.
+
+    They stay queued, and count as running where limits are counted. At most DISPATCH_LIMIT of a
+    queue are with the broker at once; the caller has to hand these to it. `now` and the rest are
+    as for `claim`.
+    """
+    alias, token = engine_alias(JobExecution), new_token()
+    candidates = Candidates(alias, now, queues, is_apart=is_apart, waits_for=WaitsFor.DISPATCH)
+
+    def stamp(rows: list[JobExecution], jobs: Mapping[int, Job], at: datetime) -> list[JobExecution]:
+        for each in rows:
+            each.waits_for, each.claim_token = WaitsFor.WORKER, token
+        if rows:
+            waiting = JobExecution.objects.using(alias).waiting().filter(pk__in=[each.pk for each in rows])
+            waiting.update(waits_for=WaitsFor.WORKER, claim_token=token, dispatched_at=DatabaseNow())
+        return rows
+
+    def work() -> Claimed:
+        room = Room(get_settings().dispatch_limit, _dispatched(alias))
+        afresh = candidates.afresh()
+        afresh.full_queues |= {queue for queue, number in room.taken.items() if number >= room.limit}
+        return choose(afresh, limit, stamp, room=room)
+
+    return in_transaction(alias, work)
+
+
+def begin(execution_id: int, token: str, *, node: str) -> tuple[JobExecution, Job | None]:
+    """Start what was dispatched under `token`, for a worker named `node`, and return it with its job.
+
+    The token of the message is used up: from here on a new one counts. Raises `ClaimLost` if
+    it was dispatched again, is running, or has ended, and `AtLimit` while its queue or everything
+    is paused: then it waits for its dispatch again; `DefinitionNotFound` if this process cannot perform it.
+    """
+    alias = engine_alias(JobExecution)
+    message = JobExecution.objects.using(alias).dispatched().filter(pk=execution_id, claim_token=token)
+
+    def work() -> tuple[JobExecution, Job | None] | str:
+        row = message.annotate(now=DatabaseNow()).select_for_update().first() if token else None
+        if row is None:
+            raise ClaimLost(execution_id)
+        if reason := why_held(row):
+            _take_back(message)
+            return reason
+        jobs, _ = jobs_of([row], alias)
+        job = jobs.get(row.job_id or 0)
+        if job is not None and job.definition not in registry:
+            # As after a deploy that has not reached this machine yet. Until it is recalled, others have time to change.
+            raise DefinitionNotFound(job.definition)
+        start([row], jobs, node, row.now, new_token())  # type: ignore[attr-defined]  # annotated
+        return row, job
+
+    begun = in_transaction(alias, work)
+    if isinstance(begun, str):
+        raise AtLimit(execution_id, begun)
+    return begun
+
+
+def take_back(executions: Collection[JobExecution]) -> int:
+    """Let what was dispatched, and could not be handed to the broker, wait for its dispatch again; return how many."""
+    return _take_back(JobExecution.objects.dispatched_as(executions))
+
+
+def recall(*, limit: int = 500) -> list[int]:
+    """Let everything wait for its dispatch again that no worker has begun within DISPATCH_TIMEOUT; return the ids.
+
+    Its message may have been lost with the broker, or with the node that was to send it. Should
+    it come after all, its token opens nothing any more.
+    """
+    alias = engine_alias(JobExecution)
+    since = database_now_plus(-get_settings().dispatch_timeout)
+    late = JobExecution.objects.using(alias).dispatched().filter(dispatched_at__lt=since).order_by("claim_at", "pk")
+
+    def work() -> list[int]:
+        ids = list(lock_unlocked(late.only("pk")).values_list("pk", flat=True)[:limit])
+        _take_back(late.filter(pk__in=ids))
+        return ids
+
+    return in_transaction(alias, work) if late.exists() else []
+
+
+def _take_back(executions: ExecutionQuerySet) -> int:
+    return executions.order_by().update(waits_for=WaitsFor.DISPATCH, claim_token="", dispatched_at=None)
+
+
+def _dispatched(alias: str) -> Counter[str]:
+    rows = JobExecution.objects.using(alias).dispatched().order_by().values_list("queue")
+    return Counter(dict(rows.annotate(Count("pk"))))
