@@ -77,6 +77,14 @@ class Courier(threading.Thread):
                 take_back(waiting.values())
         return claimed
 
+    def dispatch_everything(self) -> None:
+        """Hand over all that is due and has a place, on the caller's thread; a broker that is away is told in the log."""
+        try:
+            while self.dispatch_once().executions:
+                pass
+        except Exception as error:  # noqa: BLE001 - as for the thread; the rest may be performed all the same
+            self._failed(error)
+
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
         try:

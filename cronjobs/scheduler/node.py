@@ -174,8 +174,8 @@ class NodeProcess:
         self._prepare()
         self._keeper.start()
         self.clock.tick_once()
-        while self._courier is not None and self._courier.dispatch_once().executions:
-            pass
+        if self._courier is not None:
+            self._courier.dispatch_everything()
         total = 0
         while self._failure is None and not (enough and enough.is_set()):
             claimed = self._dispatcher.claim_once()

@@ -10,12 +10,18 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from celery.signals import celeryd_after_setup, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.db import connections
 
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias
-from cronjobs.executors.celery.worker import Identity
+from cronjobs.executors.celery.worker import Identity, Process
 from cronjobs.models import CeleryWorker
 from cronjobs.processes import installed_version, resident_bytes_of_all
 
@@ -97,7 +103,14 @@ def _say_that_we_stop(**_: Any) -> None:
     Identity.stop()
 
 
+@worker_process_shutdown.connect(dispatch_uid="cronjobs.process")
+def _leave(**_: Any) -> None:
+    Process.leave()
+
+
 @worker_shutdown.connect(dispatch_uid="cronjobs.presence")
 def _disappear(**_: Any) -> None:
+    # Of a pool without processes; others have left before.
+    Process.leave()
     if Presence.current is not None:
         Presence.current.close()

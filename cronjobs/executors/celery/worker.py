@@ -14,9 +14,13 @@ from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
 from cronjobs.executors.custody import Custody
 from cronjobs.executors.process import ForkServer
 from cronjobs.models.moves import begin
+from cronjobs.notifications.pinger import process_pinger
 from cronjobs.runner import Claim
 
 logger = logging.getLogger(__name__)
+
+# How long, in seconds, a process that ends waits for pings that are being sent.
+_LAST_WORDS = 5.0
 
 
 class Identity:
@@ -43,24 +47,35 @@ class Identity:
         return cls._stopping[0] == 1
 
 
-class _Process:
+class Process:
     """What one process of a worker keeps from one message to the next."""
 
     _lock: ClassVar[threading.Lock] = threading.Lock()
-    _current: ClassVar[_Process | None] = None
+    _current: ClassVar[Process | None] = None
 
     def __init__(self) -> None:
         self.pid, self.clock = os.getpid(), SteadyClock()
-        self.custody = Custody(ForkServer(), is_stopping=Identity.is_stopping)
+        self._server = ForkServer()
+        self.custody = Custody(self._server, is_stopping=Identity.is_stopping)
         self.custody.start()
 
     @classmethod
-    def current(cls) -> _Process:
+    def current(cls) -> Process:
         """Return that of this process, which is not the one that it was forked from."""
         with cls._lock:
             if cls._current is None or cls._current.pid != os.getpid():
                 cls._current = cls()
             return cls._current
+
+    @classmethod
+    def leave(cls) -> None:
+        """Write and send what is left, and let go of everything: this process ends, and performs nothing any more."""
+        with cls._lock:
+            current, cls._current = cls._current, None
+        if current is not None and current.pid == os.getpid():
+            current.custody.close()
+            current._server.close()  # noqa: SLF001 - its own
+            process_pinger().flush(_LAST_WORDS)
 
 
 def perform(execution_id: object, token: object) -> None:
@@ -77,7 +92,7 @@ def perform(execution_id: object, token: object) -> None:
     except (AtLimit, DefinitionNotFound) as error:
         logger.warning("Execution %d was not begun: %s", execution_id, error)
     else:
-        process = _Process.current()
+        process = Process.current()
         # When it began is what the database's clock said just now.
         if execution.started_at is not None:
             process.clock.set(execution.started_at)
