@@ -72,7 +72,9 @@ class Custody:
             lost = _record(claim.log.take(), [ending])
         finally:
             with self._lock:
-                self._claims.pop(claim.execution.pk, None)
+                # The same row may have been claimed again here, under another token.
+                if self._claims.get(claim.execution.pk) is claim:
+                    del self._claims[claim.execution.pk]
         if lost:
             logger.warning("%s ended here after its claim was lost; nothing was recorded.", claim.execution)
         else:
