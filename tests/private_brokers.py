@@ -58,7 +58,6 @@ class PrivateRabbitMQ(PrivateServer):
         lines = (
             "default_user = bench",
             f"default_pass = {PASSWORD}",
-            "listeners.tcp = none",
             f"listeners.tcp.1 = 127.0.0.1:{self.port}",
         )
         (self.directory / "rabbitmq.conf").write_text("\n".join(lines) + "\n", encoding="ascii")

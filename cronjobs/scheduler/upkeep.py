@@ -76,15 +76,20 @@ class Upkeep:
 
     def beat(self) -> None:
         """Say that the node lives; after a time of calm, rescue what silent nodes left."""
-        now = time.monotonic()
-        if now - self._last_beat > self._patience:
-            # This process stood still: others may have been cut off as well.
-            self._calm_since = now
+        self._look_back()
         self._report()
-        if now - self._calm_since >= self._patience:
+        # The report may have waited for the database, as others did who wanted to renew their leases.
+        self._look_back()
+        if self.is_calm():
             self._rescue()
             if get_settings().celery_app:
                 self._recall()
+
+    def _look_back(self) -> None:
+        """Begin anew to wait for calm if it is long ago that this was done: others may have been cut off as well."""
+        now = time.monotonic()
+        if now - self._last_beat > self._patience:
+            self._calm_since = now
         self._last_beat = now
 
     def is_calm(self) -> bool:
@@ -134,7 +139,7 @@ class Upkeep:
             logger.warning("No worker has begun executions %s in time: they are dispatched again.", recalled)
 
     def _rescue(self) -> None:
-        for execution in rescue():
+        for execution in rescue(until=self._node.time.now()):
             logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
 
     def _row(self) -> QuerySet[Node]:
