@@ -16,7 +16,7 @@ from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.models import Node
-from cronjobs.models.moves import recall, rescue
+from cronjobs.models.moves import give_to_nodes, recall, rescue
 from cronjobs.models.node import stuck_text
 from cronjobs.processes import installed_version, resident_bytes
 from cronjobs.scheduler.clock import Clock
@@ -82,8 +82,7 @@ class Upkeep:
         self._look_back()
         if self.is_calm():
             self._rescue()
-            if get_settings().celery_app:
-                self._recall()
+            self._recall()
 
     def _look_back(self) -> None:
         """Begin anew to wait for calm if it is long ago that this was done: others may have been cut off as well."""
@@ -137,6 +136,8 @@ class Upkeep:
     def _recall(self) -> None:
         if recalled := recall():
             logger.warning("No worker has begun executions %s in time: they are dispatched again.", recalled)
+        if not get_settings().celery_app and (number := give_to_nodes()):
+            logger.warning("There is no Celery here any more: nodes perform %d executions that waited for it.", number)
 
     def _rescue(self) -> None:
         for execution in rescue(until=self._node.time.now()):
