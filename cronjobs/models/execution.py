@@ -27,6 +27,11 @@ from cronjobs.storable import storable_json, storable_text
 # One step of priority is worth this much waiting; so nothing waits for ever.
 PRIORITY_STEP = timedelta(minutes=1)
 
+# What is due within this time goes first, its own job's next occurrences above all: a back-fill
+# is in nobody's way, and does not wait for ever either.
+YIELD = timedelta(days=1)
+# So far ahead of the time at most lies the place of what is due: a back-fill's rows stand one instant behind the other.
+LONGEST_YIELD = YIELD + timedelta(seconds=1)
 
 # What was left behind is worked off one after another, oldest first, whatever the overlap.
 SERIAL = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})

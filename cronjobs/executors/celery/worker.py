@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import re
 import socket
 import threading
 from typing import ClassVar
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 # How long, in seconds, a process that ends waits for pings that are being sent.
 _LAST_WORDS = 5.0
+# As `new_token` makes them. What else is in a message may be nothing that the database understands.
+_TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 class Identity:
@@ -80,7 +83,7 @@ class Process:
 
 def perform(execution_id: object, token: object) -> None:
     """Perform what was dispatched under `token`; a message that names nothing of the kind is refused, and logged."""
-    if type(execution_id) is not int or type(token) is not str:
+    if type(execution_id) is not int or type(token) is not str or not _TOKEN.fullmatch(token):
         logger.warning("A message was refused: it names no execution and no token.")
         return
     name = Identity.name or Identity.assume(f"celery@{socket.gethostname()}")

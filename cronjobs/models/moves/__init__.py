@@ -6,7 +6,7 @@ from cronjobs.models.moves.cancellations import Cancellation, cancel
 from cronjobs.models.moves.candidates import in_open_queues
 from cronjobs.models.moves.choosing import Claimed
 from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
-from cronjobs.models.moves.dispatches import begin, dispatch, recall, take_back
+from cronjobs.models.moves.dispatches import begin, dispatch, give_to_nodes, recall, take_back
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
 from cronjobs.models.moves.notices import give_notice
@@ -26,6 +26,7 @@ __all__ = [
     "claim_one",
     "dispatch",
     "give_notice",
+    "give_to_nodes",
     "in_open_queues",
     "new_token",
     "recall",

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from cronjobs.database import lock_unlocked
 from cronjobs.models.choices import WaitsFor
-from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.execution import LONGEST_YIELD, ExecutionQuerySet, JobExecution
 from cronjobs.models.loading import load_each
 from cronjobs.models.moves.places import Refusal
 from cronjobs.models.queue import Queue
@@ -82,9 +82,9 @@ class Candidates:
         return sorted(found, key=lambda each: (each.claim_at, each.pk))[:number], unreadable
 
     def _open(self, queues: Collection[str] | None) -> ExecutionQuerySet:
-        # A place in the queue is never later than the time: the second condition bounds how far an index is read.
+        # The second condition bounds how far an index is read.
         due = JobExecution.objects.using(self.alias).claimable(self.now)
-        rows = in_open_queues(due.filter(waits_for=self.waits_for, claim_at__lte=self.now))
+        rows = in_open_queues(due.filter(waits_for=self.waits_for, claim_at__lte=self.now + LONGEST_YIELD))
         if queues is not None:
             rows = rows.filter(queue__in=queues)
         return with_limited_queue(rows.exclude(job_id__in=self.full_jobs).exclude(queue__in=self.full_queues))

@@ -88,17 +88,18 @@ def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, J
 
 def _not_for_others(rows: list[JobExecution], jobs: Mapping[int, Job], candidates: Candidates) -> list[JobExecution]:
     """Return those that are still for whoever chooses; the others, whose job runs elsewhere since, are passed on."""
-    elsewhere = [each.pk for each in rows if _waits_for(each, jobs, candidates.waits_for) != candidates.waits_for]
+    ours = candidates.waits_for
+    elsewhere = [each.pk for each in rows if who_performs(jobs.get(each.job_id or 0), ours) != ours]
     if not elsewhere:
         return rows
-    other = WaitsFor.NODE if candidates.waits_for == WaitsFor.DISPATCH else WaitsFor.DISPATCH
+    other = WaitsFor.NODE if ours == WaitsFor.DISPATCH else WaitsFor.DISPATCH
     JobExecution.objects.using(candidates.alias).waiting().filter(pk__in=elsewhere).update(waits_for=other)
     return [each for each in rows if each.pk not in elsewhere]
 
 
-def _waits_for(execution: JobExecution, jobs: Mapping[int, Job], default: WaitsFor) -> WaitsFor:
+def who_performs(job: Job | None, default: WaitsFor) -> WaitsFor:
+    """Return who has to act on executions of the job that are queued; `default` if it is gone, or broken."""
     try:
-        job = jobs.get(execution.job_id or 0)
         return default if job is None else waits_for(job.resolve())
     except CronJobsError:
         # A broken job fails wherever it runs.

@@ -11,11 +11,13 @@ from django.db.models import Count
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
+from cronjobs.language import gettext as _
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
+from cronjobs.models.loading import load_each
 from cronjobs.models.moves.candidates import Candidates
-from cronjobs.models.moves.choosing import Claimed, Room, choose, jobs_of
+from cronjobs.models.moves.choosing import Claimed, Room, choose, jobs_of, who_performs
 from cronjobs.models.moves.claims import new_token, start
 from cronjobs.models.pausing import why_held
 from cronjobs.registry import registry
@@ -53,7 +55,8 @@ def begin(execution_id: int, token: str, *, node: str) -> tuple[JobExecution, Jo
 
     The token of the message is used up: from here on a new one counts. Raises `ClaimLost` if
     it was dispatched again, is running, or has ended, and `AtLimit` while its queue or everything
-    is paused: then it waits for its dispatch again; `DefinitionNotFound` if this process cannot perform it.
+    is paused, or its job cannot be read: then it waits for its dispatch again; `DefinitionNotFound`
+    if this process cannot perform it.
     """
     alias = engine_alias(JobExecution)
     message = JobExecution.objects.using(alias).dispatched().filter(pk=execution_id, claim_token=token)
@@ -62,10 +65,10 @@ def begin(execution_id: int, token: str, *, node: str) -> tuple[JobExecution, Jo
         row = message.annotate(now=DatabaseNow()).select_for_update().first() if token else None
         if row is None:
             raise ClaimLost(execution_id)
-        if reason := why_held(row):
+        jobs, unreadable = jobs_of([row], alias)
+        if reason := why_held(row) or _why_unreadable(unreadable.get(row.job_id or 0)):
             _take_back(message)
             return reason
-        jobs, _ = jobs_of([row], alias)
         job = jobs.get(row.job_id or 0)
         if job is not None and job.definition not in registry:
             # As after a deploy that has not reached this machine yet. Until it is recalled, others have time to change.
@@ -100,6 +103,25 @@ def recall(*, limit: int = 500) -> list[int]:
         return ids
 
     return in_transaction(alias, work) if late.exists() else []
+
+
+def give_to_nodes() -> int:
+    """Let nodes claim what waits for its dispatch although its job is theirs by now; return how many that is.
+
+    For where nobody dispatches, and so nobody would ever look at it: the site has no Celery app any more.
+    """
+    alias = engine_alias(JobExecution)
+    rows = JobExecution.objects.using(alias).waiting().filter(waits_for=WaitsFor.DISPATCH).order_by()
+    ids = set(rows.values_list("job_id", flat=True).distinct())
+    if not ids:
+        return 0
+    jobs, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids - {None}))
+    others = {job.pk for job in jobs if who_performs(job, WaitsFor.DISPATCH) != WaitsFor.NODE} | unreadable.keys()
+    return rows.exclude(job_id__in=others).update(waits_for=WaitsFor.NODE)
+
+
+def _why_unreadable(error: Exception | None) -> str:
+    return "" if error is None else _("Its job cannot be read: %(what)s.") % {"what": type(error).__name__}
 
 
 def _take_back(executions: ExecutionQuerySet) -> int:
