@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.db import connections
-from django.db.models import Func, QuerySet, TextField
+from django.db.models import Func, QuerySet, TextField, Value
 
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+
+
+def given(name: str) -> Value:
+    """Return what stands in a query for a number or a text that is not known before it is asked."""
+    return Value(_Place(name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    sql: str
+    params: Row
+    # From rows as the driver hands them out to rows of what the fields make of that.
+    convert: Callable[[list[Row]], Iterable[Row]]
+
+    def ask(self, alias: str, values: dict[str, int | str]) -> list[Row]:
+        params = [values[each.name] if type(each) is _Place else each for each in self.params]
+        with connections[alias].cursor() as cursor:
+            cursor.execute(self.sql, params)
+            return list(cursor.fetchall())
+
+
 @lru_cache(maxsize=32)
-def _compiled(make: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, Row]:
-    sql, params = make(alias).query.get_compiler(alias).as_sql()
-    return str(sql), tuple(params)
+def _put_together(make: Callable[[str], QuerySet[Any]], alias: str) -> _Question:
+    compiler = make(alias).query.get_compiler(alias)
+    sql, params = compiler.as_sql()
+    converters = compiler.get_converters([column for column, _, _ in compiler.select])
+    return _Question(str(sql), tuple(params), lambda rows: compiler.apply_converters(rows, converters))
 
 
-def ask(make: Callable[[str], QuerySet[Any]], alias: str) -> list[Row]:
+def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
     """Return the rows of the query that `make` returns for a database, as the driver hands them out.
 
-    It must always be the same query: it is put together once, which else takes as long as
-    asking it does.
+    It must always be the same query, but for the `values` of what is `given` in it: it is put
+    together once, which else takes as long as asking it does, and often much longer.
     """
-    with connections[alias].cursor() as cursor:
-        cursor.execute(*_compiled(make, alias))
-        return list(cursor.fetchall())
+    return _put_together(make, alias).ask(alias, values)
+
+
+def ask_converted(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
+    """Return the rows as `ask` does, with each column as its field has it in Python."""
+    question = _put_together(make, alias)
+    return [tuple(row) for row in question.convert(question.ask(alias, values))]
 
 
 class RowText(Func):
