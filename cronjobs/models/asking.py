@@ -23,26 +23,23 @@ def given(name: str) -> Value:
     return Value(_Place(name))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Question:
-    sql: str
-    params: Row
-    # From rows as the driver hands them out to rows of what the fields make of that.
-    convert: Callable[[list[Row]], Iterable[Row]]
-
-    def ask(self, alias: str, values: dict[str, int | str]) -> list[Row]:
-        params = [values[each.name] if type(each) is _Place else each for each in self.params]
-        with connections[alias].cursor() as cursor:
-            cursor.execute(self.sql, params)
-            return list(cursor.fetchall())
+@lru_cache(maxsize=32)
+def _compiled(make: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, Row]:
+    sql, params = make(alias).query.get_compiler(alias).as_sql()
+    return str(sql), tuple(params)
 
 
 @lru_cache(maxsize=32)
-def _put_together(make: Callable[[str], QuerySet[Any]], alias: str) -> _Question:
-    compiler = make(alias).query.get_compiler(alias)
-    sql, params = compiler.as_sql()
-    converters = compiler.get_converters([column for column, _, _ in compiler.select])
-    return _Question(str(sql), tuple(params), lambda rows: compiler.apply_converters(rows, converters))
+def _converter(make: Callable[[str], QuerySet[Any]], alias: str) -> Callable[[list[Row]], Iterable[list[Any]]]:
+    # What converts holds on to its connection: to one of its own, which stays closed, and not to that of some thread.
+    connection = connections.create_connection(alias)
+    try:
+        compiler = make(alias).query.get_compiler(connection=connection)
+        compiler.setup_query()
+        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        return lambda rows: compiler.apply_converters(rows, converters)
+    finally:
+        connection.close()
 
 
 def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
@@ -51,13 +48,15 @@ def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -
     It must always be the same query, but for the `values` of what is `given` in it: it is put
     together once, which else takes as long as asking it does, and often much longer.
     """
-    return _put_together(make, alias).ask(alias, values)
+    sql, params = _compiled(make, alias)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql, tuple(values[each.name] if type(each) is _Place else each for each in params))
+        return list(cursor.fetchall())
 
 
 def ask_converted(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
     """Return the rows as `ask` does, with each column as its field has it in Python."""
-    question = _put_together(make, alias)
-    return [tuple(row) for row in question.convert(question.ask(alias, values))]
+    return [tuple(row) for row in _converter(make, alias)(ask(make, alias, **values))]
 
 
 class RowText(Func):

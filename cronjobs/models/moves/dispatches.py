@@ -53,12 +53,20 @@ def dispatch(
             waiting.update(waits_for=WaitsFor.WORKER, claim_token=token, dispatched_at=DatabaseNow())
         return rows
 
-    def work() -> Claimed:
-        room = Room(get_settings().dispatch_limit, _dispatched(alias))
-        afresh = candidates.afresh()
+    def look() -> tuple[Candidates, Room]:
+        room, afresh = Room(get_settings().dispatch_limit, _dispatched(alias)), candidates.afresh()
         afresh.full_queues |= {queue for queue, number in room.taken.items() if number + least_room > room.limit}
+        return afresh, room
+
+    def work() -> Claimed:
+        afresh, room = look()
         return choose(afresh, limit, stamp, room=room)
 
+    if least_room > 1:
+        # Whoever tops up looks again and again, most often in vain, and then takes no lock.
+        seen, _ = look()
+        if not seen.is_any:
+            return Claimed([], is_more=seen.is_any_full)
     return in_transaction(alias, work)
 
 
