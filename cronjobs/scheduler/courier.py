@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 
 # So many become messages under one token.
 _BATCH = 100
-# In seconds: until the next look when more is due than queues and limits have room for; twice as long while they have none.
-_SOON = 0.05
+# In seconds: until the next look when more is due than queues and limits have room for; longer each time while they have none,
+# but not twice as long: what is with the broker must not run out before somebody has seen that half of it has begun.
+_SOON, _LONGER = 0.05, 1.5
 # In seconds: the longest wait for a broker that does not answer.
 _LONGEST_WAIT = 5.0
 
@@ -61,12 +62,14 @@ class Courier(threading.Thread):
         if self.is_alive():
             self.join()
 
-    def dispatch_once(self) -> Claimed:
-        """Hand a batch over, and return what that was. Raises what a broker that is away raises."""
+    def dispatch_once(self, *, least_room: int = 1) -> Claimed:
+        """Hand a batch over, of queues with `least_room`, and return what that was. Raises what a broker that is away raises."""
         self._pulse.beat()
         if self._is_draining or get_settings().paused:
             return Claimed([], is_more=False)
-        claimed = dispatch(limit=_BATCH, now=self._time.now(), queues=self._queues, is_apart=self._is_apart)
+        claimed = dispatch(
+            limit=_BATCH, now=self._time.now(), queues=self._queues, is_apart=self._is_apart, least_room=least_room
+        )
         waiting = {each.pk: each for each, _ in claimed.executions}
         try:
             for sent in self._publisher.publish(list(waiting.values())):
@@ -94,7 +97,9 @@ class Courier(threading.Thread):
                     is_woken = self._woken.wait(self._wait)
                     self._woken.clear()
                     if not self._closed.is_set() and (is_woken or self._is_more):
-                        self._round()
+                        # Between two looks of the clock, what is with the broker is topped up only once half of it
+                        # has been begun: a few executions cost as many statements as many.
+                        self._round(least_room=1 if is_woken else max(1, get_settings().dispatch_limit // 2))
         except BaseException as error:
             logger.critical("The courier has stopped: %r", error)
             self._on_death(error)
@@ -103,10 +108,10 @@ class Courier(threading.Thread):
             drop_connection(self._alias)
             self._publisher.close()
 
-    def _round(self) -> None:
+    def _round(self, *, least_room: int) -> None:
         """Dispatch what is due, and settle when to look again."""
         try:
-            dispatched = self.dispatch_once()
+            dispatched = self.dispatch_once(least_room=least_room)
         except Exception as error:  # noqa: BLE001 - a broker that is away must not end the node
             self._failed(error)
             return
@@ -118,7 +123,7 @@ class Courier(threading.Thread):
         elif dispatched.executions:
             self._wait = 0.0 if len(dispatched.executions) == _BATCH else _SOON
         else:
-            self._wait = min(self._poll, max(_SOON, self._wait * 2))
+            self._wait = min(self._poll, max(_SOON, self._wait * _LONGER))
 
     def _failed(self, error: Exception) -> None:
         drop_connection(self._alias)

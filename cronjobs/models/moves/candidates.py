@@ -58,6 +58,11 @@ class Candidates:
         """Whether anything that is due was passed over because of its job or its queue."""
         return bool(self.full_jobs or self.full_queues)
 
+    @property
+    def is_any(self) -> bool:
+        """Whether there are any at all; asked without a lock."""
+        return self._open(self.queues).exists()
+
     def note_full(self, execution: JobExecution, refusal: Refusal) -> None:
         """Look at nothing more of what has refused `execution` a place: its queue, or its job."""
         if refusal.is_queue_s:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-
-from django.db.models import Case, DateTimeField, F, Value, When
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import AtLimit, ClaimLost, CronJobsError
+from cronjobs.models.batches import update_from_values
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
@@ -21,6 +18,10 @@ from cronjobs.models.moves.choosing import Claimed, choose, jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.models.pausing import why_held
 from cronjobs.states import ExecutionStatus, ensure_move
+
+# A row is started as it was read; and what is not the same for all that start together is computed here.
+_AS_READ = ("id", "claim_token", "waits_for")
+_COMPUTED = ("attempt", "first_started_at", "deadline_at")
 
 
 def new_token() -> str:
@@ -106,32 +107,35 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
 
 
-def start(rows: list[JobExecution], jobs: dict[int, Job], node: str, now: datetime, token: str) -> list[JobExecution]:
-    """Turn rows that this transaction has locked into running ones, under one token, and return them."""
-    dispatched = [each for each in rows if each.waits_for == WaitsFor.WORKER]
+def start(
+    rows: list[JobExecution], jobs: Mapping[int, Job], node: str, now: datetime, token: str
+) -> list[JobExecution]:
+    """Turn `rows` into running ones, under one token, and return them.
+
+    This transaction has locked them; or it is one, which is returned only if nobody has touched it since it was read.
+    """
+    as_read = [tuple(getattr(each, name) for name in _AS_READ) for each in rows]
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
-        each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token
-        each.attempt, each.started_at = each.attempt + 1, now
-        each.first_started_at, each.progress = each.first_started_at or now, None
+        each.attempt, each.first_started_at = each.attempt + 1, each.first_started_at or now
         each.deadline_at = _deadline(jobs.get(each.job_id or 0), now)
-    if rows:
-        JobExecution.objects.filter(pk__in=[each.pk for each in rows], status=ExecutionStatus.QUEUED).update(
-            status=ExecutionStatus.RUNNING,
-            node=node,
-            claim_token=token,
-            attempt=F("attempt") + 1,
-            started_at=now,
-            first_started_at=Coalesce("first_started_at", now),
-            progress=None,
-            deadline_at=_deadlines(rows),
-            lease_expires_at=database_now_plus(get_settings().lease),
-            # Should it be queued again, its message is used up.
-            **({"waits_for": WaitsFor.DISPATCH} if dispatched else {}),
-        )
-    for each in dispatched:
-        each.waits_for = WaitsFor.DISPATCH
-    return rows
+    same = {"status": ExecutionStatus.RUNNING, "node": node, "claim_token": token, "started_at": now, "progress": None}
+    if any(each.waits_for == WaitsFor.WORKER for each in rows):
+        # Should it be queued again, its message is used up.
+        same["waits_for"] = WaitsFor.DISPATCH
+    started = update_from_values(
+        JobExecution,
+        using=engine_alias(JobExecution),
+        columns=(*_AS_READ, *_COMPUTED),
+        rows=[(*key, *(getattr(each, name) for name in _COMPUTED)) for key, each in zip(as_read, rows, strict=True)],
+        match=_AS_READ,
+        where={"status": ExecutionStatus.QUEUED},
+        also={**same, "lease_expires_at": database_now_plus(get_settings().lease)},
+    )
+    for each in rows:
+        for name, value in same.items():
+            setattr(each, name, value)
+    return rows if started else []
 
 
 def _deadline(job: Job | None, now: datetime) -> datetime | None:
@@ -141,13 +145,3 @@ def _deadline(job: Job | None, now: datetime) -> datetime | None:
         return None if timeout is None else now + timeout
     except (CronJobsError, OverflowError):
         return None
-
-
-def _deadlines(rows: list[JobExecution]) -> Combinable | None:
-    """Return each row's deadline as one expression, so that they take no statement of their own."""
-    timed: dict[datetime, list[int]] = {}
-    for each in rows:
-        if each.deadline_at is not None:
-            timed.setdefault(each.deadline_at, []).append(each.pk)
-    whens = [When(pk__in=ids, then=Value(deadline, DateTimeField())) for deadline, ids in timed.items()]
-    return Case(*whens, default=None, output_field=DateTimeField()) if whens else None

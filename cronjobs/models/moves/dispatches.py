@@ -6,10 +6,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Count
 
 from cronjobs.conf import get_settings
-from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
+from cronjobs.database import (
+    DatabaseNow,
+    database_now_plus,
+    engine_alias,
+    in_one_statement,
+    in_transaction,
+    lock_unlocked,
+)
 from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
 from cronjobs.language import gettext as _
 from cronjobs.models.choices import WaitsFor
@@ -17,18 +25,25 @@ from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.loading import load_each
 from cronjobs.models.moves.candidates import Candidates
-from cronjobs.models.moves.choosing import Claimed, Room, choose, jobs_of, who_performs
+from cronjobs.models.moves.choosing import Claimed, Room, choose, who_performs
 from cronjobs.models.moves.claims import new_token, start
-from cronjobs.models.pausing import why_held
+from cronjobs.models.moves.messages import Message, read_message
 from cronjobs.registry import registry
 
 
-def dispatch(*, limit: int, now: datetime, queues: Collection[str] | None = None, is_apart: bool = False) -> Claimed:
+def dispatch(
+    *,
+    limit: int,
+    now: datetime,
+    queues: Collection[str] | None = None,
+    is_apart: bool = False,
+    least_room: int = 1,
+) -> Claimed:
     """Take up to `limit` due executions that Celery is to perform, within all limits, under one token.
 
     They stay queued, and count as running where limits are counted. At most DISPATCH_LIMIT of a
-    queue are with the broker at once; the caller has to hand these to it. `now` and the rest are
-    as for `claim`.
+    queue are with the broker at once, and while it has room for less than `least_room` more, it is
+    passed over. The caller has to hand these to it. `now` and the rest are as for `claim`.
     """
     alias, token = engine_alias(JobExecution), new_token()
     candidates = Candidates(alias, now, queues, is_apart=is_apart, waits_for=WaitsFor.DISPATCH)
@@ -41,12 +56,20 @@ def dispatch(*, limit: int, now: datetime, queues: Collection[str] | None = None
             waiting.update(waits_for=WaitsFor.WORKER, claim_token=token, dispatched_at=DatabaseNow())
         return rows
 
+    def look() -> tuple[Candidates, Room]:
+        room, afresh = Room(get_settings().dispatch_limit, _dispatched(alias)), candidates.afresh()
+        afresh.full_queues |= {queue for queue, number in room.taken.items() if number + least_room > room.limit}
+        return afresh, room
+
     def work() -> Claimed:
-        room = Room(get_settings().dispatch_limit, _dispatched(alias))
-        afresh = candidates.afresh()
-        afresh.full_queues |= {queue for queue, number in room.taken.items() if number >= room.limit}
+        afresh, room = look()
         return choose(afresh, limit, stamp, room=room)
 
+    if least_room > 1:
+        # Whoever tops up looks again and again, most often in vain, and then takes no lock.
+        seen, _ = look()
+        if not seen.is_any:
+            return Claimed([], is_more=seen.is_any_full)
     return in_transaction(alias, work)
 
 
@@ -55,31 +78,28 @@ def begin(execution_id: int, token: str, *, node: str) -> tuple[JobExecution, Jo
 
     The token of the message is used up: from here on a new one counts. Raises `ClaimLost` if
     it was dispatched again, is running, or has ended, and `AtLimit` while its queue or everything
-    is paused, or its job cannot be read: then it waits for its dispatch again; `DefinitionNotFound`
+    is paused, or its row or its job's cannot be read: then it waits for its dispatch again; `DefinitionNotFound`
     if this process cannot perform it.
     """
     alias = engine_alias(JobExecution)
-    message = JobExecution.objects.using(alias).dispatched().filter(pk=execution_id, claim_token=token)
 
-    def work() -> tuple[JobExecution, Job | None] | str:
-        row = message.annotate(now=DatabaseNow()).select_for_update().first() if token else None
-        if row is None:
+    def work() -> tuple[JobExecution, Job | None]:
+        message = _read(alias, execution_id, token) if token else None
+        if message is None:
             raise ClaimLost(execution_id)
-        jobs, unreadable = jobs_of([row], alias)
-        if reason := why_held(row) or _why_unreadable(unreadable.get(row.job_id or 0)):
-            _take_back(message)
-            return reason
-        job = jobs.get(row.job_id or 0)
+        row, job = message.execution, message.job
+        if reason := message.why_held():
+            _take_back(JobExecution.objects.using(alias).dispatched_as([row]))
+            raise AtLimit(execution_id, reason)
         if job is not None and job.definition not in registry:
             # As after a deploy that has not reached this machine yet. Until it is recalled, others have time to change.
             raise DefinitionNotFound(job.definition)
-        start([row], jobs, node, row.now, new_token())  # type: ignore[attr-defined]  # annotated
+        # Nothing is locked: that it is still dispatched under that token is a condition of the UPDATE.
+        if not start([row], {} if job is None else {job.pk: job}, node, message.now, new_token()):
+            raise ClaimLost(execution_id)
         return row, job
 
-    begun = in_transaction(alias, work)
-    if isinstance(begun, str):
-        raise AtLimit(execution_id, begun)
-    return begun
+    return in_one_statement(alias, work)
 
 
 def take_back(executions: Collection[JobExecution]) -> int:
@@ -120,8 +140,15 @@ def give_to_nodes() -> int:
     return rows.exclude(job_id__in=others).update(waits_for=WaitsFor.NODE)
 
 
-def _why_unreadable(error: Exception | None) -> str:
-    return "" if error is None else _("Its job cannot be read: %(what)s.") % {"what": type(error).__name__}
+def _read(alias: str, execution_id: int, token: str) -> Message | None:
+    try:
+        return read_message(alias, execution_id, token)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        # Rows that SQL has broken. Whoever dispatches passes them over until they are mended.
+        _take_back(JobExecution.objects.using(alias).dispatched().filter(pk=execution_id, claim_token=token))
+        raise AtLimit(execution_id, _("Its row cannot be read: %(what)s.") % {"what": type(error).__name__}) from error
 
 
 def _take_back(executions: ExecutionQuerySet) -> int:
