@@ -14,8 +14,10 @@ def load_app() -> Celery:
     path = get_settings().celery_app
     try:
         app = import_string(path)
-    except ImportError as error:
-        raise InvalidSettings(f"CRONJOBS['CELERY_APP'] is {path!r}, which cannot be imported: {error}") from error
+    except Exception as error:
+        # Its module is the project's own, and may do anything.
+        why = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise InvalidSettings(f"CRONJOBS['CELERY_APP'] is {path!r}, which cannot be imported: {why}") from error
     if not isinstance(app, Celery):
         raise InvalidSettings(f"CRONJOBS['CELERY_APP'] is {path!r}, which is no Celery app but a {type(app).__name__}.")
     return app
