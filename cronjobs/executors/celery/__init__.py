@@ -28,6 +28,15 @@ def make_publisher() -> Publisher:
     return Publisher()
 
 
+def reach_broker() -> None:
+    """Connect to the broker of CELERY_APP, and let go of it; raise what its driver raises if that does not answer."""
+    try:
+        from cronjobs.executors.celery.app import connect
+    except ModuleNotFoundError as error:
+        raise InvalidSettings(_NOT_INSTALLED) from error
+    connect()
+
+
 def make_diagnosis() -> Diagnosis:
     """Return what tells how CELERY_APP is set up; raise `InvalidSettings` if that cannot be used."""
     try:
