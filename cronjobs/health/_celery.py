@@ -60,8 +60,11 @@ def check_celery() -> Probe:
 def _without_app() -> Probe:
     number = JobExecution.objects.waiting().filter(waits_for__gt=WaitsFor.NODE).order_by().count()
     if number:
-        noun = count(number, "execution")
-        return fail(f"{noun} waiting for Celery, and CRONJOBS['CELERY_APP'] names no app any more.", waiting=number)
+        sentence = (
+            f"{count(number, 'execution')} waiting for Celery, and CRONJOBS['CELERY_APP'] names no app any more: "
+            "set it, or give the jobs another executor."
+        )
+        return warn(sentence, waiting=number)
     return nothing_there("CRONJOBS['CELERY_APP'] names no app, so Celery performs nothing here.")
 
 

@@ -24,7 +24,9 @@ from cronjobs.storable import rfc3339
 NO_NODE = gettext_noop("No node is alive: it starts when runcron does.")
 ALL_DRAINING = gettext_noop("Every node that is alive is draining: it starts when another runcron does.")
 NO_WORKER = gettext_noop("It is next in line for a worker that is free and serves its queue.")
-NO_CELERY = gettext_noop("It waits for Celery, and CRONJOBS['CELERY_APP'] names no app any more.")
+NO_CELERY = gettext_noop(
+    "It waits for Celery, and CRONJOBS['CELERY_APP'] names no app any more: set it, or give its job another executor."
+)
 NEXT_TO_BROKER = gettext_noop("It is next in line to be handed to the broker, as soon as that takes it.")
 
 
