@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
-from django.db.models import Case, CharField, Value, When
+from django.db.models import Case, CharField, Count, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus
 from cronjobs.models.batches import EngineManager
 from cronjobs.models.choices import NodeStatus
+from cronjobs.models.execution import JobExecution
+
+
+class Crew(NamedTuple):
+    """How many Celery workers are alive, how many of these are stopping, and what the others can do at once."""
+
+    alive: int
+    stopping: int
+    concurrency: int
 
 
 class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
@@ -22,8 +32,22 @@ class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
         return self.filter(stopped_at=None, heartbeat_at__gt=database_now_plus(-get_settings().lease))
 
     def serving(self, queue: str) -> list[CeleryWorker]:
-        """Return those that are alive and take messages from `queue`."""
-        return [each for each in self.alive() if queue in each.queue_names]
+        """Return those that are alive, do not stop, and take messages from `queue`."""
+        return [each for each in self.alive().filter(stopping=False) if queue in each.queue_names]
+
+    def crew(self) -> Crew:
+        """Count those that are alive, in one statement."""
+        goes_on = Q(stopping=False)
+        found = self.alive().aggregate(
+            alive=Count("pk"), working=Count("pk", filter=goes_on), concurrency=Sum("concurrency", filter=goes_on)
+        )
+        return Crew(found["alive"], found["alive"] - found["working"], found["concurrency"] or 0)
+
+    def with_running(self) -> Self:
+        """Return them with how many executions are `running` on each, as those say."""
+        mine = JobExecution.objects.using(self.db).running().filter(node=OuterRef("name")).order_by().values("node")
+        number = Subquery(mine.annotate(number=Count("pk")).values("number"))
+        return self.annotate(running=Coalesce(number, 0))
 
     def with_state(self) -> Self:
         """Return them with their `state`, a `NodeStatus`, as it is by the database's clock."""
