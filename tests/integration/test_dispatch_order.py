@@ -10,9 +10,10 @@ from django.db import connection
 
 from cronjobs.conf import get_settings
 from cronjobs.database import read_clock
-from cronjobs.exceptions import ClaimLost, InvalidSettings
+from cronjobs.exceptions import ClaimLost, InvalidJob, InvalidSettings
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.choices import WaitsFor
+from cronjobs.models.mistakes import mistakes
 from cronjobs.models.moves import (
     cancel,
     claim_one,
@@ -243,3 +244,13 @@ def test_many_nodes_dispatch_each_execution_once(make_job, settings):
     # A round that found only locked rows ends early; what is left is dispatched by the next.
     got += [each.pk for each in dispatched(limit=40)]
     assert sorted(got) == rows
+
+
+def test_a_job_that_wants_celery_where_there_is_none_is_told_so(make_job, settings):
+    job = make_job("noop", executor="celery")
+    assert mistakes(job) == {}
+    settings.CRONJOBS = {}
+
+    assert "CELERY_APP" in str(mistakes(job)["executor"])
+    with pytest.raises(InvalidJob, match="CELERY_APP"):
+        job.resolve()
