@@ -23,6 +23,8 @@ _BATCH = 100
 _SOON, _LONGER = 0.05, 1.5
 # In seconds: the longest wait for a broker that does not answer.
 _LONGEST_WAIT = 5.0
+# In seconds: how long a node that stops waits for a message that is being sent.
+_LAST_WORDS = 5.0
 
 
 class Courier(threading.Thread):
@@ -56,11 +58,14 @@ class Courier(threading.Thread):
             self._woken.set()
 
     def close(self) -> None:
-        """Dispatch nothing more; when this returns, everything dispatched is with the broker or waits again."""
+        """Dispatch nothing more; when this returns, everything dispatched is with the broker or waits again.
+
+        Unless the broker stands still, which nobody waits for: what it has not taken is recalled by another node.
+        """
         self._closed.set()
         self._woken.set()
         if self.is_alive():
-            self.join()
+            self.join(_LAST_WORDS)
 
     def dispatch_once(self, *, least_room: int = 1) -> Claimed:
         """Hand a batch over, of queues with `least_room`, and return what that was. Raises what a broker that is away raises."""

@@ -10,9 +10,10 @@ from django.db import connection
 
 from cronjobs.conf import get_settings
 from cronjobs.database import read_clock
-from cronjobs.exceptions import ClaimLost, InvalidSettings
+from cronjobs.exceptions import ClaimLost, InvalidJob, InvalidSettings
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.choices import WaitsFor
+from cronjobs.models.mistakes import mistakes
 from cronjobs.models.moves import (
     cancel,
     claim_one,
@@ -136,6 +137,35 @@ def test_a_rate_limit_counts_it_as_a_start_until_it_is_one(make_job):
     assert dispatched() == []
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_start_in_the_moment_of_counting_is_counted(make_job):
+    make_job("noop", rate_limit="2/h")
+    for _ in range(4):
+        request()
+    sent = dispatched()
+    waiting = list(sent)
+
+    def begin_meanwhile(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        # Once those that have started are counted.
+        while "COUNT(" in sql.upper() and "started_at" in sql and waiting:
+            beginner = threading.Thread(target=begin_and_close, args=(waiting.pop(),))
+            beginner.start()
+            beginner.join()
+        return result
+
+    with connection.execute_wrapper(begin_meanwhile):
+        assert dispatched() == []
+
+    assert (waiting, JobExecution.objects.running().count()) == ([], 2)
+
+
+def begin_and_close(row):
+    begun(row)
+    connection.close()
+
+
 def test_a_job_that_forbids_overlap_has_one_with_the_broker(make_job):
     make_job("succeeds")
     first, _ = request("succeeds"), request("succeeds")
@@ -243,3 +273,13 @@ def test_many_nodes_dispatch_each_execution_once(make_job, settings):
     # A round that found only locked rows ends early; what is left is dispatched by the next.
     got += [each.pk for each in dispatched(limit=40)]
     assert sorted(got) == rows
+
+
+def test_a_job_that_wants_celery_where_there_is_none_is_told_so(make_job, settings):
+    job = make_job("noop", executor="celery")
+    assert mistakes(job) == {}
+    settings.CRONJOBS = {}
+
+    assert "CELERY_APP" in str(mistakes(job)["executor"])
+    with pytest.raises(InvalidJob, match="CELERY_APP"):
+        job.resolve()

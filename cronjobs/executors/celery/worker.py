@@ -8,12 +8,18 @@ import os
 import re
 import socket
 import threading
+import time
 from typing import ClassVar
 
-from cronjobs.database import SteadyClock
+from django.db import DatabaseError, InterfaceError
+
+from cronjobs.conf import get_settings
+from cronjobs.database import Backoff, SteadyClock, engine_alias
 from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
-from cronjobs.executors.custody import Custody
+from cronjobs.executors.custody import Custody, is_in_transaction
 from cronjobs.executors.process import ForkServer
+from cronjobs.executors.refusals import is_outage
+from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import begin
 from cronjobs.notifications.pinger import process_pinger
 from cronjobs.runner import Claim
@@ -81,6 +87,19 @@ class Process:
             process_pinger().flush(_LAST_WORDS)
 
 
+def _begun(execution_id: int, token: str, name: str) -> tuple[JobExecution, Job | None]:
+    """Begin it; while the database is away, for as long as a lease lasts, try again: then somebody else will be told."""
+    backoff = Backoff(engine_alias(JobExecution), "Beginning")
+    deadline = time.monotonic() + get_settings().lease.total_seconds()
+    while True:
+        try:
+            return begin(execution_id, token, node=name)
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error) or time.monotonic() > deadline or is_in_transaction():
+                raise
+            time.sleep(backoff.failed(error))
+
+
 def perform(execution_id: object, token: object) -> None:
     """Perform what was dispatched under `token`; a message that names nothing of the kind is refused, and logged."""
     if type(execution_id) is not int or type(token) is not str or not _TOKEN.fullmatch(token):
@@ -88,7 +107,7 @@ def perform(execution_id: object, token: object) -> None:
         return
     name = Identity.name or Identity.assume(f"celery@{socket.gethostname()}")
     try:
-        execution, job = begin(execution_id, token, node=name)
+        execution, job = _begun(execution_id, token, name)
     except ClaimLost:
         # As it is meant to be where messages are delivered more than once; the token stays out of the log.
         logger.info("A message was refused: execution %d is not dispatched under its token.", execution_id)

@@ -140,14 +140,17 @@ class _JobPlaces:
             since = self.counted_at - rate.period
             latest |= Q(job_id=pk, started_at__gt=since)
             earlier |= Q(execution__job_id=pk, execution__started_at__gt=since, started_at__gt=since)
+        if get_settings().celery_app:
+            # What a worker may begin at any moment. Before those that have started: what it begins between the two
+            # statements is counted twice, and not missed by both.
+            self._add_starts(
+                JobExecution.objects.using(alias).dispatched().filter(job_id__in=rates).order_by(), "job_id"
+            )
         executions = JobExecution.objects.using(alias).filter(latest).order_by()
         # An execution has the start of its latest attempt; those before are rows of their own.
         attempts = ExecutionAttempt.objects.using(alias).filter(earlier, attempt__lt=F("execution__attempt")).order_by()
         self._add_starts(executions, "job_id")
         self._add_starts(attempts, "execution__job_id")
-        if get_settings().celery_app:
-            # What a worker may begin at any moment.
-            self._add_starts(JobExecution.objects.using(alias).dispatched().filter(job_id__in=rates), "job_id")
 
     def _add_starts(self, rows: QuerySet[JobExecution] | QuerySet[ExecutionAttempt], job: str) -> None:
         self._started.update(dict(rows.values_list(job).annotate(Count("pk"))))
