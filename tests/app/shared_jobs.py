@@ -20,7 +20,7 @@ Job = apps.get_model("cronjobs", "Job")
 ONCE = RetryPolicy(max_attempts=1)
 
 
-@job("says", overlap="allow", retry=ONCE)
+@job("shared-says", overlap="allow", retry=ONCE)
 def says(context: JobContext, *, value: Any = 1) -> dict[str, Any]:
     """Say something by every way there is, and return what it was given, and who it is."""
     context.log.start("Beginning", data={"step": 1, "password": "hunter2"})
@@ -32,7 +32,7 @@ def says(context: JobContext, *, value: Any = 1) -> dict[str, Any]:
     return {"value": value, "pid": os.getpid(), "attempt": context.attempt, "execution": context.execution_id}
 
 
-@job("comes-back", retry=RetryPolicy(max_attempts=3))
+@job("shared-comes-back", retry=RetryPolicy(max_attempts=3))
 def comes_back(context: JobContext) -> int:
     """Ask for another attempt, twice."""
     if context.attempt < 3:
@@ -40,7 +40,7 @@ def comes_back(context: JobContext) -> int:
     return context.attempt
 
 
-@job("waits", overlap="allow", retry=ONCE)
+@job("shared-waits", overlap="allow", retry=ONCE)
 def waits(context: JobContext, *, seconds: float = 60) -> dict[str, Any]:
     """Say so, and wait until somebody wants it to stop; tell whether somebody did, and whether who performs it stops."""
     context.log.start("Waiting", data={"pid": os.getpid()})
@@ -50,7 +50,7 @@ def waits(context: JobContext, *, seconds: float = 60) -> dict[str, Any]:
     return {"tidied": context.stop_requested.is_set(), "stopping": context.node_is_stopping}
 
 
-@job("coroutine", retry=ONCE)
+@job("shared-coroutine", retry=ONCE)
 async def coroutine(context: JobContext) -> bool:
     """Use the database and the loop."""
     is_any = await Job.objects.aexists()
@@ -59,7 +59,7 @@ async def coroutine(context: JobContext) -> bool:
     return is_any
 
 
-@job("grows", retry=ONCE)
+@job("shared-grows", retry=ONCE)
 def grows(context: JobContext) -> None:
     """Use more and more memory."""
     ballast = []
@@ -68,7 +68,7 @@ def grows(context: JobContext) -> None:
         time.sleep(0.01)
 
 
-@job("speaks", overlap="allow", retry=ONCE)
+@job("shared-speaks", overlap="allow", retry=ONCE)
 def speaks(context: JobContext) -> str:
     """Tell which language it finds, and leave another one behind."""
     found = translation.get_language()

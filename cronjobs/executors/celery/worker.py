@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # How long, in seconds, a process that ends waits for pings that are being sent.
 _LAST_WORDS = 5.0
 # As `new_token` makes them. What else is in a message may be nothing that the database understands.
-_TOKEN = re.compile(r"[0-9a-f]{32}")
+_TOKEN, _GREATEST_ID = re.compile(r"[0-9a-f]{32}"), 2**63 - 1
 
 
 class Identity:
@@ -104,6 +104,9 @@ def perform(execution_id: object, token: object) -> None:
     """Perform what was dispatched under `token`; a message that names nothing of the kind is refused, and logged."""
     if type(execution_id) is not int or type(token) is not str or not _TOKEN.fullmatch(token):
         logger.warning("A message was refused: it names no execution and no token.")
+        return
+    if not 0 < execution_id <= _GREATEST_ID:
+        logger.warning("A message was refused: no execution has that id.")
         return
     name = Identity.name or Identity.assume(f"celery@{socket.gethostname()}")
     try:

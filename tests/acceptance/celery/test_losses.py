@@ -38,7 +38,7 @@ def kill_all_of(worker):
 def test_a_process_of_a_worker_that_is_killed_leaves_a_lost_execution(site):
     site.start_node()
     worker = site.start_worker(concurrency=1)
-    execution = JobExecution.objects.request("waits")
+    execution = JobExecution.objects.request("shared-waits")
 
     os.kill(begun(execution), signal.SIGKILL)
 
@@ -47,15 +47,15 @@ def test_a_process_of_a_worker_that_is_killed_leaves_a_lost_execution(site):
     assert execution.node == worker_of(worker).name
     assert attempts(execution) == [(1, "lost")]
     # The worker has replaced it.
-    after = JobExecution.objects.request("says")
+    after = JobExecution.objects.request("shared-says")
     wait_for(lambda: status_of(after) == "succeeded")
 
 
 def test_what_was_lost_is_performed_again_by_another_worker_if_it_may_be(site):
-    Job.objects.filter(name="waits").update(rerun_lost=True)
+    Job.objects.filter(name="shared-waits").update(rerun_lost=True)
     site.start_node()
     first = site.start_worker()
-    again, finished = JobExecution.objects.request("waits"), JobExecution.objects.request("says")
+    again, finished = JobExecution.objects.request("shared-waits"), JobExecution.objects.request("shared-says")
     begun(again)
     wait_for(lambda: status_of(finished) == "succeeded")
 
@@ -76,7 +76,7 @@ def test_a_message_that_the_broker_gives_to_another_when_its_worker_dies_is_refu
         pytest.skip("Redis gives a message to another only after its visibility timeout")
     site.start_node()
     first = site.start_worker()
-    execution = JobExecution.objects.request("waits")
+    execution = JobExecution.objects.request("shared-waits")
     begun(execution)
     second = site.start_worker()
 
@@ -89,10 +89,10 @@ def test_a_message_that_the_broker_gives_to_another_when_its_worker_dies_is_refu
 
 
 def test_what_is_in_a_process_of_its_own_does_not_outlive_its_worker(site):
-    Job.objects.filter(name="waits").update(timeout=timedelta(minutes=1))
+    Job.objects.filter(name="shared-waits").update(timeout=timedelta(minutes=1))
     site.start_node()
     worker = site.start_worker()
-    execution = JobExecution.objects.request("waits")
+    execution = JobExecution.objects.request("shared-waits")
     pid = begun(execution)
     above = {each.pid for each in psutil.Process(pid).parents()}
     assert worker.process.pid in above
@@ -106,7 +106,7 @@ def test_what_is_in_a_process_of_its_own_does_not_outlive_its_worker(site):
 def test_the_processes_of_a_worker_do_not_outlive_its_first(site):
     site.start_node()
     worker = site.start_worker()
-    execution = JobExecution.objects.request("waits")
+    execution = JobExecution.objects.request("shared-waits")
     pid = begun(execution)
 
     worker.process.kill()
@@ -140,7 +140,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun_and_leaves_th
 def test_a_job_learns_that_its_worker_stops(site):
     site.start_node()
     worker = site.start_worker()
-    execution = JobExecution.objects.request("waits")
+    execution = JobExecution.objects.request("shared-waits")
     begun(execution)
 
     worker.process.send_signal(signal.SIGTERM)

@@ -30,7 +30,7 @@ def starts(job_name):
 
 def wait_for_waiting(executor):
     """Return an execution that has begun to wait until somebody wants it to stop."""
-    execution = executor.request("waits")
+    execution = executor.request("shared-waits")
     wait_for(execution.log_lines.exists)
     return execution
 
@@ -109,9 +109,9 @@ def test_a_queue_runs_as_much_at_once_as_it_may(executor, spans):
 
 
 def test_a_rate_limit_is_kept_exactly(executor):
-    executor.job("says", rate_limit="3/1s")
+    executor.job("shared-says", rate_limit="3/1s")
     for _ in range(9):
-        executor.request("says")
+        executor.request("shared-says")
 
     wait_for(all_done)
 
@@ -126,17 +126,17 @@ def test_a_higher_priority_goes_first(executor):
         pytest.skip("whoever performs inline says what is next")
     executor.limit(1, paused=True)
     ranks = ("low", "background", "critical", "medium", "high")
-    rows = {rank: JobExecution.objects.request("says", priority=rank).pk for rank in ranks}
+    rows = {rank: JobExecution.objects.request("shared-says", priority=rank).pk for rank in ranks}
 
     run_command("cronqueue", "--resume", executor.site.queue)
     wait_for(all_done)
 
-    assert starts("says") == [rows[rank] for rank in ("critical", "high", "medium", "low", "background")]
+    assert starts("shared-says") == [rows[rank] for rank in ("critical", "high", "medium", "low", "background")]
 
 
 def test_nothing_of_a_paused_queue_begins_until_it_is_resumed(executor):
     run_command("cronqueue", "--pause", executor.site.queue)
-    held = executor.request("says")
+    held = executor.request("shared-says")
     paused = read_clock("default")
     wait_for(lambda: read_clock("default") > paused + timedelta(seconds=1.5))
     assert executor.until(held, "queued").first_started_at is None
@@ -147,7 +147,7 @@ def test_nothing_of_a_paused_queue_begins_until_it_is_resumed(executor):
 
 
 def test_what_has_ended_can_be_run_again(executor):
-    original = executor.perform("says", value=3)
+    original = executor.perform("shared-says", value=3)
 
     again, is_new = retry(original.pk, requested_by="ann")
     executor.until(again)
@@ -158,7 +158,7 @@ def test_what_has_ended_can_be_run_again(executor):
 
 
 def test_what_has_ended_long_ago_is_deleted_with_its_lines(executor):
-    old, new = executor.perform("says"), executor.perform("says")
+    old, new = executor.perform("shared-says"), executor.perform("shared-says")
     long_ago = old.finished_at - timedelta(days=400)
     JobExecution.objects.filter(pk=old.pk).update(scheduled_for=long_ago, finished_at=long_ago)
 

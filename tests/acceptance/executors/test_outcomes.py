@@ -20,7 +20,7 @@ def lines_of(execution):
 
 
 def test_a_success_has_its_result_its_times_and_the_name_of_who_performed_it(executor):
-    execution = executor.perform("says", value=[7, None, "ü"])
+    execution = executor.perform("shared-says", value=[7, None, "ü"])
 
     assert (execution.status, execution.attempt, execution.attempts.count()) == ("succeeded", 1, 0)
     assert execution.result["value"] == [7, None, "ü"]
@@ -35,7 +35,7 @@ def test_a_success_has_its_result_its_times_and_the_name_of_who_performed_it(exe
 
 
 def test_what_it_logs_and_prints_is_kept_in_order_once_and_masked(executor):
-    execution = executor.perform("says")
+    execution = executor.perform("shared-says")
 
     lines = [(each.message, each.data) for each in execution.log_lines.all()]
     assert lines == [
@@ -88,13 +88,13 @@ def test_a_job_may_say_that_there_is_nothing_to_do(executor):
 
 
 def test_a_job_may_ask_for_another_attempt(executor):
-    execution = executor.perform("comes-back")
+    execution = executor.perform("shared-comes-back")
 
     assert (execution.status, execution.attempt, execution.result) == ("succeeded", 3, 3)
 
 
 def test_a_coroutine_runs_on_a_loop(executor):
-    execution = executor.perform("coroutine")
+    execution = executor.perform("shared-coroutine")
 
     assert (execution.status, execution.result, lines_of(execution)) == ("succeeded", True, ["Awaited"])
 
@@ -125,16 +125,16 @@ def test_a_job_that_takes_too_long_is_ended(executor):
 
 def test_a_job_that_takes_too_much_memory_is_ended(executor):
     limit = 200 * 2**20
-    executor.job("grows", memory_limit=limit)
+    executor.job("shared-grows", memory_limit=limit)
 
-    execution = executor.perform("grows")
+    execution = executor.perform("shared-grows")
 
     assert (execution.status, execution.error_type) == ("failed", "cronjobs.exceptions.MemoryLimitExceeded")
     assert execution.peak_rss_bytes > limit
 
 
 def test_the_language_that_a_job_leaves_behind_is_not_the_next_ones(executor):
-    executions = [executor.request("speaks") for _ in range(12)]
+    executions = [executor.request("shared-speaks") for _ in range(12)]
 
     assert [executor.until(each).result for each in executions] == ["en-us"] * 12
 
