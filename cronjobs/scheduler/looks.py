@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from cronjobs.conf import get_settings
-from cronjobs.database import DatabaseNow, as_utc, clock_sql, database_now_plus, engine_alias
+from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
 from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.models.choices import WaitsFor
-from cronjobs.models.execution import LONGEST_YIELD, ExecutionQuerySet
+from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.scheduler.clock_rows import EARLIEST, LATEST, own_rows
 from cronjobs.states import ExecutionStatus
 
@@ -90,10 +90,9 @@ def look(node: str = "") -> Look:
 def _due(queued: ExecutionQuerySet, waits_for: WaitsFor) -> QuerySet[Any, Any]:
     """Return one of those that are due and wait for that, if there is one."""
     # In the order of an index: where much is waiting, reading the table from its beginning looks cheaper, and is not.
-    # It is read up to the last place that something may have that is due.
-    is_due = Q(claim_at__lte=database_now_plus(LONGEST_YIELD), run_after__lte=DatabaseNow())
-    due = queued.filter(is_due, waits_for=waits_for)
-    return due.order_by("claim_at").values("status")[:1]
+    # What is due and waits for others is passed on the way; what is not due yet may be much more.
+    due = queued.filter(waits_for=waits_for, run_after__lte=DatabaseNow())
+    return due.order_by("run_after").values("status")[:1]
 
 
 def _escaped(sql: str) -> str:
