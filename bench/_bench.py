@@ -36,18 +36,22 @@ _NOT_OURS = ("DATABASE_URL", "MONGODB_URI", "CELERY_BROKER_URL", "DJANGO_", "CRO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number, what it should not exceed, and what it is made of."""
+    """One measured number, what it should not exceed (or reach, if more is better), and what it is made of."""
 
     metric: str
     value: float
     unit: str = ""
     goal: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    is_more_better: bool = False
 
     @property
     def verdict(self) -> str:
         """Whether the goal is met; empty if there is none."""
-        return "" if self.goal is None else "ok" if self.value <= self.goal else "missed"
+        if self.goal is None:
+            return ""
+        is_met = self.value >= self.goal if self.is_more_better else self.value <= self.goal
+        return "ok" if is_met else "missed"
 
 
 def parse_arguments(
@@ -68,16 +72,20 @@ def parse_arguments(
 
 @contextmanager
 def scratch(
-    server: str | None, *, log_level: str = "INFO", settings: Mapping[str, Any] | None = None
+    server: str | None,
+    *,
+    log_level: str = "INFO",
+    settings: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Path]:
     """Set up Django on a new, migrated database, and remove it in the end; yield a directory for files.
 
-    `settings` are keys of CRONJOBS, for this process and the nodes.
+    `settings` are keys of CRONJOBS, and `environ` further variables, for this process and the nodes.
     """
     with tempfile.TemporaryDirectory(prefix="cronjobs-bench-") as name:
         directory = Path(name)
         _set_environment(_scratch_url(server, directory), directory, log_level)
-        os.environ["BENCH_CRONJOBS"] = json.dumps(dict(settings or {}))
+        os.environ |= {"BENCH_CRONJOBS": json.dumps(dict(settings or {})), **(environ or {})}
         import django
 
         django.setup()
@@ -136,10 +144,14 @@ def forget_connections() -> None:
 
 def start_node(log: Path, *arguments: str) -> Child:
     """Start `manage.py runcron` with its output in `log`; return the process."""
+    return start_python("node", str(ROOT / "manage.py"), "runcron", *arguments, log=log)
+
+
+def start_python(name: str, *arguments: str, log: Path) -> Child:
+    """Start Python with `arguments` and its output in `log`; return the process."""
     from project.processes import start
 
-    command = [sys.executable, str(ROOT / "manage.py"), "runcron", *arguments]
-    return start("node", command, log=log, env=environment())
+    return start(name, [sys.executable, *arguments], log=log, env=environment())
 
 
 def environment() -> dict[str, str]:
@@ -200,7 +212,8 @@ def report(bench: str, figures: Sequence[Figure]) -> None:
     sys.stdout.flush()
     sys.stderr.write(f"\n{bench} on {database}\n")
     for each in figures:
-        goal = "" if each.goal is None else f"goal <= {each.goal:g}  {each.verdict}"
+        bound = ">=" if each.is_more_better else "<="
+        goal = "" if each.goal is None else f"goal {bound} {each.goal:g}  {each.verdict}"
         _write_row(each.metric, each.value, f"{each.unit:<5} {goal}")
         for name, value in each.parts.items():
             _write_row(f"  {name}", value)

@@ -33,6 +33,7 @@ DEFAULT_THROTTLES: Mapping[str, RateLimit | None] = types.MappingProxyType(
 )
 
 _NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+EXECUTORS = ("thread", "process", "celery")
 
 
 def _setting(
@@ -130,9 +131,27 @@ class Settings(Parsed):
     catch_up_cap: int = _setting("With catch_up all: at most so many occurrences, the newest.", default=100, low=1)
     workers: int = _setting("Executions that one node performs at the same time.", default=8, low=1)
     executor: str = _setting(
-        "Where attempts run if neither job nor definition says: thread or process. A job with a limit gets a process.",
+        "Where attempts run if neither job, queue nor definition says: thread, process or celery. "
+        "A job with a limit gets a process, on the node or on the Celery worker.",
         default="thread",
-        one_of=("thread", "process"),
+        one_of=EXECUTORS,
+    )
+    queue_executors: Mapping[str, str] = _setting(
+        "The same for the jobs of one queue: name of the queue to thread, process or celery.", default=_NOTHING
+    )
+    celery_app: str = _setting(
+        "The project's Celery app, as in project.celery.app, whose workers perform jobs. Empty: there is none.",
+        default="",
+    )
+    dispatch_limit: int = _setting(
+        "Executions of one queue that may be with the broker at once. Further ones wait in the database, by priority.",
+        default=100,
+        low=1,
+    )
+    dispatch_timeout: timedelta = _setting(
+        "An execution that no Celery worker has begun so long after it was handed to the broker is handed to it again.",
+        default=timedelta(minutes=2),
+        low=1,
     )
     kill_grace: timedelta = _setting(
         "How long a process that is to end has between SIGTERM and SIGKILL.", default=timedelta(seconds=5), low=0
@@ -272,6 +291,11 @@ class Settings(Parsed):
         "Hide django-apscheduler's own admin pages, which unpickle rows.", default=True
     )
 
+    def __post_init__(self) -> None:
+        """Refuse what each for itself may be, and not together."""
+        if not self.celery_app and "celery" in (self.executor, *self.queue_executors.values()):
+            raise InvalidSettings("CRONJOBS wants Celery to perform jobs, and CRONJOBS['CELERY_APP'] names no app.")
+
 
 class _Known:
     """What CRONJOBS was when it was read last, and what it came to; replaced as one, since threads read settings."""
@@ -352,6 +376,17 @@ def _notifiers(value: Any, path: str) -> Mapping[str, Mapping[str, Any]]:
     return types.MappingProxyType(dict(value))
 
 
+def _queue_executors(value: Any, path: str) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise InvalidSettings(f"{path} must be a dict of queue name to executor, not {value!r}.")
+    for name, executor in value.items():
+        if not isinstance(name, str) or executor not in EXECUTORS:
+            raise InvalidSettings(
+                f"{path}[{name!r}] must be one of {', '.join(map(repr, EXECUTORS))}, not {executor!r}."
+            )
+    return types.MappingProxyType(dict(value))
+
+
 def _throttles(value: Any, path: str) -> Mapping[str, RateLimit | None]:
     return rates(value, path, defaults=DEFAULT_THROTTLES)
 
@@ -374,6 +409,7 @@ _PARSERS: Mapping[Any, Parser] = {
     **PARSERS,
     tuple[AlertKind, ...]: _kinds,
     tuple[str, ...] | None: _notifiers_or_none,
+    Mapping[str, str]: _queue_executors,
     Mapping[str, str | None]: _schedules,
     Mapping[str, RateLimit | None]: _throttles,
     Mapping[str, Mapping[str, Any]]: _notifiers,

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -241,8 +241,7 @@ def engine_transaction(alias: str) -> Iterator[None]:
         with transaction.atomic(using=alias):
             yield
         return
-    # This process's threads queue up here, where waiting is fair; SQLite itself only polls.
-    with _sqlite_writer:
+    with _turn(alias):
         connection.ensure_connection()
         configured = connection.transaction_mode  # type: ignore[attr-defined]  # the SQLite wrapper's
         connection.transaction_mode = "IMMEDIATE"  # type: ignore[attr-defined]
@@ -257,9 +256,28 @@ def in_transaction(
     alias: str, work: Callable[[], R], *, attempts: int = 5, sleep: Callable[[float], Any] = time.sleep
 ) -> R:
     """Return what `work` returns, run in an engine transaction; conflicts run it again from the start."""
+    return _through_conflicts(engine_transaction, alias, work, attempts=attempts, sleep=sleep)
+
+
+def in_one_statement(alias: str, work: Callable[[], R]) -> R:
+    """Return what `work` returns, which writes by a single statement, and so needs no transaction; conflicts run it again.
+
+    A transaction takes two more round trips, which for a small piece of work is half of the time.
+    """
+    return _through_conflicts(_turn, alias, work)
+
+
+def _through_conflicts(
+    around: Callable[[str], AbstractContextManager[None]],
+    alias: str,
+    work: Callable[[], R],
+    *,
+    attempts: int = 5,
+    sleep: Callable[[float], Any] = time.sleep,
+) -> R:
     for attempt in range(1, attempts + 1):
         try:
-            with engine_transaction(alias):
+            with around(alias):
                 return work()
         except OperationalError as error:
             if attempt == attempts or connections[alias].in_atomic_block or not is_conflict(error):
@@ -267,6 +285,18 @@ def in_transaction(
             logger.debug("Transaction conflict, trying again.", extra={"attempt": attempt})
         sleep(random.uniform(0.005, 0.05) * attempt)  # noqa: S311 - spreads rivals, hides nothing
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _turn(alias: str) -> Iterator[None]:
+    """Wait until it is this thread's turn to write, where there is only one writer (SQLite)."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    # This process's threads queue up here, where waiting is fair; SQLite itself only polls.
+    with _sqlite_writer:
+        yield
 
 
 def is_conflict(error: BaseException) -> bool:

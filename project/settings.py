@@ -142,7 +142,18 @@ CRONJOBS: dict[str, object] = {
         if schedule
     },
 }
+# A broker is all that it takes for workers on other machines: celery -A project worker.
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
+# Workers that are told of no queue serve that of jobs which are told of none.
+CELERY_TASK_DEFAULT_QUEUE = "default"
+# What RabbitMQ needs to know so that it tells the priorities of messages apart.
+CELERY_TASK_QUEUE_MAX_PRIORITY = 5
+# A worker starts what comes first, and does not fetch more meanwhile than it can start soon.
+CELERY_WORKER_PREFETCH_MULTIPLIER = number("CELERY_WORKER_PREFETCH_MULTIPLIER", default=1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL:
+    CRONJOBS["CELERY_APP"] = "project.celery.app"
+    CRONJOBS["EXECUTOR"] = os.environ.get("CRONJOBS_EXECUTOR") or "thread"
 
 LOGGING = {
     "version": 1,

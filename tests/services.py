@@ -1,6 +1,6 @@
-"""Which database servers the tests find on this machine; `script/test` asks.
+"""Which databases and brokers the tests find on this machine; `script/test` asks.
 
-Prints a line per server: its name, its URL or a dash, and what was found, separated by tabs.
+Prints a line per server: its kind, its name, its URL or a dash, and what was found, separated by tabs.
 """
 
 from __future__ import annotations
@@ -43,13 +43,34 @@ def find_mariadb(url: str) -> str:
         connection.close()
 
 
+def find_redis(url: str) -> str:
+    """Return the version of the server at `url`; raise if tests cannot use it."""
+    import redis
+
+    with redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
+        info: Any = client.info("server")
+        return f"Redis {info['redis_version']}"
+
+
+def find_rabbitmq(url: str) -> str:
+    """Return the version of the server at `url`; raise if tests cannot use it."""
+    from kombu import Connection
+
+    with Connection(url, connect_timeout=3) as connection:
+        connection.connect()
+        return f"RabbitMQ {connection.connection.server_properties['version']}"
+
+
 SERVICES: dict[str, tuple[Callable[[str], str], list[str]]] = {
     "postgres": (
         find_postgres,
         [f"postgres://{user}@127.0.0.1:5432/postgres" for user in dict.fromkeys([getpass.getuser(), "postgres"])],
     ),
     "mariadb": (find_mariadb, ["mysql://root@127.0.0.1:3306/mysql"]),
+    "redis": (find_redis, ["redis://127.0.0.1:6379/11"]),
+    "rabbitmq": (find_rabbitmq, ["amqp://guest:guest@127.0.0.1:5672//"]),
 }
+BROKERS = ("redis", "rabbitmq")
 
 
 def find(name: str) -> tuple[str, str]:
@@ -67,7 +88,8 @@ def find(name: str) -> tuple[str, str]:
 
 def main() -> None:
     for name in SERVICES:
-        sys.stdout.write("\t".join((name, *find(name))) + "\n")
+        kind = "broker" if name in BROKERS else "database"
+        sys.stdout.write("\t".join((kind, name, *find(name))) + "\n")
 
 
 if __name__ == "__main__":

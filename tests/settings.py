@@ -77,6 +77,14 @@ match DATABASES["default"]["ENGINE"].rpartition(".")[2]:
 # The mail server of a test, for the processes that it starts.
 EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ.get("TEST_EMAIL_PORT", "25"))
 
+# The broker of a test, for the nodes and workers that it starts (tests/brokers.py).
+CELERY_BROKER_URL = os.environ.get("TEST_CELERY_BROKER", "")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = json.loads(os.environ.get("TEST_CELERY_OPTIONS", "{}"))
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_QUEUE_MAX_PRIORITY = 5
+CELERY_WORKER_PREFETCH_MULTIPLIER = int(os.environ.get("TEST_CELERY_PREFETCH", "1"))
+
 # Not MONGODB_URI: a test must never reach the database that a developer works with.
 CRONJOBS: dict[str, object] = {
     "MONGODB_URI": os.environ.get("TEST_MONGODB_URI", ""),

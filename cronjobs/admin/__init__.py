@@ -14,7 +14,8 @@ from cronjobs.admin.jobs.listing import JobAdmin
 from cronjobs.admin.nodes.listing import NodeAdmin
 from cronjobs.admin.queues import QueueAdmin
 from cronjobs.admin.stock import unregister_stock_admin
-from cronjobs.models import Alert, ApiKey, AuditEntry, Calendar, Dashboard, Job, JobExecution, Node, Queue
+from cronjobs.admin.workers import WorkerAdmin
+from cronjobs.models import Alert, ApiKey, AuditEntry, Calendar, CeleryWorker, Dashboard, Job, JobExecution, Node, Queue
 
 __all__ = [
     "AlertAdmin",
@@ -26,6 +27,7 @@ __all__ = [
     "JobAdmin",
     "NodeAdmin",
     "QueueAdmin",
+    "WorkerAdmin",
 ]
 
 admin.site.register(Dashboard, DashboardAdmin)
@@ -33,6 +35,7 @@ admin.site.register(Job, JobAdmin)
 admin.site.register(Calendar, CalendarAdmin)
 admin.site.register(JobExecution, ExecutionAdmin)
 admin.site.register(Node, NodeAdmin)
+admin.site.register(CeleryWorker, WorkerAdmin)
 admin.site.register(Queue, QueueAdmin)
 admin.site.register(Alert, AlertAdmin)
 admin.site.register(ApiKey, ApiKeyAdmin)

@@ -92,6 +92,13 @@ def node_badge(state: str) -> SafeString:
     return badge(known.label, NODE_TONES[known], title=title)
 
 
+def worker_badge(state: str) -> SafeString:
+    """Return the label of a Celery worker's state: that of a node, but nobody has asked it to drain."""
+    if state == NodeStatus.DRAINING:
+        return badge(gettext("Stopping"), NODE_TONES[NodeStatus.DRAINING])
+    return node_badge(state)
+
+
 def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:
     """Return the label of an execution that runs longer than its timeout; of any other, nothing."""
     if not execution.is_overrunning(now):

@@ -16,7 +16,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from cronjobs.admin.windows import BEFORE
-from cronjobs.models import ApiKey, Job, JobExecution, Node
+from cronjobs.conf import get_settings
+from cronjobs.models import ApiKey, CeleryWorker, Job, JobExecution, Node
 from cronjobs.models.choices import KeyState, Staleness
 from cronjobs.models.recorded import ids_between
 from cronjobs.parsing import row_id
@@ -90,14 +91,17 @@ class RecordedFilter(TimeFilter):
 
 
 class NodeFilter(admin.SimpleListFilter):
-    """Executions that one node ran, or ran last."""
+    """Executions that one node, or one Celery worker, ran, or ran last."""
 
     title = _("node")
     parameter_name = "node"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         # The last to be heard of come first; each start of a node is one.
-        return [(name, name) for name in Node.objects.values_list("name", flat=True)[:_MOST_NODES]]
+        names = list(Node.objects.values_list("name", flat=True)[:_MOST_NODES])
+        if get_settings().celery_app:
+            names += CeleryWorker.objects.values_list("name", flat=True)[:_MOST_NODES]
+        return [(name, name) for name in names]
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices) or self.value() is not None

@@ -16,6 +16,7 @@ from cronjobs.admin.actors import actor_of
 from cronjobs.admin.asking import ask_about, is_answered
 from cronjobs.admin.badges import Tone, badge
 from cronjobs.admin.pages import PageAdmin, message_of
+from cronjobs.conf import settings_or_defaults
 from cronjobs.database import engine_alias, in_transaction
 from cronjobs.journal import Change, record_changes
 from cronjobs.models import Queue
@@ -25,7 +26,15 @@ from cronjobs.models.queue import queues_in_use
 class QueueAdmin(PageAdmin):
     """Queues. One row stands for all: while it is paused, nothing is scheduled and nothing is started."""
 
-    list_display = ("shown_name", "shown_state", "shown_limit", "shown_waiting", "shown_running", "description")
+    list_display = (
+        "shown_name",
+        "shown_state",
+        "shown_limit",
+        "shown_waiting",
+        "shown_dispatched",
+        "shown_running",
+        "description",
+    )
     list_display_links = ("shown_name",)
     fields = ("name", "limit", "paused", "description")
     search_fields = ("name", "description")
@@ -51,6 +60,10 @@ class QueueAdmin(PageAdmin):
     @admin.display(description=gettext_lazy("waiting"))
     def shown_waiting(self, queue: Any) -> str:
         return rendering.NOTHING if queue.is_everything else str(queue.waiting)
+
+    @admin.display(description=gettext_lazy("with the broker"))
+    def shown_dispatched(self, queue: Any) -> str:
+        return rendering.NOTHING if queue.is_everything else str(queue.dispatched)
 
     @admin.display(description=gettext_lazy("running"))
     def shown_running(self, queue: Any) -> str:
@@ -78,6 +91,11 @@ class QueueAdmin(PageAdmin):
         queues: Any = super().get_queryset(request)
         counted: QuerySet[Queue] = queues.with_counts()
         return counted
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        if settings_or_defaults().celery_app:
+            return self.list_display
+        return tuple(each for each in self.list_display if each != "shown_dispatched")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         missing = sorted(queues_in_use(engine_alias(Queue)) - set(Queue.objects.values_list("name", flat=True)))

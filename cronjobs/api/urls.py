@@ -29,6 +29,7 @@ from cronjobs.api.site.queues import (
     ResumeQueueView,
 )
 from cronjobs.api.site.status import StatusView
+from cronjobs.api.site.workers import WorkersView
 from cronjobs.api.views import NoView
 
 app_name = "cronjobs"
@@ -46,6 +47,7 @@ urlpatterns = [
     re_path(r"^executions/(?P<pk>[^/]+)/tree/?\Z", TreeView.as_view(), name="tree"),
     re_path(r"^alerts/?\Z", AlertsView.as_view(), name="alerts"),
     re_path(r"^nodes/?\Z", NodesView.as_view(), name="nodes"),
+    re_path(r"^workers/?\Z", WorkersView.as_view(), name="workers"),
     re_path(r"^nodes/(?P<name>(?s:.*?))/drain/?\Z", DrainNodeView.as_view(), name="node-drain"),
     re_path(r"^nodes/(?P<name>(?s:.*?))/undrain/?\Z", UndrainNodeView.as_view(), name="node-undrain"),
     re_path(r"^definitions/?\Z", DefinitionsView.as_view(), name="definitions"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from django.db import connections
+from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.models.moves import Ending
@@ -63,3 +63,16 @@ def discard(connection: BaseDatabaseWrapper) -> None:
     with suppress(Exception):
         connection.connection.close()
     connection.connection, connection.in_atomic_block = None, False
+
+
+def let_go_of_old_connections() -> None:
+    """Close what this thread has had for longer than CONN_MAX_AGE, and what is broken; the others are tried before use."""
+    try:
+        close_old_connections()
+        # A site that keeps connections may have left Django's own check of them off, which is meant for requests.
+        for connection in connections.all(initialized_only=True):
+            connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs do not know it
+    except Exception:
+        logger.exception("A connection could not be closed; it is forgotten.")
+        for connection in connections.all(initialized_only=True):
+            discard(connection)

@@ -6,30 +6,17 @@ a transaction, which no other process can see, it is the calling thread in any c
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
-
-from cronjobs.conf import get_settings
-from cronjobs.database import Backoff, SteadyClock, engine_alias, in_transaction, read_clock
-from cronjobs.executors.attempts import attempt
-from cronjobs.executors.leases import LeaseKeeper
-from cronjobs.executors.live import LiveOutput
-from cronjobs.executors.process import ForkServer, attempt_in_process, belongs_in_process
-from cronjobs.executors.refusals import is_outage, record_apart
-from cronjobs.executors.stops import pass_on_losses
-from cronjobs.language import site_language
-from cronjobs.logs import LogLine, output_captured
+from cronjobs.database import SteadyClock, engine_alias, in_transaction, read_clock
+from cronjobs.executors.custody import Custody, is_in_transaction
+from cronjobs.executors.process import ForkServer
 from cronjobs.models import Job, JobExecution, Trigger
-from cronjobs.models.moves import Ending, claim_one, record
-from cronjobs.runner import Claim, announce
-
-logger = logging.getLogger(__name__)
+from cronjobs.models.moves import claim_one
+from cronjobs.runner import Claim
 
 
 def run_inline(
@@ -77,59 +64,17 @@ def _worker() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:inline"
 
 
-# Whoever asked may do so in another language.
-@site_language()
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
-    keeper = LeaseKeeper(held=lambda: [claimed], lost=lambda ids: pass_on_losses([claim], ids))
-    live = LiveOutput(claim)
-    # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
-    if not connections[engine_alias(JobExecution)].in_atomic_block:
-        keeper.start()
-        live.start()
-    try:
-        with output_captured():
-            ending = _attempt(claim, clock)
-        lost = _record(live.close(), ending)
-    finally:
-        live.close()
-        keeper.close()
-    if lost:
-        logger.warning("%s ended here after its claim was lost; nothing was recorded.", claimed)
-    else:
-        announce(ending)
-    # The job may have deleted its own row.
-    return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
-
-
-def _attempt(claim: Claim, clock: SteadyClock) -> Ending:
-    resolved = belongs_in_process(claim)
-    if resolved is None or not _is_visible_elsewhere():
-        return attempt(claim, now=clock.now)
     # For this one attempt: most processes that perform one never perform another.
     with ForkServer() as server:
-        ending = attempt_in_process(claim, resolved, now=clock.now, server=server)
-    assert ending is not None  # noqa: S101 - nobody stops it but its job's limits
-    return ending
-
-
-def _is_visible_elsewhere() -> bool:
-    """Return whether another process sees the database as this one does: no open transaction, no database in memory."""
-    connection = connections[engine_alias(JobExecution)]
-    is_in_memory = getattr(connection, "is_in_memory_db", lambda: False)
-    return not connection.in_atomic_block and not is_in_memory()
-
-
-def _record(lines: list[LogLine], ending: Ending) -> set[int]:
-    """Write log and ending; while the database is away, for as long as the lease would last, try again."""
-    backoff = Backoff(engine_alias(JobExecution), "Recording")
-    deadline = time.monotonic() + get_settings().lease.total_seconds()
-    while True:
+        custody = Custody(server)
+        # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
+        if not is_in_transaction():
+            custody.start()
         try:
-            return record(lines, [ending])
-        except (DatabaseError, InterfaceError) as error:
-            if not is_outage(error):
-                return record_apart(lines, [ending], error)
-            if time.monotonic() > deadline or connections[engine_alias(JobExecution)].in_atomic_block:
-                raise
-            time.sleep(backoff.failed(error))
+            ending = custody.perform(claim, now=clock.now)
+        finally:
+            custody.close()
+    # The job may have deleted its own row.
+    return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -51,25 +51,25 @@ def _show(taken: Sequence[tuple[Claim, dict[str, Any]]]) -> None:
 
 
 class LiveOutput(threading.Thread):
-    """Writes the lines and the progress of one claim twice a second, until it is closed.
+    """Writes the lines and the progress of the claims that are held twice a second, until it is closed.
 
-    As often it looks whether somebody wants the job to stop: beside a node no clock does that.
+    As often it looks whether somebody wants a job to stop: beside a node no clock does that.
     """
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, held: Callable[[], Sequence[Claim]]) -> None:
         super().__init__(name="cronjobs-live", daemon=True)
-        self._claim = claim
+        self._held = held
         self._lines: list[LogLine] = []
         self._closed = threading.Event()
         self._alias = engine_alias(JobExecution)
         self._backoff = Backoff(self._alias, "Writing the log")
 
     def close(self) -> list[LogLine]:
-        """Stop, and return the lines that have not been written yet."""
+        """Stop, and return the lines that it has taken from their claims and could not write yet."""
         self._closed.set()
         if self.is_alive():
             self.join()
-        return [*self._lines, *self._claim.log.take()]
+        return self._lines
 
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
@@ -82,13 +82,15 @@ class LiveOutput(threading.Thread):
 
     def _write(self) -> float:
         """Write what there is, and return how many seconds to wait before the next try after a failure."""
-        self._lines += self._claim.log.take()
+        claims = self._held()
+        self._lines += [line for claim in claims for line in claim.log.take()]
         try:
             if self._lines:
                 record(self._lines, [])
                 self._lines = []
-            show_progress([self._claim])
-            pass_on_stops([self._claim])
+            if claims:
+                show_progress(claims)
+                pass_on_stops(claims)
         except Exception as error:  # noqa: BLE001 - it is all written with the ending as well
             return self._backoff.failed(error)
         self._backoff.succeeded()

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.conf import get_settings
-from cronjobs.executors.attempts import attempt, discard
+from cronjobs.executors.attempts import attempt, discard, let_go_of_old_connections
 from cronjobs.executors.base import Done, Executor
 from cronjobs.executors.process import ForkServer, Stop, attempt_in_process, belongs_in_process, may_be_needed
 from cronjobs.models import ResolvedJob
@@ -75,7 +75,7 @@ class ThreadExecutor(Executor):
 
     def _run(self, claim: Claim) -> None:
         # A connection that the server has dropped since the last attempt must not fail this one.
-        _let_go_of_old_connections()
+        let_go_of_old_connections()
         with self._lock:
             self._kept.difference_update(connections.all(initialized_only=True))
         resolved = belongs_in_process(claim)
@@ -96,21 +96,9 @@ class ThreadExecutor(Executor):
                 self._in_process -= 1
 
     def _hand_over(self, claim: Claim, ending: Ending | None) -> None:
-        _let_go_of_old_connections()
+        let_go_of_old_connections()
         with self._lock:
             self._busy -= 1
             self._kept.update(connections.all(initialized_only=True))
         if ending is not None:
             self._done(claim, ending)
-
-
-def _let_go_of_old_connections() -> None:
-    try:
-        close_old_connections()
-        # A site that keeps connections may have left Django's own check of them off, which is meant for requests.
-        for connection in connections.all(initialized_only=True):
-            connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs do not know it
-    except Exception:
-        logger.exception("A connection could not be closed; it is forgotten.")
-        for connection in connections.all(initialized_only=True):
-            discard(connection)

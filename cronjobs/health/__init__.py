@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cronjobs.health._celery import check_broker, check_celery
 from cronjobs.health._delays import LATE, check_lag
 from cronjobs.health._engine import (
     LONG_WAIT,
@@ -32,6 +33,8 @@ __all__ = [
     "Probe",
     "Status",
     "check_all",
+    "check_broker",
+    "check_celery",
     "check_clock",
     "check_configuration",
     "check_definitions",
@@ -66,6 +69,7 @@ _WITH_SQL: tuple[Callable[[], Probe], ...] = (
     check_ticks,
     check_threads,
     check_lag,
+    check_celery,
     check_queue,
     check_jobs,
     check_zones,

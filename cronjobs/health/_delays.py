@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 from cronjobs.database import as_utc, engine_alias, read_clock
 from cronjobs.health._probes import Probe, fail, fine, nothing_there, probe, warn
 from cronjobs.models import JobExecution, Node
+from cronjobs.models.choices import WaitsFor
 from cronjobs.models.moves import in_open_queues
 from cronjobs.models.waiting import NO_WORKER, why_waiting
 from cronjobs.scheduler.clock_rows import EARLIEST, own_rows
@@ -64,7 +65,9 @@ def _undecided_for(now: datetime) -> timedelta:
 
 def _idle_for(now: datetime) -> timedelta:
     """Return for how long the oldest due execution has been waiting for no other reason than that nobody claims it."""
-    waiting = in_open_queues(JobExecution.objects.claimable(now)).order_by("run_after")
+    # Of what is Celery's to perform `check_celery` tells.
+    rows = JobExecution.objects.claimable(now).filter(waits_for=WaitsFor.NODE)
+    waiting = in_open_queues(rows).order_by("run_after")
     for each in waiting.defer("result", "traceback")[:_MOST_ASKED]:
         wait = now - each.run_after
         # Why it waits takes several statements to find out; of a short wait it does not matter.

@@ -112,9 +112,11 @@ def check_configuration() -> Probe:
         return (
             notice(f"{PAUSED} Otherwise they are sound.") if get_settings().paused else fine("The settings are sound.")
         )
+    gravest, ids = max(each.level for each in messages), [each.id for each in messages]
     problems = [f"{each.msg} {each.hint or ''}".strip() for each in messages]
-    is_serious = any(each.is_serious() for each in messages)
-    return (fail if is_serious else warn)(*problems, ids=[each.id for each in messages])
+    if gravest < checks.WARNING:
+        return notice(" ".join(problems), ids=ids)
+    return (fail if gravest >= checks.ERROR else warn)(*problems, ids=ids)
 
 
 @probe("queue")

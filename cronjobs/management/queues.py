@@ -23,7 +23,8 @@ def state(queue: Queue) -> str:
 
 def sentence(queue: Any) -> str:
     """Return what is decided about a queue, and what is in it; it has its counts."""
-    return f"Queue {queue.name}: {state(queue)}; {queue.waiting} waiting, {queue.running} running."
+    dispatched = f" ({queue.dispatched} of them with the broker)" if queue.dispatched else ""
+    return f"Queue {queue.name}: {state(queue)}; {queue.waiting} waiting{dispatched}, {queue.running} running."
 
 
 def unknown_queues(names: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
 from cronjobs.manager.job_status import JobStatus, JobStatuses, job_statuses
-from cronjobs.models import Node, Queue
+from cronjobs.models import CeleryWorker, JobExecution, Node, Queue
 from cronjobs.models.asking import ask
 from cronjobs.models.choices import NodeStatus
 from cronjobs.models.queue import EVERYTHING
@@ -26,6 +26,7 @@ def status_document(names: Collection[str] | None = None) -> dict[str, Any]:
     ``scheduled`` that it has a next run; ``executing`` is how many executions run now, and
     ``overrunning`` how many of these longer than their timeout.
     ``paused`` says that everything is, and ``queues`` has those that are paused or limited.
+    ``celery`` counts workers and what is with the broker; None where CELERY_APP names no app.
     ``lastRun`` is when an attempt last began, and ``lastStatus`` where its execution stands.
     """
     status = _look(names)
@@ -49,6 +50,7 @@ def queue_document(queue: Any) -> dict[str, Any]:
         "limit": queue.limit,
         "paused": queue.paused,
         "waiting": queue.waiting,
+        "dispatched": queue.dispatched,
         "running": queue.running,
         "description": queue.description,
     }
@@ -75,6 +77,24 @@ def node_document(node: Any) -> dict[str, Any]:
     }
 
 
+def worker_document(worker: Any) -> dict[str, Any]:
+    """Return a Celery worker, which has its `state` and its number of `running` executions, as JSON data."""
+    return {
+        "name": worker.name,
+        "host": worker.hostname,
+        "processId": worker.pid,
+        "version": worker.version,
+        "concurrency": worker.concurrency,
+        "running": worker.running,
+        "queues": worker.queue_names,
+        "state": str(worker.state),
+        "startedAt": _time(worker.started_at),
+        "heartbeatAt": _time(worker.heartbeat_at),
+        "stoppedAt": _time(worker.stopped_at),
+        "rssBytes": worker.rss_bytes,
+    }
+
+
 class _Status(NamedTuple):
     jobs: JobStatuses
     rest: dict[str, Any]
@@ -96,9 +116,23 @@ def _look(names: Collection[str] | None) -> _Status:
         "paused": is_paused,
         "nodes": [node_document(each) for each in nodes] if names is None else [],
         "queues": [queue_document(each) for each in queues],
+        "celery": _celery() if names is None else None,
         "timestamp": rfc3339(timezone.now()),
     }
     return _Status(job_statuses(names, is_running=is_running, is_everything_paused=is_paused), rest)
+
+
+def _celery() -> dict[str, int] | None:
+    """Return how many Celery workers there are, and what is with the broker; None, if Celery performs nothing here."""
+    if not get_settings().celery_app:
+        return None
+    crew = CeleryWorker.objects.crew()
+    return {
+        "workers": crew.alive,
+        "stopping": crew.stopping,
+        "concurrency": crew.concurrency,
+        "dispatched": JobExecution.objects.dispatched().count(),
+    }
 
 
 def _restricted(alias: str) -> QuerySet[Any]:

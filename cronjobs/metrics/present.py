@@ -1,4 +1,4 @@
-"""How it stands now: nodes, queues, and what runs. Gauges."""
+"""How it stands now: nodes, queues, Celery workers, and what runs. Gauges."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db.models import Count, Min, Q
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.metrics.families import Family
-from cronjobs.models import JobExecution, Node, Queue
+from cronjobs.models import CeleryWorker, JobExecution, Node, Queue
+from cronjobs.models.choices import NodeStatus
 
 
 def what_is() -> Iterator[Family]:
@@ -20,6 +22,8 @@ def what_is() -> Iterator[Family]:
     now = read_clock(engine_alias(JobExecution))
     yield from _of_nodes(now)
     yield from _of_queues(now)
+    if get_settings().celery_app:
+        yield from _of_celery()
 
 
 def _of_nodes(now: datetime) -> Iterator[Family]:
@@ -67,12 +71,28 @@ def _of_queues(now: datetime) -> Iterator[Family]:
     waits = none | {name: _seconds(now - each["oldest"]) for name, each in waiting.items()}
     yield by_queue("queue_oldest_wait_seconds", "How long the oldest of these has been due.", waits)
 
+    if get_settings().celery_app:
+        with_broker = JobExecution.objects.dispatched().order_by().values("queue").annotate(number=Count("pk"))
+        dispatched = none | {each["queue"]: each["number"] for each in with_broker}
+        yield by_queue("queue_dispatched", "Of those that wait, executions that are with the broker.", dispatched)
+
     # In the order of an index, for SQLite, and counted here, as in the status.
     running = list(JobExecution.objects.running().order_by("claim_at").values_list("queue", "job_name"))
     in_queue = none | Counter(queue for queue, _ in running)
     yield by_queue("queue_running", "Executions of a queue that run, on all nodes.", in_queue)
     of_job = Counter(job for _, job in running)
     yield Family.by("job", "job_running", "Executions of a job that run, on all nodes.", of_job)
+
+
+def _of_celery() -> Iterator[Family]:
+    workers: list[Any] = list(CeleryWorker.objects.with_state().order_by("name"))
+    names = {NodeStatus.DRAINING: "stopping"}
+    states = dict.fromkeys(("alive", "stopping", "silent", "stopped"), 0)
+    states |= Counter(names.get(each.state, str(each.state)) for each in workers)
+    meaning = "Celery workers that take work, are stopping, have fallen silent, or were stopped within a day."
+    yield Family.by("state", "celery_workers", meaning, states)
+    concurrency = sum(each.concurrency for each in workers if each.state == NodeStatus.ALIVE)
+    yield Family.single("celery_concurrency", "Executions that Celery workers perform at once at most.", concurrency)
 
 
 def _seconds(span: timedelta) -> float:

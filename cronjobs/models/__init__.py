@@ -1,4 +1,4 @@
-"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, roll-ups, alerts, keys of the API and what it did."""
+"""The rows: jobs, calendars and queues, executions with their attempts and log lines, nodes, Celery workers, roll-ups, alerts, keys of the API and what it did."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cronjobs.models.queue import Queue
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.models.rollups import HourlyRollup, JobTotals, RolledHour, RollupMark
 from cronjobs.models.suspect import Suspect
+from cronjobs.models.worker import CeleryWorker
 
 __all__ = [
     "Alert",
@@ -25,6 +26,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Calendar",
+    "CeleryWorker",
     "Dashboard",
     "ExecutionAttempt",
     "ExecutionLog",

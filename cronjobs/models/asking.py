@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.db import connections
-from django.db.models import Func, QuerySet, TextField
+from django.db.models import Func, QuerySet, TextField, Value
 
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+
+
+def given(name: str) -> Value:
+    """Return what stands in a query for a number or a text that is not known before it is asked."""
+    return Value(_Place(name))
 
 
 @lru_cache(maxsize=32)
@@ -18,15 +29,34 @@ def _compiled(make: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, Ro
     return str(sql), tuple(params)
 
 
-def ask(make: Callable[[str], QuerySet[Any]], alias: str) -> list[Row]:
+@lru_cache(maxsize=32)
+def _converter(make: Callable[[str], QuerySet[Any]], alias: str) -> Callable[[list[Row]], Iterable[list[Any]]]:
+    # What converts holds on to its connection: to one of its own, which stays closed, and not to that of some thread.
+    connection = connections.create_connection(alias)
+    try:
+        compiler = make(alias).query.get_compiler(connection=connection)
+        compiler.setup_query()
+        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        return lambda rows: compiler.apply_converters(rows, converters)
+    finally:
+        connection.close()
+
+
+def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
     """Return the rows of the query that `make` returns for a database, as the driver hands them out.
 
-    It must always be the same query: it is put together once, which else takes as long as
-    asking it does.
+    It must always be the same query, but for the `values` of what is `given` in it: it is put
+    together once, which else takes as long as asking it does, and often much longer.
     """
+    sql, params = _compiled(make, alias)
     with connections[alias].cursor() as cursor:
-        cursor.execute(*_compiled(make, alias))
+        cursor.execute(sql, tuple(values[each.name] if type(each) is _Place else each for each in params))
         return list(cursor.fetchall())
+
+
+def ask_converted(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
+    """Return the rows as `ask` does, with each column as its field has it in Python."""
+    return [tuple(row) for row in _converter(make, alias)(ask(make, alias, **values))]
 
 
 class RowText(Func):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, QuerySet
+from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 
@@ -87,8 +89,8 @@ def update_from_values(
 ) -> int:
     """Set `columns` of each row from `rows` where the `match` columns agree; return how many rows did.
 
-    `where` holds conditions and `also` assignments that are the same for every row. Columns
-    are names of fields. Must run in a transaction: large batches take several statements.
+    `where` holds conditions and `also` assignments, of values or expressions, that are the same for every row.
+    Columns are names of fields. Must run in a transaction: large batches take several statements.
     """
     connection = connections[using]
     fields = [model._meta.get_field(name) for name in columns]  # noqa: SLF001 - Django's documented API
@@ -112,12 +114,13 @@ class _Statement:
         also: Mapping[str, Any],
     ) -> None:
         self._connection, self._model, self._fields = connection, model, fields
-        self._match, self._where, self._also = match, where, also
+        self._match, self._where = match, where
+        self._same = {name: self._constant(name, value) for name, value in also.items()}
         self._table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> int:
         values = [self._prepare(field, value) for row in rows for field, value in zip(self._fields, row, strict=True)]
-        same = [self._prepare(self._field(name), value) for name, value in self._also.items()]
+        same = [param for _, params in self._same.values() for param in params]
         conditions = [self._prepare(self._field(name), value) for name, value in self._where.items()]
         is_mysql = self._connection.vendor == "mysql"
         params = [*values, *conditions, *same] if is_mysql else [*same, *values, *conditions]
@@ -148,7 +151,7 @@ class _Statement:
     def _assignments(self, prefix: str) -> str:
         changed = [field.attname for field in self._fields if field.attname not in self._match]
         from_values = [f"{prefix}{name} = v.{name}" for name in changed]
-        same = [f"{prefix}{name} = %s" for name in self._also]
+        same = [f"{prefix}{name} = {sql}" for name, (sql, _) in self._same.items()]
         # PostgreSQL and SQLite bind in the order of the text: constants first.
         return ", ".join([*from_values, *same] if prefix else [*same, *from_values])
 
@@ -162,8 +165,21 @@ class _Statement:
         # A bare NULL or literal in VALUES would be text.
         return f"%s::{field.rel_db_type(self._connection)}"
 
+    def _constant(self, name: str, value: Any) -> tuple[str, Sequence[Any]]:
+        if isinstance(value, Combinable):
+            return _compiled(value, self._model, self._connection.alias)
+        return "%s", (self._prepare(self._field(name), value),)
+
     def _prepare(self, field: Field[Any, Any], value: Any) -> Any:
         return field.get_db_prep_save(value, self._connection)
 
     def _field(self, name: str) -> Field[Any, Any]:
         return self._model._meta.get_field(name)  # type: ignore[return-value]  # noqa: SLF001 - as above
+
+
+# The same few for every claim.
+@lru_cache(maxsize=32)
+def _compiled(expression: Any, model: type[Model], alias: str) -> tuple[str, Sequence[Any]]:
+    query = model._base_manager.using(alias).all().query  # noqa: SLF001 - as above
+    sql, params = query.get_compiler(alias).compile(expression.resolve_expression(query))
+    return str(sql), tuple(params)

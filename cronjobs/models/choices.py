@@ -45,6 +45,19 @@ class ExecutorName(models.TextChoices):
     THREAD = "thread", _("A thread of the node")
     # Can be limited, and killed.
     PROCESS = "process", _("A process of its own")
+    # On any machine; there, in a process of its own if the job has limits.
+    CELERY = "celery", _("A Celery worker")
+
+
+class WaitsFor(models.IntegerChoices):
+    """Who has to act next, so that an execution that is queued may start once it is due."""
+
+    # Any node, which claims it and performs it itself.
+    NODE = 0, _("A node")
+    # Any node, which hands it to the broker.
+    DISPATCH = 1, _("Its dispatch to Celery")
+    # A message with its id and token is with the broker: whoever receives that.
+    WORKER = 2, _("A Celery worker")
 
 
 class Staleness(models.IntegerChoices):

@@ -11,11 +11,12 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, read_clock
 from cronjobs.exceptions import InvalidRequest
 from cronjobs.language import gettext
 from cronjobs.models.batches import EngineManager, upsert
-from cronjobs.models.choices import Priority, Trigger
+from cronjobs.models.choices import ExecutorName, Priority, Trigger, WaitsFor
 from cronjobs.models.job import Job
 from cronjobs.models.resolved import ResolvedJob
 from cronjobs.permissions import EXECUTION_PERMISSIONS
@@ -26,6 +27,11 @@ from cronjobs.storable import storable_json, storable_text
 # One step of priority is worth this much waiting; so nothing waits for ever.
 PRIORITY_STEP = timedelta(minutes=1)
 
+# What is due within this time goes first, its own job's next occurrences above all: a back-fill
+# is in nobody's way, and does not wait for ever either.
+YIELD = timedelta(days=1)
+# So far ahead of the time at most lies the place of what is due: a back-fill's rows stand one instant behind the other.
+LONGEST_YIELD = YIELD + timedelta(seconds=1)
 
 # What was left behind is worked off one after another, oldest first, whatever the overlap.
 SERIAL = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
@@ -34,6 +40,11 @@ SERIAL = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
 def claim_time(run_after: datetime, priority: int) -> datetime:
     """Return the place in the queue: the earlier, the sooner it is claimed once it is due."""
     return run_after - (priority - Priority.BACKGROUND) * PRIORITY_STEP
+
+
+def waits_for(resolved: ResolvedJob) -> WaitsFor:
+    """Return who has to act on an execution of the job that is queued."""
+    return WaitsFor.DISPATCH if resolved.executor == ExecutorName.CELERY else WaitsFor.NODE
 
 
 def occurrence_key(scheduled_for: datetime) -> str:
@@ -76,6 +87,21 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
     def claimable(self, now: datetime) -> Self:
         """Return those whose time has come, in the order in which they should be claimed."""
         return self.filter(status=ExecutionStatus.QUEUED, run_after__lte=now).order_by("claim_at", "id")
+
+    def dispatched(self) -> Self:
+        """Return those that are with the broker, and that no worker has begun."""
+        return self.waiting().filter(waits_for=WaitsFor.WORKER)
+
+    def in_a_place(self) -> Self:
+        """Return those that a limit counts: the running ones, and those that a Celery worker may begin at any moment."""
+        if not get_settings().celery_app:
+            return self.running()
+        is_dispatched = models.Q(status=ExecutionStatus.QUEUED, waits_for=WaitsFor.WORKER)
+        return self.filter(models.Q(status=ExecutionStatus.RUNNING) | is_dispatched)
+
+    def dispatched_as(self, claims: Iterable[JobExecution]) -> Self:
+        """Return those of `claims` that are with the broker under the token each was dispatched with."""
+        return self.dispatched().last_claimed_by(claims)
 
     def of_flow(self, root_id: int, *, limit: int | None = None) -> list[JobExecution]:
         """Return the root of a flow, if it is still there, and those below it, oldest first; at most `limit`."""
@@ -224,6 +250,9 @@ class JobExecution(models.Model):
     peak_rss_bytes = models.PositiveBigIntegerField(_("peak memory"), null=True)
     cpu_ms = models.PositiveBigIntegerField(_("CPU time in ms"), null=True)
     node = models.CharField(_("node"), max_length=150, blank=True, default="")
+    # Only of one that is queued does it say anything.
+    waits_for = models.PositiveSmallIntegerField(_("waits for"), choices=WaitsFor.choices, default=WaitsFor.NODE)
+    dispatched_at = models.DateTimeField(_("handed to the broker"), null=True)
     # When the attempt that runs should have ended, by the job's timeout.
     deadline_at = models.DateTimeField(_("timeout at"), null=True)
     claim_token = models.CharField(max_length=32, blank=True, default="", editable=False)
@@ -247,7 +276,7 @@ class JobExecution(models.Model):
             models.UniqueConstraint(fields=["job", "dedupe_key"], name="cronjobs_execution_once"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["status", "claim_at"], name="cronjobs_execution_claim"),
+            models.Index(fields=["status", "waits_for", "claim_at"], name="cronjobs_execution_claim"),
             # For queues apart: the head of one beside the backlog of another, and how many run of each.
             models.Index(fields=["status", "queue", "claim_at"], name="cronjobs_execution_queue"),
             models.Index(fields=["status", "run_after"], name="cronjobs_execution_due"),
@@ -274,6 +303,7 @@ class JobExecution(models.Model):
             "queue": resolved.queue,
             "priority": resolved.priority,
             "params": resolved.params,
+            "waits_for": waits_for(resolved),
         }
         row = {**policies, **columns}
         return cls(job=job, job_name=job.name, due_at=start, run_after=start, queued_at=now, **row)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.apps import apps
+from django.db.models import Q, QuerySet
 
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import InvalidDependency
+from cronjobs.models.asking import ask
 from cronjobs.registry import registry
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
     from cronjobs.models.job import Job
 
 _COLUMNS = ("pk", "name", "definition", "depends_on")
@@ -45,16 +46,13 @@ class Followers:
         return name in self.by_upstream or not self.is_complete
 
 
-def load_followers(jobs: QuerySet[Job]) -> Followers:
+def load_followers(alias: str) -> Followers:
     """Return the jobs that wait for others, in one statement that reads no other jobs."""
-    waiting = [each.name for each in registry if each.depends_on]
-    known = [each.name for each in registry]
-    # A job that is foreign here, and broken, is one that no node knows.
-    foreign = Q(depends_on__isnull=True, broken_reason="") & ~Q(definition__in=known)
-    rows = jobs.filter(Q(depends_on__isnull=False) | Q(definition__in=waiting) | foreign).order_by("name")
+    waiting = tuple(each.name for each in registry if each.depends_on)
+    rows = ask(_followers(tuple(each.name for each in registry), waiting), alias)
     by_upstream: dict[str, list[Follower]] = {}
     is_complete = True
-    for pk, name, definition, text in rows.values_list(*_COLUMNS):
+    for pk, name, definition, text in rows:
         depends_on = _depends_on(definition, text)
         if depends_on is None:
             is_complete = False
@@ -63,6 +61,21 @@ def load_followers(jobs: QuerySet[Job]) -> Followers:
         for upstream in depends_on:
             by_upstream.setdefault(upstream, []).append(follower)
     return Followers(by_upstream=by_upstream, is_complete=is_complete)
+
+
+@lru_cache(maxsize=4)
+def _followers(known: tuple[str, ...], waiting: tuple[str, ...]) -> Callable[[str], QuerySet[Any]]:
+    """Return what makes the question for the jobs that wait for others, where these definitions are `known`, and these wait."""
+
+    def make(alias: str) -> QuerySet[Any]:
+        # A job that is foreign here, and broken, is one that no node knows.
+        foreign = Q(depends_on__isnull=True, broken_reason="") & ~Q(definition__in=known)
+        # By its name: jobs are checked by what this module says.
+        jobs = apps.get_model("cronjobs", "Job")._default_manager.using(alias)  # noqa: SLF001 - Django's documented API
+        rows = jobs.filter(Q(depends_on__isnull=False) | Q(definition__in=waiting) | foreign)
+        return rows.order_by("name").values_list(*_COLUMNS)
+
+    return make
 
 
 def load_graph(jobs: QuerySet[Job]) -> dict[str, Dependencies]:

@@ -63,6 +63,8 @@ def _executor(job: Job) -> object:
     definition = registry.get(job.definition)
     name = job.executor or (definition and definition.executor)
     is_limited = any(each and (each.memory_limit or each.cpu_limit) for each in (job, definition))
+    if name == ExecutorName.CELERY and not get_settings().celery_app:
+        return _("There are no Celery workers here: CRONJOBS['CELERY_APP'] names no app.")
     is_mistake = name == ExecutorName.THREAD and is_limited
     return _("Only a process can be limited in memory and CPU time.") if is_mistake else ""
 

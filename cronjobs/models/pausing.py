@@ -32,9 +32,16 @@ def with_pauses(executions: ExecutionQuerySet) -> ExecutionQuerySet:
 
 def why_held(execution: JobExecution) -> str:
     """Return why nobody may start `execution` until an operator resumes something; empty if that is not so."""
+    everything = Queue.objects.everything_paused().exists()
+    return why_paused(
+        execution, everything=everything, queue=Queue.objects.paused().filter(name=execution.queue).exists()
+    )
+
+
+def why_paused(execution: JobExecution, *, everything: bool, queue: bool) -> str:
+    """Return what `why_held` does, for whoever has read whether everything or its queue is paused."""
     if get_settings().paused:
         return _(PAUSED_BY_SETTINGS)
-    if Queue.objects.everything_paused().exists():
+    if everything:
         return _(PAUSED_BY_OPERATOR)
-    is_paused = Queue.objects.paused().filter(name=execution.queue).exists()
-    return _("Queue %(queue)s is paused.") % {"queue": execution.queue} if is_paused else ""
+    return _("Queue %(queue)s is paused.") % {"queue": execution.queue} if queue else ""

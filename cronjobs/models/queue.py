@@ -8,10 +8,12 @@ from typing import Final, Self
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from cronjobs.conf import get_settings, settings_or_defaults
 from cronjobs.exceptions import QueueNotFound
 from cronjobs.models.batches import EngineManager, upsert
 from cronjobs.models.execution import ExecutionQuerySet, JobExecution
@@ -55,12 +57,23 @@ class QueueQuerySet(models.QuerySet["Queue"]):
         return self.filter(Q(paused=True) | Q(limit__isnull=False))
 
     def with_counts(self) -> Self:
-        """Return them with how many executions are `waiting`, due or not, and `running`."""
-        return self.with_running().annotate(waiting=_number(JobExecution.objects.using(self.db).waiting()))
+        """Return them with how many executions are `waiting`, due or not, how many of these `dispatched`, and `running`."""
+        rows = JobExecution.objects.using(self.db)
+        # Most applications have no broker, and need not pay for it.
+        dispatched = _number(rows.dispatched()) if settings_or_defaults().celery_app else Value(0)
+        return self.with_running().annotate(waiting=_number(rows.waiting()), dispatched=dispatched)
 
     def with_running(self) -> Self:
         """Return them with how many executions are `running`, on all nodes."""
         return self.annotate(running=_number(JobExecution.objects.using(self.db).running()))
+
+    def with_places_taken(self) -> Self:
+        """Return them with `places_taken`: how many run, and how many are with a broker, to run at any moment."""
+        rows = JobExecution.objects.using(self.db)
+        taken: Combinable = _number(rows.running())
+        if get_settings().celery_app:
+            taken += _number(rows.dispatched())
+        return self.annotate(places_taken=taken)
 
     def ensure(self, names: Iterable[str] | None = None) -> None:
         """Create the rows of `names` (None: of every queue in use, and of everything) that are missing.

@@ -68,6 +68,11 @@ class ResolvedJob:
         return self.is_active and (self.paused_until is None or self.paused_until <= now)
 
     @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit that only a process can be held to."""
+        return not (self.timeout is None and self.memory_limit is None and self.cpu_limit is None)
+
+    @property
     def concurrency(self) -> int | None:
         """How many executions of the job may run at the same time, over all nodes; None: any number."""
         return self.max_instances if self.overlap == Overlap.ALLOW else 1
@@ -164,8 +169,15 @@ def _address(text: str) -> str:
 
 
 def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
-    """Return where the job's attempts run: where somebody said, else in a process if a limit needs one."""
-    if name := job.executor or definition.executor:
+    """Return where the job's attempts run: where somebody said, else in a process if a limit needs one.
+
+    On a Celery worker, limits are the worker's to enforce, so there they decide nothing.
+    """
+    settings = get_settings()
+    queue = settings.queue_executors.get(job.queue or definition.queue)
+    if name := job.executor or queue or definition.executor:
+        if name == ExecutorName.CELERY and not settings.celery_app:
+            raise InvalidJob(_("Celery is to perform it, and CRONJOBS['CELERY_APP'] names no app."))
         needs_process = _first(job.memory_limit, job.cpu_limit, definition.memory_limit, definition.cpu_limit)
         if name == ExecutorName.THREAD and needs_process is not None:
             raise InvalidJob(_("Only a process can be limited in memory and CPU time, not a thread."))
@@ -178,7 +190,9 @@ def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
         definition.memory_limit,
         definition.cpu_limit,
     )
-    return ExecutorName(get_settings().executor) if _first(*limits) is None else ExecutorName.PROCESS
+    if settings.executor == ExecutorName.CELERY or _first(*limits) is None:
+        return ExecutorName(settings.executor)
+    return ExecutorName.PROCESS
 
 
 def schedule_text(job: Job) -> str:

@@ -11,7 +11,6 @@ from cronjobs.language import gettext as _
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?")
 NAME_MAX_LENGTH = 100
 OVERLAPS = ("forbid", "allow", "queue", "replace")
-EXECUTORS = ("thread", "process")
 PRIORITIES = {"background": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from cronjobs.addresses import parse_address
 from cronjobs.alerts import AlertPolicy
+from cronjobs.conf import EXECUTORS
 from cronjobs.exceptions import InvalidAddress, InvalidDefinition
-from cronjobs.registry._names import EXECUTORS, OVERLAPS, is_valid_name, is_valid_queue
+from cronjobs.registry._names import OVERLAPS, is_valid_name, is_valid_queue
 from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import Schedule, parse_schedule, parse_time_zone
 

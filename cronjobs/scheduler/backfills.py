@@ -12,7 +12,7 @@ from cronjobs.database import engine_alias, in_transaction, read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.language import gettext as _
 from cronjobs.models import Job, JobExecution, ResolvedJob, Trigger
-from cronjobs.models.execution import claim_time, insert_once, occurrence_key
+from cronjobs.models.execution import YIELD, claim_time, insert_once, occurrence_key
 from cronjobs.models.moves import REVIVABLE, revive
 from cronjobs.retention import kept_at_least
 from cronjobs.scheduler.requests import in_utc
@@ -22,10 +22,6 @@ from cronjobs.schedules import Schedule
 BATCH = 500
 # More are rather a slip than a wish.
 MOST = 10_000
-
-# What is due within this time goes first, its own job's next occurrences above all: a back-fill
-# is in nobody's way, and does not wait for ever either.
-YIELD = timedelta(days=1)
 
 _INSTANT = timedelta(microseconds=1)
 # Counting costs little however many there are.

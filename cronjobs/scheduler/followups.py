@@ -135,7 +135,7 @@ def _follow_up(alias: str, now: datetime, rows: ExecutionQuerySet) -> _Batch:
         return _Batch()
     mine = _lock_flows(alias, {each.root_id for each in ended})
     taken = [each for each in ended if each.root_id in mine]
-    followers = load_followers(Job.objects.using(alias))
+    followers = load_followers(alias)
     left = {each.pk for each in taken if _is_left(each, followers, now)}
     is_going_on = _write(alias, _wanted(alias, taken, followers, left), followers, now)
     decided = {each.pk for each in taken} - left

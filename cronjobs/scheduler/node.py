@@ -28,6 +28,7 @@ from cronjobs.notifications.sender import Sender
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
 from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
 from cronjobs.scheduler.heartbeat import Heartbeat
@@ -88,6 +89,7 @@ class NodeProcess:
             on_death=self._fail,
             pulse=self._vitals.pulse("clock"),
         )
+        self._courier = self._make_courier() if get_settings().celery_app else None
         state = NodeState(
             name=self.name,
             workers=self.workers,
@@ -115,6 +117,9 @@ class NodeProcess:
             pulse=self._vitals.pulse("watcher"),
         )
         self._resources = ExitStack()
+
+    def _make_courier(self) -> Courier:
+        return Courier(time=self._time, queues=self.queues, on_death=self._fail, pulse=self._vitals.pulse("courier"))
 
     @property
     def failure(self) -> BaseException | None:
@@ -150,6 +155,8 @@ class NodeProcess:
         self.clock.start()
         self._dispatcher.start()
         self._dispatcher.wake()
+        if self._courier is not None:
+            self._courier.start()
         self._watcher.start()
         self._sender.start()
         if get_settings().heartbeat_url:
@@ -160,12 +167,15 @@ class NodeProcess:
     def run_once(self, *, enough: threading.Event | None = None) -> int:
         """Write what is due, perform everything that can be claimed now and what depends on it; return how many that was.
 
+        What Celery is to perform is handed to the broker, and not waited for.
         Attempts that are to be repeated later stay queued. Setting `enough` ends the claiming,
         and so does the death of a thread; `stop` has to follow in any case.
         """
         self._prepare()
         self._keeper.start()
         self.clock.tick_once()
+        if self._courier is not None:
+            self._courier.dispatch_everything()
         total = 0
         while self._failure is None and not (enough and enough.is_set()):
             claimed = self._dispatcher.claim_once()
@@ -188,6 +198,8 @@ class NodeProcess:
         if self.clock.running:
             self.clock.shutdown()
         self._dispatcher.close()
+        if self._courier is not None:
+            self._courier.close()
         self._executor.shutdown()
         self._say_that_we_stop(is_stopping=True)
         hurry = hurry or threading.Event()
@@ -239,6 +251,8 @@ class NodeProcess:
     def _heed(self, seen: Look) -> None:
         """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
         self._dispatcher.heed(seen)
+        if self._courier is not None:
+            self._courier.heed(seen)
         if seen.is_draining != self._is_draining:
             self._is_draining = seen.is_draining
             self._say_what_is_asked()

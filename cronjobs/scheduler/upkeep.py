@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 
 from django.db.models import QuerySet
 
+from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
 from cronjobs.models import Node
-from cronjobs.models.moves import rescue
+from cronjobs.models.moves import give_to_nodes, recall, rescue
 from cronjobs.models.node import stuck_text
-from cronjobs.processes import resident_bytes
+from cronjobs.processes import installed_version, resident_bytes
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.trends import CpuLoad, MemoryTrend
 
@@ -66,7 +66,7 @@ class Upkeep:
             name=self._node.name,
             hostname=socket.gethostname()[:100],
             pid=os.getpid(),
-            version=_version(),
+            version=installed_version(),
             workers=self._node.workers,
             started_at=now,
             heartbeat_at=now,
@@ -76,13 +76,19 @@ class Upkeep:
 
     def beat(self) -> None:
         """Say that the node lives; after a time of calm, rescue what silent nodes left."""
+        self._look_back()
+        self._report()
+        # The report may have waited for the database, as others did who wanted to renew their leases.
+        self._look_back()
+        if self.is_calm():
+            self._rescue()
+            self._recall()
+
+    def _look_back(self) -> None:
+        """Begin anew to wait for calm if it is long ago that this was done: others may have been cut off as well."""
         now = time.monotonic()
         if now - self._last_beat > self._patience:
-            # This process stood still: others may have been cut off as well.
             self._calm_since = now
-        self._report()
-        if now - self._calm_since >= self._patience:
-            self._rescue()
         self._last_beat = now
 
     def is_calm(self) -> bool:
@@ -127,16 +133,15 @@ class Upkeep:
             # Somebody deleted the row of a node that lives.
             self._insert()
 
+    def _recall(self) -> None:
+        if recalled := recall():
+            logger.warning("No worker has begun executions %s in time: they are dispatched again.", recalled)
+        if not get_settings().celery_app and (number := give_to_nodes()):
+            logger.warning("There is no Celery here any more: nodes perform %d executions that waited for it.", number)
+
     def _rescue(self) -> None:
-        for execution in rescue():
+        for execution in rescue(until=self._node.time.now()):
             logger.warning("%s was lost by %s: it is %s now.", execution, execution.node, execution.status)
 
     def _row(self) -> QuerySet[Node]:
         return Node.objects.filter(name=self._node.name)
-
-
-def _version() -> str:
-    try:
-        return version("cronjobs")
-    except PackageNotFoundError:
-        return "source"

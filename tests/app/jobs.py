@@ -15,7 +15,7 @@ from django.db import connections, transaction
 
 from cronjobs import Retry, RetryPolicy, Skip, job
 from cronjobs.logs import JobContext
-from tests.app import process_jobs  # noqa: F401 - registers more
+from tests.app import process_jobs, shared_jobs  # noqa: F401 - register more
 
 Job = apps.get_model("cronjobs", "Job")
 JobExecution = apps.get_model("cronjobs", "JobExecution")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from cronjobs.database import SteadyClock, read_clock
 from cronjobs.models import ExecutionAttempt, JobExecution, Node
@@ -24,7 +27,11 @@ def now():
 
 @pytest.fixture
 def upkeep():
-    """What looks after lost work in a node that has the name of the one that fell silent."""
+    return make_upkeep()
+
+
+def make_upkeep():
+    """Return what looks after lost work in a node that has the name of the one that fell silent."""
     time = SteadyClock()
     time.set(now())
     upkeep = Upkeep(NodeState(name=NAME, workers=1, time=time, clock=Clock(time=time), running=lambda: 0))
@@ -165,3 +172,51 @@ def test_what_is_final_stays_as_it_is(make_job):
 
     (row, _), (was, _) = everything_about(execution), before
     assert row == was
+
+
+def test_a_lease_that_ran_out_while_the_rescuer_had_to_wait_is_not_lost(make_job):
+    execution = claimed(make_job)
+    silent(execution)
+    execution.refresh_from_db()
+
+    assert rescue(until=execution.lease_expires_at) == []
+    assert [each.pk for each in rescue(until=execution.lease_expires_at + timedelta(milliseconds=1))] == [execution.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_heartbeat_that_has_to_wait_begins_the_wait_anew(settings, make_job):
+    settings.CRONJOBS = {"LEASE": 3}
+    upkeep = make_upkeep()
+    execution = claimed(make_job)
+    upkeep._calm_since -= upkeep._patience
+    assert upkeep.is_calm()
+
+    with locked_node() as release:
+        # Meanwhile nobody else can say that it lives either, and the lease runs out.
+        threading.Timer(upkeep._patience + 1, release).start()
+        upkeep.beat()
+
+    silent(execution)
+    upkeep.beat()
+    execution.refresh_from_db()
+    assert (execution.status, upkeep.is_calm()) == ("running", False)
+
+
+@contextmanager
+def locked_node():
+    """Let another transaction hold the row of the node until what is yielded is called."""
+    held, released = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Node.objects.filter(name=NAME).update(running=1)
+            held.set()
+            released.wait(60)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    yield released.set
+    released.set()
+    thread.join()

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings as django_settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.test import override_settings
 
 from cronjobs import job
 from cronjobs.database import read_clock
@@ -25,6 +27,7 @@ from cronjobs.models import (
     ApiKey,
     AuditEntry,
     Calendar,
+    CeleryWorker,
     ExecutionAttempt,
     ExecutionLog,
     Job,
@@ -32,12 +35,14 @@ from cronjobs.models import (
     Node,
     Queue,
 )
+from cronjobs.models.choices import WaitsFor
 from cronjobs.permissions import KEY_ACTIONS
 from cronjobs.registry import registry
 from cronjobs.scheduler.plans import sync
 from cronjobs.states import ExecutionStatus
 
 SUPERUSER, VIEWER = "x-superuser", "x-viewer"
+WORKER = "x-1:5150"
 ASKING = "x-demandanta"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ERROR = "Servilo ĉe mongo-1:27017 ne respondas:\n" + "konekto rifuzita " * 12 + "<b>fino</b>"
@@ -56,16 +61,20 @@ class AskedForm(forms.Form):
 def filled_site() -> Iterator[dict[str, Any]]:
     """Make the rows; yield their ids by the names that the table of pages uses, and the users by theirs."""
     job(ASKING, params_form=AskedForm)(lambda context, **params: None)
+    # So that pages tell of Celery as well; nobody here imports that app.
+    with_celery = override_settings(CRONJOBS={**django_settings.CRONJOBS, "CELERY_APP": "project.celery.app"})
+    with_celery.enable()
     try:
         now = read_clock("default")
         # As few as are read at a glance: only those made here.
         Job.objects.all().delete()
-        ids = {**_users(), **_jobs(now), **_queues(), **_nodes(now)}
+        ids = {**_users(), **_jobs(now), **_queues(), **_nodes(now), **_workers(now)}
         ids |= _executions(Job.objects.get(pk=ids["job"]), now)
         ids |= _keys(ids, now) | _audit_entries(now) | _alerts(ids, now)
         _histories(ids)
         yield ids
     finally:
+        with_celery.disable()
         registry.remove(ASKING)
 
 
@@ -119,6 +128,20 @@ def _nodes(now: datetime) -> dict[str, Any]:
     return {"node": alive, "dead": dead}
 
 
+def _workers(now: datetime) -> dict[str, Any]:
+    def make(name: str, silent_for: timedelta, **columns: Any) -> int:
+        facts = {"hostname": "x-1", "pid": 5150, "version": "1.0", "concurrency": 4, "rss_bytes": 381_500_000}
+        times = {"started_at": now - DAY, "heartbeat_at": now - silent_for}
+        return CeleryWorker.objects.create(name=name, queues=["x-peza", "x-poŝto"], **facts, **times, **columns).pk
+
+    # As the node.
+    alive = make(WORKER, -10 * MINUTE)
+    make("x-2:5150", -10 * MINUTE, stopping=True)
+    dead = make("x-3:5150", HOUR / 2)
+    make("x-4:5150", HOUR, stopped_at=now - HOUR)
+    return {"worker": alive, "dead_worker": dead}
+
+
 def _executions(job: Job, now: datetime) -> dict[str, Any]:
     failure = {"error_type": "pymongo.errors.ServerSelectionTimeoutError", "error_message": ERROR, "attempt": 3}
     failed = _execution(job, now - 3 * HOUR, status="failed", traceback=TRACEBACK, **failure)
@@ -147,11 +170,16 @@ def _executions(job: Job, now: datetime) -> dict[str, Any]:
     asked = {"cancel_requested_at": now, "cancel_requested_by": "x-olive", "cancel_reason": "Malĝusta dosiero."}
     stopping = _execution(job, now - 10 * MINUTE, **runs, **asked)
     queued = _execution(job, now, status="queued", attempt=0, node="", first_started_at=None, started_at=None)
+    _execution(job, now - 10 * MINUTE, node=WORKER, dispatched_at=now - 10 * MINUTE, **runs)
+    waits = {"status": "queued", "attempt": 0, "node": "", "first_started_at": None, "started_at": None}
+    late = {"queue": "x-neservata", "waits_for": WaitsFor.WORKER, "dispatched_at": now - 5 * MINUTE}
+    dispatched = _execution(job, now - 5 * MINUTE, **waits, **late)
     _log(running, 40)
     _log(gone, 510)
     _log(failed, 20)
     member = JobExecution.objects.get(job_name="ŝargi-mendojn", trigger="retry")
     found = {"failed": failed, "gone": gone, "missed": missed, "running": running, "stopping": stopping}
+    found["dispatched"] = dispatched
     return {name: each.pk for name, each in found.items()} | {"queued": queued.pk, "member": member.pk}
 
 
@@ -254,6 +282,7 @@ def _alerts(ids: dict[str, Any], now: datetime) -> dict[str, Any]:
 def _histories(ids: dict[str, Any]) -> None:
     """Let somebody have changed one row of each kind."""
     kinds = {"job": Job, "queue": Queue, "calendar": Calendar, "key": ApiKey, "failed": JobExecution, "node": Node}
+    kinds["worker"] = CeleryWorker
     for name, model in kinds.items():
         rows = model._default_manager.filter(pk=ids[name])
         message = [{"changed": {"fields": ["name"]}}]

@@ -117,6 +117,11 @@ GET = {
     "node": "node/{node}/change/",
     "history of a node": "node/{node}/history/",
     "drain a node": "node/{node}/drain/",
+    "Celery workers": "celeryworker/",
+    "Celery worker": "celeryworker/{worker}/change/",
+    "Celery worker that is dead": "celeryworker/{dead_worker}/change/",
+    "history of a Celery worker": "celeryworker/{worker}/history/",
+    "execution that waits for a Celery worker": "jobexecution/{dispatched}/change/",
     "queues": "queue/",
     "queue": "queue/{queue}/change/",
     "all queues": "queue/{everything}/change/",
@@ -160,6 +165,8 @@ GET_AS_VIEWER = {
     "execution that runs, for a viewer": "jobexecution/{running}/change/",
     "nodes, for a viewer": "node/",
     "node, for a viewer": "node/{node}/change/",
+    "Celery workers, for a viewer": "celeryworker/",
+    "Celery worker, for a viewer": "celeryworker/{worker}/change/",
     "queue, for a viewer": "queue/{queue}/change/",
 }
 # What is answered to a form: mistakes and questions.

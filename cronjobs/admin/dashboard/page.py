@@ -22,6 +22,7 @@ from cronjobs.admin.dashboard.queues import read_waiting
 from cronjobs.admin.dashboard.state import Findings
 from cronjobs.admin.dashboard.timeline import read_timeline
 from cronjobs.admin.dashboard.upcoming import upcoming
+from cronjobs.admin.dashboard.workers import read_workers
 from cronjobs.admin.pages import ReadOnlyAdmin
 
 # Seconds from one look to the next, of a browser that shows the page.
@@ -73,6 +74,7 @@ def _panels() -> dict[str, Any]:
     hours = last_hours(now, timezone.get_current_timezone())
     findings = Findings(
         nodes=nodes,
+        workers=read_workers(),
         waiting=waiting,
         mongodb=mongodb_probe(),
         broken=jobs.broken,

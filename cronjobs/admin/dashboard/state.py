@@ -16,6 +16,7 @@ from cronjobs.admin.badges import Tone
 from cronjobs.admin.dashboard.firing import Firing
 from cronjobs.admin.dashboard.nodes import Nodes
 from cronjobs.admin.dashboard.queues import Waiting
+from cronjobs.admin.dashboard.workers import Workers
 from cronjobs.admin.staff import nobody_at_work
 from cronjobs.alerts import AlertKind
 from cronjobs.conf import words_to_mask
@@ -42,6 +43,8 @@ class Findings:
     """What the sentences are about. `broken` are names of jobs; `failed` is how many executions were of late."""
 
     nodes: Nodes
+    # None: Celery performs nothing.
+    workers: Workers | None = None
     waiting: Waiting
     mongodb: health.Probe | None
     broken: Sequence[str]
@@ -51,7 +54,13 @@ class Findings:
 
 def matters(found: Findings) -> list[Matter]:
     """Return what is wrong, worst first; nothing, if all is well."""
-    every = [*_of_nodes(found.nodes), *_of_mongodb(found.mongodb), *_of_alerts(found.firing), *_of_work(found)]
+    every = [
+        *_of_nodes(found.nodes),
+        *_of_workers(found),
+        *_of_mongodb(found.mongodb),
+        *_of_alerts(found.firing),
+        *_of_work(found),
+    ]
     return sorted(every, key=lambda each: _GRAVITY.index(each.tone))
 
 
@@ -73,6 +82,30 @@ def _of_nodes(nodes: Nodes) -> Iterator[Matter]:
         text = ngettext(
             "A node fell silent without saying that it stops: %(names)s.",
             "%(count)d nodes fell silent without saying that they stop: %(names)s.",
+            len(recent),
+        )
+        yield Matter(Tone.ODD, text % {"count": len(recent), "names": _names(recent)})
+
+
+def _of_workers(found: Findings) -> Iterator[Matter]:
+    workers = found.workers
+    if workers is None:
+        return
+    unserved = found.waiting.unserved(workers.served)
+    # Others may be about to begin where some have just ended.
+    late = [each.name for each in unserved if each.celery_wait is not None and each.celery_wait > health.LATE]
+    if late:
+        text = ngettext(
+            "No Celery worker that is alive serves a queue in which executions are due: %(names)s.",
+            "No Celery worker that is alive serves %(count)d queues in which executions are due: %(names)s.",
+            len(late),
+        )
+        yield Matter(Tone.BAD, text % {"count": len(late), "names": _names(late)})
+    recent = [each.name for each in workers.silent if found.nodes.now - each.heartbeat_at < _RECENTLY]
+    if recent:
+        text = ngettext(
+            "A Celery worker fell silent without saying that it stops: %(names)s.",
+            "%(count)d Celery workers fell silent without saying that they stop: %(names)s.",
             len(recent),
         )
         yield Matter(Tone.ODD, text % {"count": len(recent), "names": _names(recent)})

@@ -22,6 +22,7 @@ from cronjobs.admin.executions.found import ExecutionList, number_in
 from cronjobs.admin.executions.log import ExecutionLogAdmin, log_section
 from cronjobs.admin.executions.page import execution_page
 from cronjobs.admin.executions.progress import brief_progress
+from cronjobs.admin.executions.relations import waits_for
 from cronjobs.admin.filters import BeforeFilter, JobFilter, NodeFilter, RecordedFilter
 from cronjobs.admin.windows import WindowPaginator
 from cronjobs.models import JobExecution
@@ -71,7 +72,9 @@ class ExecutionAdmin(ExecutionActionsAdmin, ExecutionExportAdmin, ExecutionLogAd
         now = timezone.now()
         marks = (status_badge(execution.status), overrun_badge(execution, now=now), stop_badge(execution))
         badges = format_html_join(" ", "{}", ((each,) for each in marks if each))
-        return rendering.lines(badges, brief_progress(execution, now=now), self._explanation(execution))
+        waits = waits_for(execution)
+        waiting = rendering.quiet(gettext("waits for: %(what)s") % {"what": waits}) if waits else ""
+        return rendering.lines(badges, waiting, brief_progress(execution, now=now), self._explanation(execution))
 
     @admin.display(description=_("scheduled for"))
     def shown_scheduled_for(self, execution: JobExecution) -> str:

@@ -16,7 +16,7 @@ from cronjobs.admin import rendering
 from cronjobs.admin.badges import overrun_badge, status_badge, stop_badge
 from cronjobs.admin.executions.flows import flow_section
 from cronjobs.admin.executions.progress import progress_figures, progress_of
-from cronjobs.admin.executions.relations import node_link, relations, stop_request
+from cronjobs.admin.executions.relations import node_link, relations, stop_request, waits_for
 from cronjobs.models import ExecutionAttempt, Job, JobExecution, Trigger
 from cronjobs.models.waiting import why_waiting
 from cronjobs.states import ExecutionStatus
@@ -71,6 +71,7 @@ def _figures(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]
 
 def _facts(execution: JobExecution, now: datetime) -> Iterator[tuple[str, str]]:
     yield _("Trigger"), execution.get_trigger_display()
+    yield _("Waits for"), waits_for(execution)
     yield _("Waits because"), why_waiting(execution, now=now)
     yield _("Requested by"), execution.requested_by
     yield _("Asked to stop"), stop_request(execution)
@@ -93,6 +94,7 @@ def _moments(execution: JobExecution) -> Iterator[tuple[str, SafeString, str]]:
         (_("With jitter"), execution.due_at if _is_jittered(execution) else None),
         (_("Recorded"), execution.queued_at),
         (_("Not before"), execution.run_after),
+        (_("Handed to the broker"), execution.dispatched_at),
         (_("First started"), execution.first_started_at),
         (_("Last started"), execution.started_at),
         (_("Timeout at"), execution.deadline_at),

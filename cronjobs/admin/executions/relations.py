@@ -1,4 +1,4 @@
-"""How an execution hangs together with people and with other executions: who wants it to stop, what repeats it."""
+"""How an execution hangs together with others and with people: what it waits for, who wants it to stop, what repeats it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from cronjobs.models import JobExecution
+from cronjobs.models.choices import WaitsFor
+from cronjobs.states import ExecutionStatus
 
 _MOST_LINKS = 20
+
+
+def waits_for(execution: JobExecution) -> str:
+    """Return what an execution that Celery is to perform waits for; empty of any other, and of one that does not wait."""
+    is_celery_s = execution.status == ExecutionStatus.QUEUED and execution.waits_for != WaitsFor.NODE
+    return execution.get_waits_for_display() if is_celery_s else ""
 
 
 def stop_request(execution: JobExecution) -> str:

@@ -17,7 +17,7 @@ from cronjobs.conf import get_settings
 from cronjobs.exceptions import InvalidLimit
 from cronjobs.journal import Change, changed
 from cronjobs.limits import parse_bytes
-from cronjobs.models import Job
+from cronjobs.models import ExecutorName, Job
 from cronjobs.registry import is_valid_name, registry
 from cronjobs.storable import storable_json, unmasked_json
 
@@ -151,7 +151,9 @@ class JobForm(JobModelForm):
             "backoff_multiplier": _("Each wait is this many times the one before."),
             "rerun_lost": _("Queue an execution again whose worker vanished. Only for jobs that may run twice."),
             "rate_limit": _("Starts per period, over all nodes, such as 10/m, 1/90s or 100/2h. What is beyond waits."),
-            "executor": _("A process can be limited and killed; a thread can only be asked to stop."),
+            "executor": _(
+                "A process can be limited and killed; a thread can only be asked to stop. A Celery worker may be on another machine."
+            ),
             "timeout": _("A process that runs longer is ended. A thread cannot be; it is reported as overrunning."),
             "cpu_limit": _("CPU time that the process and its children may take together."),
             "depends_on": _(
@@ -176,6 +178,7 @@ class JobForm(JobModelForm):
         self._stored = {column: getattr(self.instance, column) for column in self.fields if column != "on_demand"}
         self._remember_what_was_shown()
         self._offer_definitions()
+        self._offer_executors()
         self._fix_name()
         self.initial["on_demand"] = self.instance.schedule == ""
         self.initial["params"] = rendering.masked(self.instance.params)
@@ -227,6 +230,13 @@ class JobForm(JobModelForm):
         if current and current not in registry:
             choices.append((current, format_html("{} ({})", current, _("not registered"))))
         field.choices = choices  # type: ignore[attr-defined]  # declared above
+
+    def _offer_executors(self) -> None:
+        # One that is chosen already stays: it is told what is wrong with it, and not changed behind anybody's back.
+        field: Any = self.fields.get("executor")
+        if field is None or get_settings().celery_app or self.instance.executor == ExecutorName.CELERY:
+            return
+        field.choices = [each for each in field.choices if each[0] != ExecutorName.CELERY]
 
     def _fix_name(self) -> None:
         if "name" not in self.fields:

@@ -1,4 +1,7 @@
-"""How a node's state, load, clock and work look, in a list and on its page; all of it escaped."""
+"""How a node's state, load, clock and work look, in a list and on its page; all of it escaped.
+
+What is said of work and heartbeats holds for Celery workers as well.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +70,13 @@ def load(node: Any, running: int) -> str:
         return rendering.NOTHING
     facts = {"running": running, "workers": node.workers}
     words = ngettext("%(running)d of %(workers)d worker", "%(running)d of %(workers)d workers", node.workers) % facts
+    return busy(running, node.workers, label=_("Busy workers"), words=words)
+
+
+def busy(running: int, most: int, *, label: str, words: str) -> SafeString:
+    """Return how many of `most` places are taken, as a bar and in words."""
     bar = '<span class="cron-progress"><progress max="{}" value="{}" aria-label="{}">{}</progress> {}</span>'
-    return format_html(bar, node.workers, min(running, node.workers), _("Busy workers"), words, words)
+    return format_html(bar, most, min(running, most), label, words, words)
 
 
 def cpu(node: Any) -> str:

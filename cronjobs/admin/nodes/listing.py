@@ -22,8 +22,8 @@ from cronjobs.models import Node
 from cronjobs.models.choices import NodeStatus
 
 
-class NodeList(ChangeList):
-    """The list, in which each node has the executions that run on it."""
+class ProcessList(ChangeList):
+    """A list of processes, in which each has the executions that run on it."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -39,6 +39,10 @@ class NodeList(ChangeList):
             return super().get_ordering(request, queryset)
         # Not by the heartbeat: while somebody reads, rows must not change places.
         return ["rank", "name"]
+
+
+class NodeList(ProcessList):
+    """The list of nodes."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         # Its page alone shows a node's trend.
@@ -96,7 +100,7 @@ class NodeAdmin(DrainingAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         nodes: Any = super().get_queryset(request)
         # By the database's clock, whatever that of the web server says.
-        found: QuerySet[Node] = nodes.with_state().annotate(now=DatabaseNow(), rank=_rank())
+        found: QuerySet[Node] = nodes.with_state().annotate(now=DatabaseNow(), rank=rank())
         return found
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -116,7 +120,7 @@ class NodeAdmin(DrainingAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def _rank() -> Case:
+def rank() -> Case:
     """Return the expression by which those that are there come first, and those that stopped last."""
     ranks = {NodeStatus.ALIVE: 0, NodeStatus.DRAINING: 0, NodeStatus.SILENT: 1}
     cases = [When(state=state, then=Value(rank)) for state, rank in ranks.items()]

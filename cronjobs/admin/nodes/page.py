@@ -51,7 +51,7 @@ def node_page(node: Any, executions: Sequence[JobExecution]) -> dict[str, Any]:
         "figures": [(label, value) for label, value in figures if value != rendering.NOTHING],
         "facts": list(_facts(node)),
         "signs": list(_signs(node)),
-        "work": [_work(each, node) for each in executions],
+        "work": work_rows(executions, node),
         **memory_section(node.memory_points()),
     }
 
@@ -93,6 +93,11 @@ def _signs(node: Any) -> Iterator[tuple[str, str]]:
         yield _("Asked to drain"), rendering.lines(rendering.moment(node.drain_requested_at), node.drain_requested_by)
     if node.stopped_at is not None:
         yield _("Stopped"), rendering.moment(node.stopped_at)
+
+
+def work_rows(executions: Sequence[JobExecution], process: Any) -> list[Work]:
+    """Return the rows of the table of what a node, or a Celery worker, runs; it has the database's `now`."""
+    return [_work(each, process) for each in executions]
 
 
 def _work(execution: JobExecution, node: Any) -> Work:

@@ -35,7 +35,7 @@ def job_documents(request: Request, jobs: Sequence[Job]) -> list[dict[str, Any]]
     """Return jobs as JSON data, in as many queries for one as for many."""
     around = _Surroundings(
         next_runs=next_run_times(),
-        followers=load_followers(Job.objects.using(engine_alias(Job))),
+        followers=load_followers(engine_alias(Job)),
         is_paused=bool(why_everything_is_paused()),
         now=timezone.now(),
     )

@@ -13,7 +13,7 @@ from cronjobs.alerts import JOB_KINDS, AlertKind
 from cronjobs.api.errors import ErrorCode
 from cronjobs.dependencies import Condition
 from cronjobs.models.alerts import DeliveryStatus
-from cronjobs.models.choices import ExecutorName, Overlap, Trigger
+from cronjobs.models.choices import ExecutorName, Overlap, Trigger, WaitsFor
 from cronjobs.registry import NAME_MAX_LENGTH
 from cronjobs.schedules import CatchUp, Mark
 from cronjobs.states import ExecutionStatus
@@ -77,6 +77,13 @@ OverlapField = partial(
 CatchUpField = partial(_choice, "CatchUp", CatchUp, "What is made up for of due times that nobody was there to serve.")
 MarkField = partial(_choice, "Mark", Mark, "What is special about a due time.")
 ExecutorField = partial(_choice, "Executor", ExecutorName, "Where the attempts of a job run.")
+WaitsForField = partial(
+    _choice,
+    "WaitsFor",
+    [each.name.lower() for each in WaitsFor],
+    "Who has to act next, once it is due: a node that performs it, a node that hands it to the broker of Celery, "
+    "or a Celery worker.",
+)
 OutcomeField = partial(
     _choice,
     "Outcome",

@@ -137,7 +137,12 @@ def _without_row(known: set[str]) -> list[Any]:
     """Return the queues that jobs use and about which nothing has been decided, with their counts."""
     missing = {name: Queue(name=name) for name in queues_in_use(engine_alias(Queue)) - known}
     executions = JobExecution.objects.using(engine_alias(JobExecution))
-    for column, rows in (("waiting", executions.waiting()), ("running", executions.running())):
+    columns = {
+        "waiting": executions.waiting(),
+        "dispatched": executions.dispatched(),
+        "running": executions.running(),
+    }
+    for column, rows in columns.items():
         counts = _counts(rows, missing) if missing else {}
         for name, queue in missing.items():
             setattr(queue, column, counts.get(name, 0))

@@ -63,7 +63,14 @@ def belongs_in_process(claim: Claim) -> ResolvedJob | None:
         resolved = None if claim.job is None else claim.job.resolve()
     except CronJobsError:
         return None
-    return resolved if resolved is not None and resolved.executor == ExecutorName.PROCESS else None
+    return resolved if resolved is not None and _wants_process(resolved) else None
+
+
+def _wants_process(resolved: ResolvedJob) -> bool:
+    if resolved.executor == ExecutorName.CELERY:
+        # Where attempts may run in the worker itself, and only what is limited needs more.
+        return resolved.is_limited
+    return resolved.executor == ExecutorName.PROCESS
 
 
 def attempt_in_process(

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from cronjobs.health import Probe, Status, check_all
+from cronjobs.health import Probe, Status, check_all, check_broker
 from cronjobs.management.arguments import add_examples, as_json, quiet_log
 from cronjobs.storable import rfc3339
 
@@ -19,10 +19,10 @@ examples:
   manage.py croncheck --json
 
 It looks at the SQL database, its migrations and its clock, at MongoDB and its indexes, at time
-zone data, nodes, queue, job definitions and jobs. A missing MongoDB index is a warning, with the
-command that makes it. That no node is alive is a notice, since this may run before the first
-start, unless --require-node or --strict is given. That MongoDB is not configured, or everything
-paused by the settings, is always a notice.
+zone data, nodes, queue, job definitions and jobs, and at Celery: workers, and whether the broker can
+be reached. A missing MongoDB index is a warning, with the command that makes it. That no node is
+alive is a notice, since this may run before the first start, unless --require-node or --strict is
+given. That MongoDB or Celery is not configured, or everything paused by the settings, is always a notice.
 
 exit codes:
   0  no problem
@@ -48,7 +48,8 @@ class Command(BaseCommand):
 
     def handle(self, *, strict: bool, require_node: bool, json: bool, **_: Any) -> None:
         with quiet_log():
-            probes = check_all()
+            # The broker is asked by this command only: one that is away takes its time.
+            probes = [*check_all(), check_broker()]
         lenient = set() if strict or require_node else {_NODES}
         problems = [each for each in probes if _is_problem(each, lenient, strict=strict)]
         if json:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
 from cronjobs.exceptions import QueueNotFound
 from cronjobs.journal import Change, record_changes
@@ -85,8 +86,11 @@ class Command(BaseCommand):
             self.stdout.write(f"What runs goes on ({running:,} now): cronstatus shows it.")
 
     def _show(self, queues: list[Any], paused: str) -> None:
-        rows = [(each.name, state(each), str(each.waiting), str(each.running)) for each in queues]
-        first, *others = table(("QUEUE", "STATE", "WAITING", "RUNNING"), rows, width=terminal_width())
+        columns = {"WAITING": "waiting", "WITH BROKER": "dispatched", "RUNNING": "running"}
+        if not get_settings().celery_app:
+            del columns["WITH BROKER"]
+        rows = [(each.name, state(each), *(str(getattr(each, key)) for key in columns.values())) for each in queues]
+        first, *others = table(("QUEUE", "STATE", *columns), rows, width=terminal_width())
         self.stdout.write(self.style.MIGRATE_HEADING(first))
         for line in others:
             self.stdout.write(line)

@@ -13,7 +13,16 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.dependencies import describe_dependencies
-from cronjobs.health import Probe, check_mongodb, check_node, check_queue, check_scheduling, stuck_sentence
+from cronjobs.health import (
+    Probe,
+    Status,
+    check_celery,
+    check_mongodb,
+    check_node,
+    check_queue,
+    check_scheduling,
+    stuck_sentence,
+)
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.limiting import at_most, timeout
 from cronjobs.management.nodes import NODE_HEADER, health_document, node_row
@@ -27,7 +36,8 @@ from cronjobs.management.output import (
 )
 from cronjobs.management.queues import limits
 from cronjobs.management.running import running_document, running_row
-from cronjobs.manager.status import node_document, status_document
+from cronjobs.management.workers import WORKER_HEADER, celery_line, living_workers, worker_row
+from cronjobs.manager.status import node_document, status_document, worker_document
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.choices import NodeStatus
 from cronjobs.models.graph import effective_dependencies
@@ -53,11 +63,12 @@ examples:
 The number of an execution (#4711) is what cronlog, croncancel and cronretry take; cronlog shows
 its log and traceback. Times are distances from the database's present; --json has them in full. It
 has all that the API's GET status answers, and beside it lastEnded (of a job), rssBytes (of a
-node), queue, health, and runningExecutions (the newest hundred).
+node), queue, workers (of Celery), health, and runningExecutions (the newest hundred).
 
 Unhealthy is, of the whole installation: no node is alive that takes work; none has ticked lately; a
 thread of one that is alive is stuck (CRONJOBS["STUCK_AFTER"]); a due time has not been decided for a
-minute; or MongoDB is configured and cannot be used. Of a host or a node: none of it is alive; or one
+minute; nobody serves a queue in which something has been waiting for Celery for a minute; or MongoDB is
+configured and cannot be used. Of a host or a node: none of it is alive; or one
 that is alive is stuck, or takes work and has not ticked lately. What is paused, draining or overrunning
 is not unhealthy. Each finding is a line on standard error. With --this-host or --node only nodes are
 shown, and only they count.
@@ -165,13 +176,16 @@ class Command(BaseCommand):
                 list(Node.objects.alive().defer("memory_trend").order_by("name")),
             )
             # MongoDB takes its time, whether it is there or not: for those only who ask.
-            health = [*check_scheduling(), *([check_mongodb()] if with_mongodb else [])]
-            queue, running = check_queue(), list(_running())
+            celery = check_celery()
+            health = [*check_scheduling(), celery, *([check_mongodb()] if with_mongodb else [])]
+            queue, running, workers = check_queue(), list(_running()), living_workers()
         if json:
-            document = {**_document(jobs, nodes, queue), "health": health_document(health)}
+            told = {"workers": [worker_document(each) for each in workers], "health": health_document(health)}
+            document = {**_document(jobs, nodes, queue), **told}
             self.stdout.write(as_json({**document, "runningExecutions": running_document(running, now)}))
         else:
             self._show(now, jobs, nodes, queue, paused)
+            self._show_workers(now, workers, celery)
             self._show_running(now, running)
         return health
 
@@ -197,6 +211,15 @@ class Command(BaseCommand):
         for each in nodes:
             if each.stuck_threads:
                 self.stdout.write(self.style.WARNING(stuck_sentence(each)))
+
+    def _show_workers(self, now: datetime, workers: Sequence[Any], celery: Probe) -> None:
+        if celery.status == Status.NOT_CONFIGURED:
+            return
+        self.stdout.write("")
+        if workers:
+            self._table(WORKER_HEADER, [worker_row(each, now) for each in workers], terminal_width())
+        line = celery_line(celery)
+        self.stdout.write(line if celery.status == Status.OK else self.style.WARNING(line))
 
     def _show_running(self, now: datetime, running: Sequence[JobExecution]) -> None:
         if running:

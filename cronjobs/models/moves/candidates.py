@@ -9,7 +9,8 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Subquery
 
 from cronjobs.database import lock_unlocked
-from cronjobs.models.execution import ExecutionQuerySet, JobExecution
+from cronjobs.models.choices import WaitsFor
+from cronjobs.models.execution import LONGEST_YIELD, ExecutionQuerySet, JobExecution
 from cronjobs.models.loading import load_each
 from cronjobs.models.moves.places import Refusal
 from cronjobs.models.queue import Queue
@@ -34,6 +35,7 @@ def in_open_queues(executions: ExecutionQuerySet) -> ExecutionQuerySet:
 class Candidates:
     """What a claim may take from, and what it has found to be full on its way.
 
+    `waits_for` is what the rows wait for, which is the one who claims.
     Usually that is the head of all queues together. Where a queue keeps its rows waiting, they
     may be very many, and stand in front of the others: `is_apart` makes it look at the head of
     each queue by itself, a few statements instead of a long way.
@@ -43,17 +45,23 @@ class Candidates:
     now: datetime
     queues: Collection[str] | None = None
     is_apart: bool = False
+    waits_for: WaitsFor = WaitsFor.NODE
     full_jobs: set[int] = field(default_factory=set)
     full_queues: set[str] = field(default_factory=set)
 
     def afresh(self) -> Candidates:
         """Return the same, with nothing found to be full: for a transaction that is tried again."""
-        return Candidates(self.alias, self.now, self.queues, is_apart=self.is_apart)
+        return Candidates(self.alias, self.now, self.queues, is_apart=self.is_apart, waits_for=self.waits_for)
 
     @property
     def is_any_full(self) -> bool:
         """Whether anything that is due was passed over because of its job or its queue."""
         return bool(self.full_jobs or self.full_queues)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there are any at all; asked without a lock."""
+        return self._open(self.queues).exists()
 
     def note_full(self, execution: JobExecution, refusal: Refusal) -> None:
         """Look at nothing more of what has refused `execution` a place: its queue, or its job."""
@@ -79,7 +87,9 @@ class Candidates:
         return sorted(found, key=lambda each: (each.claim_at, each.pk))[:number], unreadable
 
     def _open(self, queues: Collection[str] | None) -> ExecutionQuerySet:
-        rows = in_open_queues(JobExecution.objects.using(self.alias).claimable(self.now))
+        # The second condition bounds how far an index is read.
+        due = JobExecution.objects.using(self.alias).claimable(self.now)
+        rows = in_open_queues(due.filter(waits_for=self.waits_for, claim_at__lte=self.now + LONGEST_YIELD))
         if queues is not None:
             rows = rows.filter(queue__in=queues)
         return with_limited_queue(rows.exclude(job_id__in=self.full_jobs).exclude(queue__in=self.full_queues))

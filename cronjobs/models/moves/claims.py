@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
-
-from django.db.models import Case, DateTimeField, F, Value, When
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
 
 from cronjobs.conf import get_settings
-from cronjobs.database import DatabaseNow, database_now_plus, engine_alias, in_transaction, lock_unlocked
+from cronjobs.database import database_now_plus, engine_alias, in_transaction, lock_unlocked
 from cronjobs.exceptions import AtLimit, ClaimLost, CronJobsError
-from cronjobs.language import gettext as _
-from cronjobs.language import site_language
-from cronjobs.models.announcements import announce_final
+from cronjobs.models.batches import update_from_values
+from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
-from cronjobs.models.loading import load_each
 from cronjobs.models.moves.candidates import Candidates, with_limited_queue
-from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.choosing import Claimed, choose, jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.models.pausing import why_held
-from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus, ensure_move
 
-logger = logging.getLogger(__name__)
-
-
-class Claimed(NamedTuple):
-    """What a claim brought: executions with their jobs, first come first.
-
-    `is_more` says that others are due and wait for a free worker, or for a place.
-    """
-
-    executions: list[tuple[JobExecution, Job | None]]
-    is_more: bool
+# A row is started as it was read; and what is not the same for all that start together is computed here.
+_AS_READ = ("id", "claim_token", "waits_for")
+_COMPUTED = ("attempt", "first_started_at", "deadline_at")
 
 
 def new_token() -> str:
@@ -50,7 +33,7 @@ def adopt(token: str) -> list[tuple[JobExecution, Job | None]]:
     """Return what was claimed under `token`, for a node that never got the reply to its COMMIT."""
     alias = engine_alias(JobExecution)
     executions = list(JobExecution.objects.using(alias).running().filter(claim_token=token).order_by("claim_at", "id"))
-    jobs, _ = _jobs_of(executions, alias)
+    jobs, _ = jobs_of(executions, alias)
     return [(each, jobs.get(each.job_id or 0)) for each in executions]
 
 
@@ -71,7 +54,11 @@ def claim(
     """
     candidates = Candidates(engine_alias(JobExecution), now, queues, is_apart=is_apart)
     token = token or new_token()
-    return in_transaction(candidates.alias, lambda: _claim(candidates.afresh(), node, limit, token))
+
+    def stamp(rows: list[JobExecution], jobs: dict[int, Job], at: datetime) -> list[JobExecution]:
+        return start(rows, jobs, node, at, token)
+
+    return in_transaction(candidates.alias, lambda: choose(candidates.afresh(), limit, stamp))
 
 
 def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limits: bool = False) -> JobExecution:
@@ -84,9 +71,9 @@ def claim_one(execution: JobExecution, *, node: str, now: datetime, within_limit
 
     def work() -> list[JobExecution]:
         rows = list(lock_unlocked(with_limited_queue(waiting)))
-        jobs, _ = _jobs_of(rows, alias)
+        jobs, _ = jobs_of(rows, alias)
         started_at = _place_of(rows[0], jobs, alias) if rows and within_limits else None
-        return _stamp(rows, jobs, node, started_at or now, new_token())
+        return start(rows, jobs, node, started_at or now, new_token())
 
     claimed = in_transaction(alias, work)
     if not claimed:
@@ -120,85 +107,35 @@ def renew(claims: Collection[JobExecution]) -> set[int]:
     return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
 
 
-def _claim(candidates: Candidates, node: str, limit: int, token: str) -> Claimed:
-    claimed: list[tuple[JobExecution, Job | None]] = []
-    refused = True
-    # Rows that have to wait may fill the head of the queue; they must not hold back the rest.
-    while refused and (wanted := limit - len(claimed)) > 0:
-        rows, unreadable = candidates.next(wanted)
-        _skip_unreadable(unreadable, candidates.alias)
-        jobs, broken = _jobs_of(rows, candidates.alias)
-        # A definition that only other nodes have is theirs to run: this code may be older, or newer.
-        foreign = {each.job_id for each in rows if each.job_id in broken or _is_foreign(jobs.get(each.job_id or 0))}
-        candidates.full_jobs |= {pk for pk in foreign if pk is not None}
-        chosen, now = _with_places([each for each in rows if each.job_id not in foreign], jobs, candidates)
-        claimed += [(each, jobs.get(each.job_id or 0)) for each in _stamp(chosen, jobs, node, now, token)]
-        refused = len(chosen) < len(rows) == wanted
-    return Claimed(claimed, is_more=candidates.is_any_full or len(claimed) >= limit)
+def start(
+    rows: list[JobExecution], jobs: Mapping[int, Job], node: str, now: datetime, token: str
+) -> list[JobExecution]:
+    """Turn `rows` into running ones, under one token, and return them.
 
-
-def _with_places(
-    rows: Sequence[JobExecution], jobs: dict[int, Job], candidates: Candidates
-) -> tuple[list[JobExecution], datetime]:
-    """Return those that may start now, and when that is; note what is full."""
-    places = Places(rows, jobs, candidates.alias)
-    chosen = []
-    for each in rows:
-        refusal = places.take(each)
-        if refusal is None:
-            chosen.append(each)
-        else:
-            candidates.note_full(each, refusal)
-    return chosen, places.counted_at or candidates.now
-
-
-def _jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
-    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended."""
-    ids = {each.job_id for each in candidates if each.job_id}
-    if not ids:
-        return {}, {}
-    jobs, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids))
-    return {job.pk: job for job in jobs}, unreadable
-
-
-def _skip_unreadable(unreadable: dict[int, Exception], alias: str) -> None:
-    for pk, error in unreadable.items():
-        with site_language():
-            reason = _("Its row cannot be read: %(what)s.") % {"what": type(error).__name__}
-        logger.error("Execution %d cannot be read: %s", pk, error)
-        row = JobExecution.objects.using(alias).filter(pk=pk)
-        row.filter(status=ExecutionStatus.QUEUED).update(
-            status=ExecutionStatus.SKIPPED, reason=reason, finished_at=DatabaseNow()
-        )
-        ask_for_followup(alias, row.values_list("pk", "job_name"))
-        announce_final(row)
-
-
-def _is_foreign(job: Job | None) -> bool:
-    return job is not None and job.definition not in registry
-
-
-def _stamp(rows: list[JobExecution], jobs: dict[int, Job], node: str, now: datetime, token: str) -> list[JobExecution]:
-    """Turn rows that this transaction has locked into running ones, under one token."""
+    This transaction has locked them; or it is one, which is returned only if nobody has touched it since it was read.
+    """
+    as_read = [tuple(getattr(each, name) for name in _AS_READ) for each in rows]
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
-        each.status, each.node, each.claim_token = ExecutionStatus.RUNNING, node, token
-        each.attempt, each.started_at = each.attempt + 1, now
-        each.first_started_at, each.progress = each.first_started_at or now, None
+        each.attempt, each.first_started_at = each.attempt + 1, each.first_started_at or now
         each.deadline_at = _deadline(jobs.get(each.job_id or 0), now)
-    if rows:
-        JobExecution.objects.filter(pk__in=[each.pk for each in rows], status=ExecutionStatus.QUEUED).update(
-            status=ExecutionStatus.RUNNING,
-            node=node,
-            claim_token=token,
-            attempt=F("attempt") + 1,
-            started_at=now,
-            first_started_at=Coalesce("first_started_at", now),
-            progress=None,
-            deadline_at=_deadlines(rows),
-            lease_expires_at=database_now_plus(get_settings().lease),
-        )
-    return rows
+    same = {"status": ExecutionStatus.RUNNING, "node": node, "claim_token": token, "started_at": now, "progress": None}
+    if any(each.waits_for == WaitsFor.WORKER for each in rows):
+        # Should it be queued again, its message is used up.
+        same["waits_for"] = WaitsFor.DISPATCH
+    started = update_from_values(
+        JobExecution,
+        using=engine_alias(JobExecution),
+        columns=(*_AS_READ, *_COMPUTED),
+        rows=[(*key, *(getattr(each, name) for name in _COMPUTED)) for key, each in zip(as_read, rows, strict=True)],
+        match=_AS_READ,
+        where={"status": ExecutionStatus.QUEUED},
+        also={**same, "lease_expires_at": database_now_plus(get_settings().lease)},
+    )
+    for each in rows:
+        for name, value in same.items():
+            setattr(each, name, value)
+    return rows if started else []
 
 
 def _deadline(job: Job | None, now: datetime) -> datetime | None:
@@ -208,13 +145,3 @@ def _deadline(job: Job | None, now: datetime) -> datetime | None:
         return None if timeout is None else now + timeout
     except (CronJobsError, OverflowError):
         return None
-
-
-def _deadlines(rows: list[JobExecution]) -> Combinable | None:
-    """Return each row's deadline as one expression, so that they take no statement of their own."""
-    timed: dict[datetime, list[int]] = {}
-    for each in rows:
-        if each.deadline_at is not None:
-            timed.setdefault(each.deadline_at, []).append(each.pk)
-    whens = [When(pk__in=ids, then=Value(deadline, DateTimeField())) for deadline, ids in timed.items()]
-    return Case(*whens, default=None, output_field=DateTimeField()) if whens else None

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
-from cronjobs.database import engine_alias, in_transaction
+from cronjobs.database import engine_alias, in_one_statement, in_transaction
 from cronjobs.logs import LogLine
 from cronjobs.models.batches import update_from_values, upsert
 from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
-from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.followups import ask_for_followup, waited_for
 from cronjobs.models.moves.notices import give_notice
 from cronjobs.models.rollups import SETTLING, lock_mark
 from cronjobs.states import UNSUCCESSFUL, ExecutionStatus, ensure_move
@@ -36,11 +34,14 @@ _COLUMNS = (
     "peak_rss_bytes",
     "cpu_ms",
     "progress",
+    "followup_due",
 )
 # What is known of somebody's wish to end an execution.
 _REQUEST = ("cancel_requested_at", "cancel_requested_by", "cancel_reason")
 # What is written so long after its end was held up. Less than an hour is left alone until it is rolled up.
 _LATE = SETTLING / 2
+# What nobody is told of, and nothing is kept of beside the execution.
+_GOOD = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SKIPPED)
 _CALLED_OFF = (ExecutionStatus.QUEUED, ExecutionStatus.CANCELLED)
 
 
@@ -81,6 +82,7 @@ class Ending:
             "id": self.execution.pk,
             "claim_token": self.execution.claim_token,
             "finished_at": None if self.status == ExecutionStatus.QUEUED else self.finished_at,
+            "followup_due": self.execution.followup_due,
         }
         return tuple(own[name] if name in own else getattr(self, name) for name in _COLUMNS)
 
@@ -102,40 +104,48 @@ def record(lines: Sequence[LogLine], endings: Sequence[Ending]) -> set[int]:
     Doing it again after a lost reply to COMMIT changes nothing and reports success.
     """
     alias = engine_alias(JobExecution)
-    lost, called_off = in_transaction(alias, lambda: _record(alias, lines, endings))
+    # Asked before, so that what has ended asks for a look at those by the same statement that ends it.
+    names = waited_for(alias, (each.execution.job_name for each in endings))
+    run = in_one_statement if not lines and _is_one_statement(endings) else in_transaction
+    lost, called_off = run(alias, lambda: _record(alias, lines, endings, names))
     for each in endings:
         for fact, value in called_off.get(each.execution.pk, {}).items():
             setattr(each.execution, fact, value)
     return lost
 
 
+def _is_one_statement(endings: Sequence[Ending]) -> bool:
+    """Return whether nothing has to be written but how the one that ended has ended, well and in time."""
+    return len(endings) == 1 and not _is_late(endings) and endings[0].outcome in _GOOD
+
+
+def _is_late(endings: Sequence[Ending]) -> bool:
+    return min(each.ended for each in endings) < time.monotonic() - _LATE.total_seconds()
+
+
 def _record(
-    alias: str, lines: Sequence[LogLine], endings: Sequence[Ending]
+    alias: str, lines: Sequence[LogLine], endings: Sequence[Ending], names: Collection[str]
 ) -> tuple[set[int], dict[int, dict[str, Any]]]:
     if lines:
         _insert_lines(alias, lines)
     if not endings:
         return set(), {}
-    if min(each.ended for each in endings) < time.monotonic() - _LATE.total_seconds():
+    if _is_late(endings):
         # Its hour may be one that is being rolled up: it is counted before that is done, or made up for afterwards.
         lock_mark(alias)
-    lost = _end(alias, endings)
+    lost = _end(alias, endings, names)
     ours = [each for each in endings if each.execution.pk not in lost]
     called_off = _call_off_retries(alias, ours)
     _insert_attempts(alias, ours)
-    _ask_for_followup(alias, [each.execution for each in ours])
     give_notice(alias, ((each.execution, each.status, each.finished_at) for each in ours))
     return lost, called_off
 
 
-def _ask_for_followup(alias: str, executions: Sequence[JobExecution]) -> None:
-    asked = ask_for_followup(alias, ((each.pk, each.job_name) for each in executions))
-    for each in executions:
-        # In memory as well, so that whoever recorded the ending can wake who follows up.
-        each.followup_due = timezone.now() if each.pk in asked else None
-
-
-def _end(alias: str, endings: Sequence[Ending]) -> set[int]:
+def _end(alias: str, endings: Sequence[Ending], names: Collection[str]) -> set[int]:
+    for each in endings:
+        # In memory as well, so that whoever records the ending can wake who follows up.
+        is_asked = each.status != ExecutionStatus.QUEUED and each.execution.job_name in names
+        each.execution.followup_due = each.finished_at if is_asked else None
     rows = [each.values() for each in sorted(endings, key=lambda each: each.execution.pk)]
     updated = update_from_values(
         JobExecution,
@@ -162,6 +172,7 @@ def _call_off_retries(alias: str, endings: Sequence[Ending]) -> dict[int, dict[s
         rows.filter(pk=pk, status=ExecutionStatus.QUEUED).update(
             status=ExecutionStatus.CANCELLED, reason=request["cancel_reason"], finished_at=again[pk].finished_at
         )
+    ask_for_followup(alias, ((pk, again[pk].execution.job_name) for pk in facts))
     return facts
 
 

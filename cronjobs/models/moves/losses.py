@@ -40,15 +40,16 @@ _NEEDED = (
 _COLUMNS = ("id", "status", "reason", "finished_at", "duration_ms")
 
 
-def rescue(*, limit: int = 500) -> list[JobExecution]:
-    """Take executions whose lease has run out from their silent nodes, and return them.
+def rescue(*, until: datetime | None = None, limit: int = 500) -> list[JobExecution]:
+    """Take executions whose lease has run out by `until` (None: now) from their silent nodes, and return them.
 
     Each is lost, with the attempt recorded; with `rerun_lost` the same row is queued again,
     at most MAX_LOST times. The caller must have seen the database answer without errors
-    for long enough that an outage cannot be the reason for the silence.
+    for long enough that an outage cannot be the reason for the silence: that is what `until` is
+    for, since the statements in here may have to wait, while those with leases wait as well.
     """
     alias = engine_alias(JobExecution)
-    expired = JobExecution.objects.using(alias).running().filter(lease_expires_at__lt=DatabaseNow())
+    expired = JobExecution.objects.using(alias).running().filter(lease_expires_at__lt=until or DatabaseNow())
 
     def work() -> list[JobExecution]:
         rows, _unreadable = load_each(lock_unlocked(expired.only(*_NEEDED).order_by("pk"))[:limit])

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
+from cronjobs.conf import get_settings
 from cronjobs.database import lock_unlocked, read_clock
 from cronjobs.exceptions import CronJobsError
 from cronjobs.language import gettext as _
@@ -124,7 +125,7 @@ class _JobPlaces:
             self._started[execution.job_id or 0] += 1
 
     def _count_running(self, alias: str) -> None:
-        running = JobExecution.objects.using(alias).running().filter(job_id__in=self._locked).order_by()
+        running = JobExecution.objects.using(alias).in_a_place().filter(job_id__in=self._locked).order_by()
         for job_id, trigger, number in running.values_list("job_id", "trigger").annotate(Count("pk")):
             self._running[job_id, trigger in SERIAL] += number
 
@@ -139,6 +140,12 @@ class _JobPlaces:
             since = self.counted_at - rate.period
             latest |= Q(job_id=pk, started_at__gt=since)
             earlier |= Q(execution__job_id=pk, execution__started_at__gt=since, started_at__gt=since)
+        if get_settings().celery_app:
+            # What a worker may begin at any moment. Before those that have started: what it begins between the two
+            # statements is counted twice, and not missed by both.
+            self._add_starts(
+                JobExecution.objects.using(alias).dispatched().filter(job_id__in=rates).order_by(), "job_id"
+            )
         executions = JobExecution.objects.using(alias).filter(latest).order_by()
         # An execution has the start of its latest attempt; those before are rows of their own.
         attempts = ExecutionAttempt.objects.using(alias).filter(earlier, attempt__lt=F("execution__attempt")).order_by()
@@ -161,8 +168,8 @@ class _QueuePlaces:
             if not queue.paused
         }
         # Counted after the lock, by a statement of its own: one that began before it could not see the latest claim.
-        counted: QuerySet[Any] = queues.filter(pk__in=locked).with_running()
-        self._left = {each.pk: locked[each.pk] - each.running for each in counted} if locked else {}
+        counted: QuerySet[Any] = queues.filter(pk__in=locked).with_places_taken()
+        self._left = {each.pk: locked[each.pk] - each.places_taken for each in counted} if locked else {}
 
     def refusal(self, execution: JobExecution) -> Refusal | None:
         queue: int | None = execution.limited_queue  # type: ignore[attr-defined]  # annotated

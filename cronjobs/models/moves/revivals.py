@@ -27,6 +27,7 @@ _COLUMNS = (
     "max_attempts",
     "queue",
     "priority",
+    "waits_for",
     "params",
     "requested_by",
     "upstream_id",

@@ -12,7 +12,7 @@ from django.test import Client
 
 from cronjobs import RetryPolicy, job
 from cronjobs.database import database_now_plus, read_clock
-from cronjobs.models import Alert, AlertDelivery, AuditEntry, Job, JobExecution, Node
+from cronjobs.models import Alert, AlertDelivery, AuditEntry, CeleryWorker, Job, JobExecution, Node
 from cronjobs.registry import registry
 
 OWN_JOB = "of-the-test"
@@ -20,7 +20,10 @@ AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 MakeExecution = Callable[..., JobExecution]
 
-_VIEW = ("view_job", "view_jobexecution", "view_node", "view_calendar", "view_queue", "view_auditentry", "view_alert")
+_VIEW = (
+    *("view_job", "view_jobexecution", "view_node", "view_celeryworker", "view_calendar", "view_queue"),
+    *("view_auditentry", "view_alert"),
+)
 # All that makes something happen, but for what is made, edited for good or deleted, and for keys.
 _ACT = (
     *("run_job", "pause_job", "resume_job", "enable_job", "disable_job"),
@@ -171,6 +174,20 @@ def make_node(db: None) -> Callable[..., Node]:
         node = Node.objects.create(name=name, heartbeat_at=now, last_tick_at=now, **facts)
         Node.objects.filter(pk=node.pk).update(heartbeat_at=database_now_plus(-silent_for))
         return node
+
+    return make
+
+
+@pytest.fixture
+def make_worker(db: None) -> Callable[..., CeleryWorker]:
+    """Record a Celery worker; by default one that is alive and serves the default queue."""
+
+    def make(name: str = "celery@box-1:5150", *, silent_for: timedelta = timedelta(0), **columns: Any) -> CeleryWorker:
+        now = read_clock("default")
+        facts = {"hostname": "box-1", "pid": 5150, "version": "1.0", "concurrency": 4, "queues": ["default"]}
+        worker = CeleryWorker.objects.create(name=name, started_at=now, heartbeat_at=now, **{**facts, **columns})
+        CeleryWorker.objects.filter(pk=worker.pk).update(heartbeat_at=database_now_plus(-silent_for))
+        return worker
 
     return make
 

@@ -15,7 +15,11 @@ from tests.pages.table import Rows
 # Django's own, with nothing of ours on them.
 DJANGOS = {f"{name}_delete" for name in ("calendar", "apikey")}
 # Nobody may, whoever asks: they answer 403.
-REFUSED = {f"{name}_{verb}" for name in ("jobexecution", "node", "auditentry", "alert") for verb in ("add", "delete")}
+REFUSED = {
+    f"{name}_{verb}"
+    for name in ("jobexecution", "node", "celeryworker", "auditentry", "alert")
+    for verb in ("add", "delete")
+}
 # Files to keep, and rows for a script, made by the template that the page has: nothing to look at.
 NO_PAGES = {"jobexecution_export", "jobexecution_log_text", "jobexecution_log_new"}
 

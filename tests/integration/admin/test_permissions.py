@@ -27,6 +27,7 @@ from tests.integration.admin.pages import (
     KEYS,
     NODES,
     QUEUES,
+    WORKERS,
     get,
 )
 
@@ -103,6 +104,12 @@ GET = {
     NODES + "{node}/delete/": NOBODY_MAY,
     NODES + "{node}/drain/": OPERATORS_SEE,
     NODES + "{draining}/undrain/": OPERATORS_MUST_POST,
+    WORKERS: ALL_SEE,
+    WORKERS + "add/": NOBODY_MAY,
+    WORKERS + "{worker}/": ELSEWHERE,
+    WORKERS + "{worker}/change/": ALL_SEE,
+    WORKERS + "{worker}/history/": ALL_SEE,
+    WORKERS + "{worker}/delete/": NOBODY_MAY,
     QUEUES: ALL_SEE,
     QUEUES + "add/": SUPERUSERS_SEE,
     QUEUES + "{queue}/": ELSEWHERE,
@@ -159,6 +166,9 @@ POST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     NODES + "{node}/delete/": (YES, NOBODY_MAY),
     NODES + "{node}/drain/": ({}, OPERATORS_DO),
     NODES + "{draining}/undrain/": ({}, OPERATORS_DO),
+    WORKERS + "add/": ({}, NOBODY_MAY),
+    WORKERS + "{worker}/change/": ({}, NOBODY_MAY),
+    WORKERS + "{worker}/delete/": (YES, NOBODY_MAY),
     QUEUES + "add/": ({"name": "mail"}, SUPERUSERS_DO),
     QUEUES + "{queue}/change/": ({"description": "Heavy."}, OPERATORS_DO),
     QUEUES + "{queue}/delete/": (YES, SUPERUSERS_DO),
@@ -208,7 +218,13 @@ SWITCHES = ("pause_job", "resume_job", "enable_job", "disable_job")
 
 
 @pytest.fixture
-def rows(make_execution, make_job, make_node, make_entry, make_alert):
+def read_only(make_worker, make_entry, make_alert):
+    """A row of each kind that nobody edits."""
+    return {"worker": make_worker(), "entry": make_entry(), "alert": make_alert()}
+
+
+@pytest.fixture
+def rows(make_execution, make_job, make_node, read_only):
     """One row of each kind in each state that matters, by the names that the addresses use."""
     jobs = {
         "job": make_job("noop", priority=1),
@@ -229,10 +245,8 @@ def rows(make_execution, make_job, make_node, make_entry, make_alert):
     others = {
         "calendar": Calendar.objects.create(name="holidays"),
         "key": key,
-        "entry": make_entry(),
-        "alert": make_alert(),
     }
-    return {name: row.pk for name, row in {**jobs, **executions, **nodes, **queues, **others}.items()}
+    return {name: row.pk for name, row in {**jobs, **executions, **nodes, **queues, **others, **read_only}.items()}
 
 
 def stored() -> dict[str, list[Any]]:

@@ -98,6 +98,7 @@ TABLE: Mapping[str, Row] = {
     "POST resume": Row("change_queue", CLOSED, changes=False),
     "GET alerts": Row("view_alert", OPEN),
     "GET nodes": Row("view_job", CLOSED),
+    "GET workers": Row("view_job", CLOSED),
     # One that drains is still not one that takes work.
     "POST nodes/n/drain": Row("drain_node", CLOSED, changes=False),
     "POST nodes/n/undrain": Row("drain_node", CLOSED),

@@ -45,6 +45,8 @@ def test_the_shape_of_a_success(operator):
     assert found == {
         "success": True,
         "jobName": "succeeds",
+        "waitsFor": None,
+        "dispatchedAt": None,
         "executionId": execution.pk,
         "status": "succeeded",
         "attempt": 1,

@@ -55,7 +55,7 @@ def test_queues_are_shown_with_what_is_in_them(keeper):
     assert (found["success"], found["paused"], found["pausedBecause"]) == (True, False, None)
     queues = {each.pop("name"): each for each in found["queues"]}
     assert EVERYTHING not in queues
-    empty = {"limit": None, "paused": False, "waiting": 0, "running": 0, "description": ""}
+    empty = {"limit": None, "paused": False, "waiting": 0, "dispatched": 0, "running": 0, "description": ""}
     assert queues["heavy/x y"] == {**empty, "waiting": 1}
     assert queues["default"] == {**empty, "limit": 2, "paused": True}
     assert list(queues) == sorted(queues)

@@ -62,7 +62,7 @@ def test_status_answers_with_and_without_a_slash(viewer, path):
     found = document(answer)
     assert answer.status_code == 200
     assert answer["Cache-Control"] == "no-store"
-    assert found.keys() == {"success", "cronJobs", "isRunning", "paused", "nodes", "queues", "timestamp"}
+    assert found.keys() == {"success", "cronJobs", "isRunning", "paused", "nodes", "queues", "celery", "timestamp"}
     assert (found["success"], found["isRunning"], found["nodes"]) == (True, False, [])
     assert TIME.fullmatch(found["timestamp"])
 
@@ -289,7 +289,8 @@ def test_what_holds_executions_back_is_shown(viewer):
     JobExecution.objects.request("noop")
     JobExecution.objects.update(queue="heavy")
 
-    heavy = {"name": "heavy", "limit": 2, "paused": True, "waiting": 1, "running": 0, "description": "Being moved."}
+    counts = {"waiting": 1, "dispatched": 0, "running": 0}
+    heavy = {"name": "heavy", "limit": 2, "paused": True, **counts, "description": "Being moved."}
     found = document(viewer.get("/cron/status"))
     assert (found["paused"], found["queues"]) == (False, [heavy])
 

@@ -73,7 +73,8 @@ def test_as_json():
 
     document = json.loads(run_command("cronqueue", "--json", "--pause", "heavy").out)
 
-    heavy = {"name": "heavy", "limit": 2, "paused": True, "waiting": 1, "running": 0, "description": ""}
+    counts = {"waiting": 1, "dispatched": 0, "running": 0}
+    heavy = {"name": "heavy", "limit": 2, "paused": True, **counts, "description": ""}
     assert document["paused"] is False
     assert [each for each in document["queues"] if each["name"] == "heavy"] == [heavy]
 

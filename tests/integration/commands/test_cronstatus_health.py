@@ -74,7 +74,7 @@ def test_mongodb_is_not_asked_by_those_who_only_look(make_node, settings):
     out, _, code = run_command("cronstatus", "--json")
 
     assert code == 0
-    assert json.loads(out)["health"]["checks"].keys() == {"nodes", "ticks", "threads", "lag"}
+    assert json.loads(out)["health"]["checks"].keys() == {"nodes", "ticks", "threads", "lag", "celery"}
 
 
 def test_json_tells_the_findings_as_well(make_node):

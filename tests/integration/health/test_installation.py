@@ -28,8 +28,8 @@ def test_a_working_installation_is_healthy(make_node):
 
     probes = {each.name: each for each in health.check_all()}
 
-    assert {name for name, each in probes.items() if each.status != "ok"} == {"mongodb"}
-    assert probes["mongodb"].status == "not_configured"
+    assert {name for name, each in probes.items() if each.status != "ok"} == {"celery", "mongodb"}
+    assert probes["celery"].status == probes["mongodb"].status == "not_configured"
     assert all(each.is_healthy and each.message and not each.problems for each in probes.values())
     assert all(each.duration_ms >= 0 for each in probes.values())
 
@@ -139,7 +139,7 @@ def test_settings_that_cannot_be_understood_are_one_failure(settings, make_job):
     assert [name for name, each in probes.items() if each.status == "failed"] == ["configuration"]
     assert "CRONJOBS['LEASE'] must be" in probes["configuration"].message
     unseen = {name for name, each in probes.items() if each.status == "not_checked"}
-    assert unseen == {"clock", "nodes", "ticks", "threads", "lag", "jobs", "zones", "mongodb"}
+    assert unseen == {"clock", "nodes", "ticks", "threads", "lag", "celery", "jobs", "zones", "mongodb"}
     assert probes["sql"].status == "ok"
 
 
@@ -172,7 +172,7 @@ def test_the_health_check_does_not_count_a_warning_among_what_passed(make_node):
 
     execution = run_inline("health-check")
 
-    assert execution.log_lines.values_list("message", flat=True).last() == "13 checks passed, 1 warning"
+    assert execution.log_lines.values_list("message", flat=True).last() == "14 checks passed, 1 warning"
 
 
 def test_the_health_check_fails_and_says_what_is_unhealthy(make_job):

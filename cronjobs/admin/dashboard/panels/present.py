@@ -17,6 +17,7 @@ from cronjobs.admin.dashboard.nodes import NodeFacts, Nodes
 from cronjobs.admin.dashboard.queues import MOST_COUNTED, MOST_QUEUES, QueueDepth
 from cronjobs.admin.dashboard.state import Findings, Matter, matters, mongodb_message
 from cronjobs.admin.dashboard.timeline import Timeline
+from cronjobs.admin.dashboard.workers import Workers
 
 _MOST_FAILURES = 5
 
@@ -39,6 +40,7 @@ def state_panel(found: Findings, timeline: Timeline) -> dict[str, Any]:
         "others": [each for each in every if each is not first],
         "facts": list(_facts(found, timeline)),
         "queues": [_queue(each) for each in found.waiting.queues[:MOST_QUEUES]],
+        "has_broker": found.workers is not None,
         "more_queues": max(0, len(found.waiting.queues) - MOST_QUEUES),
     }
 
@@ -65,6 +67,8 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
     age = nodes.tick_age
     ticked = rendering.NOTHING if age is None else _("%(seconds)d s ago") % {"seconds": age.total_seconds()}
     yield Fact(_("Last tick"), ticked, _("as the nodes told last"))
+    if found.workers is not None:
+        yield from _celery(found.workers, waiting.dispatched)
     yield _mongodb(found.mongodb)
     running = _("more than %d") % timeline.running if timeline.is_running_cut else str(timeline.running)
     workers = sum(each.workers for each in nodes.alive)
@@ -78,6 +82,17 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
     )
     wait = waiting.oldest_wait
     yield Fact(_("Oldest of these"), rendering.NOTHING if wait is None else rendering.duration(wait))
+
+
+def _celery(workers: Workers, dispatched: int) -> Iterator[Fact]:
+    alive, stopping, silent = len(workers.alive), len(workers.alive) - len(workers.at_work), len(workers.silent)
+    notes = [ngettext("%d at once", "%d at once", workers.concurrency) % workers.concurrency]
+    if stopping:
+        notes.append(ngettext("%d of them stopping", "%d of them stopping", stopping) % stopping)
+    if silent:
+        notes.append(ngettext("%d dead", "%d dead", silent) % silent)
+    yield Fact(_("Celery workers"), ngettext("%d alive", "%d alive", alive) % alive, ", ".join(notes))
+    yield Fact(_("With the broker"), str(dispatched))
 
 
 def _other_nodes(nodes: Nodes) -> Iterator[str]:
@@ -106,6 +121,7 @@ def _queue(queue: QueueDepth) -> dict[str, Any]:
     return {
         "name": queue.name,
         "waiting": queue.waiting,
+        "dispatched": queue.dispatched,
         "oldest": rendering.duration(queue.oldest_wait),
         "paused": badge(_("Paused"), Tone.ODD) if queue.is_paused else "",
     }

@@ -15,6 +15,7 @@ from cronjobs.api.openapi.documents.site import (
     QueueChanges,
     Queues,
     Status,
+    Workers,
     Yes,
 )
 from cronjobs.api.openapi.examples import site as examples
@@ -33,6 +34,7 @@ from cronjobs.api.site.queues import (
     ResumeQueueView,
 )
 from cronjobs.api.site.status import StatusView
+from cronjobs.api.site.workers import WorkersView
 
 _STATE, _QUEUES, _PROBES, _DESCRIPTION = "State", "Queues", "Probes", "Description"
 
@@ -75,6 +77,13 @@ OPERATIONS: Operations = {
         tag=_STATE,
         summary="Every node that is known, also those that have stopped",
         answers={200: Answer(meaning="The nodes.", document=Nodes, example=examples.NODES, links=_NODE_LINKS)},
+        errors=(ErrorCode.INVALID_PARAMETERS,),
+    ),
+    (WorkersView, "GET"): Operation(
+        id="listWorkers",
+        tag=_STATE,
+        summary="Which Celery workers there are, and what they can do",
+        answers={200: Answer(meaning="The workers.", document=Workers, example=examples.WORKERS)},
         errors=(ErrorCode.INVALID_PARAMETERS,),
     ),
     (DrainNodeView, "POST"): Operation(

@@ -24,6 +24,7 @@ from cronjobs.api.openapi.values import (
     OutcomeField,
     TriggerField,
     Value,
+    WaitsForField,
 )
 
 ExecutionNumber = partial(IntegerField, min_value=1)
@@ -58,6 +59,8 @@ class ExecutionSummary(Document):
     attempt = Count(help_text="0 before the first.")
     maxAttempts = Count()
     queuedAt = DateTimeField()
+    waitsFor = WaitsForField(allow_null=True, help_text="Null unless it is queued.")
+    dispatchedAt = DateTimeField(allow_null=True, help_text="When it was last handed to the broker of Celery.")
     startedAt = DateTimeField(allow_null=True, help_text="Of the latest attempt.")
     finishedAt = DateTimeField(allow_null=True)
     durationMs = Count(allow_null=True, help_text="Of the last attempt that has ended.")

@@ -57,7 +57,8 @@ class Queue(Document):
     name = CharField()
     limit = Count(min_value=1, allow_null=True, help_text="How many may run at once, on all nodes; null: any number.")
     paused = BooleanField()
-    waiting = Count()
+    waiting = Count(help_text="Nobody has begun them.")
+    dispatched = Count(help_text="Of these, how many are with the broker of Celery.")
     running = Count()
     description = CharField()
 
@@ -138,6 +139,44 @@ class Nodes(Document):
     timestamp = DateTimeField()
 
 
+class Worker(Document):
+    """A Celery worker with all its processes, as it described itself last."""
+
+    name = CharField()
+    host = CharField()
+    processId = Count()
+    version = CharField()
+    concurrency = Count(help_text="How many executions it can perform at once.")
+    running = Count(help_text="How many it performs now, as these say.")
+    queues = Value(NAMES, help_text="From which it takes messages.")
+    state = Value(
+        {"type": "string", "enum": ["alive", "draining", "silent", "stopped"]},
+        help_text="One that drains finishes what it has begun, and ends.",
+    )
+    startedAt = DateTimeField()
+    heartbeatAt = DateTimeField()
+    stoppedAt = DateTimeField(allow_null=True)
+    rssBytes = Count(allow_null=True, help_text="Of all its processes together.")
+
+
+class Workers(Document):
+    """Celery workers, those heard of last first."""
+
+    success = Always()
+    workers = ListField(child=Worker())
+    isCut = BooleanField(help_text="There are more than the 500 that are shown.")
+    timestamp = DateTimeField()
+
+
+class CeleryStatus(Document):
+    """How many Celery workers there are, and what they have before them."""
+
+    workers = Count(help_text="Those that are alive.")
+    stopping = Count(help_text="Of these, those that take no more.")
+    concurrency = Count(help_text="How many executions the others can perform at once.")
+    dispatched = Count(help_text="How many executions are with the broker, and not begun.")
+
+
 class JobStatus(Document):
     """What a job is doing."""
 
@@ -169,6 +208,7 @@ class Status(Document):
     paused = BooleanField(help_text="Everything is paused.")
     nodes = ListField(child=Node(), help_text="Those that are alive.")
     queues = ListField(child=Queue(), help_text="Those that are paused or limited.")
+    celery = CeleryStatus(allow_null=True, help_text="Null where Celery performs nothing.")
     timestamp = DateTimeField()
 
 

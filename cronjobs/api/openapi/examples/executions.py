@@ -18,6 +18,8 @@ QUEUED: Example = {
     "attempt": 0,
     "maxAttempts": 3,
     "queuedAt": "2026-03-02T06:00:07.101Z",
+    "waitsFor": "node",
+    "dispatchedAt": None,
     "startedAt": None,
     "finishedAt": None,
     "durationMs": None,
@@ -42,6 +44,7 @@ QUEUED: Example = {
 _STARTED: Example = {
     **QUEUED,
     "status": "running",
+    "waitsFor": None,
     "attempt": 1,
     "startedAt": "2026-03-02T06:00:07.110Z",
     "node": NODE,
@@ -98,6 +101,7 @@ CANCELLED: Example = {
     "error": "Wrong month.",
     "code": "job_cancelled",
     "status": "cancelled",
+    "waitsFor": None,
     "finishedAt": NOW,
     "result": {"success": False, "timestamp": NOW, "error": "Wrong month."},
 }
@@ -113,6 +117,7 @@ SKIPPED: Example = {
     "code": "job_skipped",
     "executionId": 4713,
     "status": "skipped",
+    "waitsFor": None,
     "trigger": "schedule",
     "scheduledFor": "2026-03-03T06:00:00.000Z",
     "retryOf": None,

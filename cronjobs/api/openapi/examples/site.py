@@ -11,6 +11,7 @@ _QUEUE: Example = {
     "limit": None,
     "paused": False,
     "waiting": 0,
+    "dispatched": 0,
     "running": 1,
     "description": "",
 }
@@ -54,6 +55,27 @@ NODE_ANSWER: Example = {
 NODES: Example = {
     "success": True,
     "nodes": [_KNOWN],
+    "isCut": False,
+    "timestamp": NOW,
+}
+WORKERS: Example = {
+    "success": True,
+    "workers": [
+        {
+            "name": "celery@worker-3:5150",
+            "host": "worker-3",
+            "processId": 5150,
+            "version": "0.1.0",
+            "concurrency": 4,
+            "running": 2,
+            "queues": ["default", "heavy"],
+            "state": "alive",
+            "startedAt": "2026-03-01T22:14:09.204Z",
+            "heartbeatAt": "2026-03-02T06:00:04.318Z",
+            "stoppedAt": None,
+            "rssBytes": 402_653_184,
+        }
+    ],
     "isCut": False,
     "timestamp": NOW,
 }
@@ -116,6 +138,7 @@ STATUS: Example = {
     "paused": False,
     "nodes": [_RUNCRON],
     "queues": [_HEAVY],
+    "celery": {"workers": 1, "stopping": 0, "concurrency": 4, "dispatched": 3},
     "timestamp": NOW,
 }
 DEFINITIONS: Example = {

@@ -1,4 +1,4 @@
-"""System checks: what is wrong before anything runs. Warnings, since an Error would stop ``runcron``."""
+"""System checks of settings and job definitions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
-from django.db import connections
 
 from cronjobs.conf import DEFAULT_SCHEDULES, configured_notifiers, get_settings, words_to_mask
-from cronjobs.database import engine_alias
 from cronjobs.dependencies import Graph, objection
 from cronjobs.exceptions import CronJobsError, InvalidAlert, InvalidParameters, InvalidSettings
-from cronjobs.models import Job, JobExecution
-from cronjobs.models.graph import load_graph
 from cronjobs.notifications.configured import problems
 from cronjobs.registry import Problem, registry
 from cronjobs.schedules import parse_schedule, parse_time_zone
@@ -114,26 +110,6 @@ def _hint(name: str, graph: Graph, hint: str) -> str | None:
     return None if graph.keys() >= graph[name].keys() else hint
 
 
-@checks.register("cronjobs", checks.Tags.database)
-def check_job_dependencies(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
-    """W008: a job, as its row and its definition say it, depends on others in a way in which it could never run."""
-    alias = engine_alias(JobExecution)
-    if not databases or alias not in databases or not _has_table(alias):
-        return []
-    graph = load_graph(Job.objects.using(alias))
-    return [
-        checks.Warning(f"Job {name} depends on other jobs: {text}", obj=name, id="cronjobs.W008")
-        for name in graph
-        if (text := objection(name, graph))
-    ]
-
-
-def _has_table(alias: str) -> bool:
-    # Before the first `migrate` there is none.
-    with connections[alias].cursor() as cursor:
-        return Job._meta.db_table in connections[alias].introspection.table_names(cursor)  # noqa: SLF001 - Django's documented API
-
-
 @checks.register("cronjobs")
 def check_definitions(**_: Any) -> list[checks.CheckMessage]:
     """W001: a job definition cannot be used."""
@@ -194,56 +170,11 @@ def _no_notifier(names: tuple[str, ...]) -> str:
     return ""
 
 
-@checks.register("cronjobs", checks.Tags.database)
-def check_sqlite(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
-    """W002: SQLite is not set up for several writers."""
-    alias = engine_alias(JobExecution)
-    connection = connections[alias]
-    if not databases or alias not in databases or connection.vendor != "sqlite" or connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's wrapper
-        return []
-    options = connection.settings_dict.get("OPTIONS", {})
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA journal_mode")
-        journal = str(cursor.fetchone()[0]).lower()
-    is_ready = journal == "wal" and options.get("transaction_mode") == "IMMEDIATE" and options.get("timeout", 5) >= 20
-    if is_ready:
-        return []
-    hint = 'Set OPTIONS = {"init_command": "PRAGMA journal_mode=WAL;", "transaction_mode": "IMMEDIATE", "timeout": 20}.'
-    return [checks.Warning("SQLite will answer 'database is locked' under load.", hint=hint, id="cronjobs.W002")]
-
-
 def _problems() -> list[Problem]:
     for each in registry:
         # Whoever cannot answer becomes a problem.
         registry.is_available(each)
     return registry.problems
-
-
-@checks.register("cronjobs", checks.Tags.database)
-def check_isolation(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
-    """W006: transactions see the past, so limits over all nodes may be counted wrongly."""
-    alias = engine_alias(JobExecution)
-    if not databases or alias not in databases or connections[alias].vendor not in _ISOLATION:
-        return []
-    with connections[alias].cursor() as cursor:
-        cursor.execute(_ISOLATION[connections[alias].vendor])
-        level = str(cursor.fetchone()[-1]).lower().replace("-", " ")
-    if level == "read committed":
-        return []
-    return [
-        checks.Warning(
-            f"The database's isolation level is {level}: max_instances and overlap may not hold over several nodes.",
-            hint="Leave OPTIONS['isolation_level'] at Django's default, read committed.",
-            id="cronjobs.W006",
-        )
-    ]
-
-
-_ISOLATION = {
-    "postgresql": "SHOW transaction_isolation",
-    # MariaDB and MySQL call it by different names.
-    "mysql": "SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')",
-}
 
 
 def _definition_message(level: Any, problem: Any) -> checks.CheckMessage:

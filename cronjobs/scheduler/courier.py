@@ -1,0 +1,139 @@
+"""Hands what Celery is to perform to the broker, beside a dispatcher that never waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+
+from cronjobs.conf import get_settings
+from cronjobs.database import SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
+from cronjobs.executors.celery import make_publisher
+from cronjobs.models import JobExecution
+from cronjobs.models.moves import Claimed, dispatch, take_back
+from cronjobs.scheduler.looks import Look
+from cronjobs.vitals import Pulse
+
+logger = logging.getLogger(__name__)
+
+# So many become messages under one token.
+_BATCH = 100
+# In seconds: until the next look when more is due than queues and limits have room for; longer each time while they have none,
+# but not twice as long: what is with the broker must not run out before somebody has seen that half of it has begun.
+_SOON, _LONGER = 0.05, 1.5
+# In seconds: the longest wait for a broker that does not answer.
+_LONGEST_WAIT = 5.0
+# In seconds: how long a node that stops waits for a message that is being sent.
+_LAST_WORDS = 5.0
+
+
+class Courier(threading.Thread):
+    """A thread that dispatches when it is woken.
+
+    What it cannot hand over waits for its dispatch again, so it is any node's to try.
+    """
+
+    def __init__(
+        self,
+        *,
+        time: SteadyClock,
+        queues: Collection[str] | None = None,
+        on_death: Callable[[BaseException], None] = lambda error: None,
+        pulse: Pulse | None = None,
+    ) -> None:
+        super().__init__(name="cronjobs-courier", daemon=True)
+        self._time, self._queues, self._on_death = time, queues, on_death
+        self._pulse = pulse or Pulse("courier")
+        self._woken, self._closed = threading.Event(), threading.Event()
+        self._poll = get_settings().poll_interval.total_seconds()
+        self._alias = engine_alias(JobExecution)
+        self._publisher = make_publisher()
+        self._is_apart = self._is_draining = self._is_more = False
+        self._wait, self._failures = self._poll, 0
+
+    def heed(self, seen: Look) -> None:
+        """Take note of what the clock saw: while the node drains, others dispatch."""
+        self._is_apart, self._is_draining = seen.is_any_queue_paused, seen.is_draining
+        if seen.is_dispatchable and not seen.is_everything_paused:
+            self._woken.set()
+
+    def close(self) -> None:
+        """Dispatch nothing more; when this returns, everything dispatched is with the broker or waits again.
+
+        Unless the broker stands still, which nobody waits for: what it has not taken is recalled by another node.
+        """
+        self._closed.set()
+        self._woken.set()
+        if self.is_alive():
+            self.join(_LAST_WORDS)
+
+    def dispatch_once(self, *, least_room: int = 1) -> Claimed:
+        """Hand a batch over, of queues with `least_room`, and return what that was. Raises what a broker that is away raises."""
+        self._pulse.beat()
+        if self._is_draining or get_settings().paused:
+            return Claimed([], is_more=False)
+        claimed = dispatch(
+            limit=_BATCH, now=self._time.now(), queues=self._queues, is_apart=self._is_apart, least_room=least_room
+        )
+        waiting = {each.pk: each for each, _ in claimed.executions}
+        try:
+            for sent in self._publisher.publish(list(waiting.values())):
+                del waiting[sent.pk]
+                self._pulse.beat()
+        finally:
+            if waiting:
+                take_back(waiting.values())
+        return claimed
+
+    def dispatch_everything(self) -> None:
+        """Hand over all that is due and has a place, on the caller's thread; a broker that is away is told in the log."""
+        try:
+            while self.dispatch_once().executions:
+                pass
+        except Exception as error:  # noqa: BLE001 - as for the thread; the rest may be performed all the same
+            self._failed(error)
+
+    def run(self) -> None:
+        belongs_to_the_engine(get_settings().lease / 2)
+        try:
+            with self._pulse.watched():
+                while not self._closed.is_set():
+                    self._pulse.beat(rest=self._wait)
+                    is_woken = self._woken.wait(self._wait)
+                    self._woken.clear()
+                    if not self._closed.is_set() and (is_woken or self._is_more):
+                        # Between two looks of the clock, what is with the broker is topped up only once half of it
+                        # has been begun: a few executions cost as many statements as many.
+                        self._round(least_room=1 if is_woken else max(1, get_settings().dispatch_limit // 2))
+        except BaseException as error:
+            logger.critical("The courier has stopped: %r", error)
+            self._on_death(error)
+            raise
+        finally:
+            drop_connection(self._alias)
+            self._publisher.close()
+
+    def _round(self, *, least_room: int) -> None:
+        """Dispatch what is due, and settle when to look again."""
+        try:
+            dispatched = self.dispatch_once(least_room=least_room)
+        except Exception as error:  # noqa: BLE001 - a broker that is away must not end the node
+            self._failed(error)
+            return
+        if self._failures:
+            logger.info("The broker answers again.")
+        self._failures, self._is_more = 0, dispatched.is_more
+        if not dispatched.is_more:
+            self._wait = self._poll
+        elif dispatched.executions:
+            self._wait = 0.0 if len(dispatched.executions) == _BATCH else _SOON
+        else:
+            self._wait = min(self._poll, max(_SOON, self._wait * _LONGER))
+
+    def _failed(self, error: Exception) -> None:
+        drop_connection(self._alias)
+        # What a driver says may hold the broker's address, and with it a password.
+        level = logging.WARNING if not self._failures else logging.DEBUG
+        logger.log(level, "Nothing can be handed to the broker: %s", type(error).__name__)
+        self._failures += 1
+        self._is_more, self._wait = True, min(_LONGEST_WAIT, 0.1 * 2.0 ** min(self._failures, 10))
