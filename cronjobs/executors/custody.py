@@ -10,7 +10,6 @@ from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, engine_alias
 from cronjobs.executors.attempts import attempt
 from cronjobs.executors.leases import LeaseKeeper
@@ -33,11 +32,18 @@ class Custody:
     Two threads look after everything that is held, however many that is; `start` starts them.
     Without them, which is for claims inside a transaction that nobody else can see, nothing is
     renewed and nothing is shown before the end. Once `is_stopping`, jobs know that this process
-    waits for them in order to end.
+    waits for them in order to end. While the database is away, an ending is kept for as long as
+    `patience` says (in seconds; None: until it is back).
     """
 
-    def __init__(self, server: ForkServer, *, is_stopping: Callable[[], bool] = lambda: False) -> None:
-        self._server, self._is_stopping = server, is_stopping
+    def __init__(
+        self,
+        server: ForkServer,
+        *,
+        is_stopping: Callable[[], bool] = lambda: False,
+        patience: float | None = None,
+    ) -> None:
+        self._server, self._is_stopping, self._patience = server, is_stopping, patience
         self._lock = threading.Lock()
         self._claims: dict[int, Claim] = {}
         self._keeper = LeaseKeeper(
@@ -51,11 +57,15 @@ class Custody:
         self._keeper.start()
         self._live.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether anybody looks after what is held."""
+        return self._keeper.is_alive() and self._live.is_alive()
+
     def close(self) -> None:
-        """Look after nothing any more; write the lines that are left if the database takes them now."""
+        """Look after nothing any more."""
         self._keeper.close()
-        if lines := self._live.close():
-            _record(lines, [])
+        self._live.close()
 
     # Whoever asked may do so in another language.
     @site_language()
@@ -69,7 +79,8 @@ class Custody:
         try:
             with output_captured():
                 ending = self._attempt(claim, now)
-            lost = _record(claim.log.take(), [ending])
+            # An execution is not final before its last lines are there.
+            lost = self._record(self._live.lines_of(claim), ending)
         finally:
             with self._lock:
                 # The same row may have been claimed again here, under another token.
@@ -92,6 +103,20 @@ class Custody:
                 claim.node_stops.set()
         return claims
 
+    def _record(self, lines: list[LogLine], ending: Ending) -> set[int]:
+        """Write log and ending; while the database is away, try again."""
+        backoff, since = Backoff(engine_alias(JobExecution), "Recording"), time.monotonic()
+        while True:
+            try:
+                return record(lines, [ending])
+            except (DatabaseError, InterfaceError) as error:
+                if not is_outage(error):
+                    return record_apart(lines, [ending], error)
+                is_over = self._patience is not None and time.monotonic() - since > self._patience
+                if is_over or is_in_transaction():
+                    raise
+                time.sleep(backoff.failed(error))
+
     def _attempt(self, claim: Claim, now: Callable[[], datetime]) -> Ending:
         resolved = belongs_in_process(claim)
         if resolved is None or not _is_visible_elsewhere():
@@ -111,18 +136,3 @@ def _is_visible_elsewhere() -> bool:
     connection = connections[engine_alias(JobExecution)]
     is_in_memory = getattr(connection, "is_in_memory_db", lambda: False)
     return not connection.in_atomic_block and not is_in_memory()
-
-
-def _record(lines: list[LogLine], endings: list[Ending]) -> set[int]:
-    """Write log and ending; while the database is away, for as long as the lease would last, try again."""
-    backoff = Backoff(engine_alias(JobExecution), "Recording")
-    deadline = time.monotonic() + get_settings().lease.total_seconds()
-    while True:
-        try:
-            return record(lines, endings)
-        except (DatabaseError, InterfaceError) as error:
-            if not is_outage(error):
-                return record_apart(lines, endings, error)
-            if time.monotonic() > deadline or is_in_transaction():
-                raise
-            time.sleep(backoff.failed(error))

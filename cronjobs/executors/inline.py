@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from cronjobs.conf import get_settings
 from cronjobs.database import SteadyClock, engine_alias, in_transaction, read_clock
 from cronjobs.executors.custody import Custody, is_in_transaction
 from cronjobs.executors.process import ForkServer
@@ -68,7 +69,8 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
     (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
     # For this one attempt: most processes that perform one never perform another.
     with ForkServer() as server:
-        custody = Custody(server)
+        # Whoever waits for it does so for as long as the lease would last.
+        custody = Custody(server, patience=get_settings().lease.total_seconds())
         # Inside a transaction the claim is nobody else's to see, and another thread could not renew it.
         if not is_in_transaction():
             custody.start()

@@ -59,17 +59,25 @@ class LiveOutput(threading.Thread):
     def __init__(self, held: Callable[[], Sequence[Claim]]) -> None:
         super().__init__(name="cronjobs-live", daemon=True)
         self._held = held
+        # Held while lines are written: whoever takes them over waits for that.
+        self._lock = threading.Lock()
         self._lines: list[LogLine] = []
         self._closed = threading.Event()
         self._alias = engine_alias(JobExecution)
         self._backoff = Backoff(self._alias, "Writing the log")
 
-    def close(self) -> list[LogLine]:
-        """Stop, and return the lines that it has taken from their claims and could not write yet."""
+    def lines_of(self, claim: Claim) -> list[LogLine]:
+        """Hand over the lines of `claim` that have not been written yet: they are to be written with its ending."""
+        with self._lock:
+            own = [line for line in self._lines if line.execution_id == claim.execution.pk]
+            self._lines = [line for line in self._lines if line.execution_id != claim.execution.pk]
+            return [*own, *claim.log.take()]
+
+    def close(self) -> None:
+        """Write nothing more."""
         self._closed.set()
         if self.is_alive():
             self.join()
-        return self._lines
 
     def run(self) -> None:
         belongs_to_the_engine(get_settings().lease / 2)
@@ -83,11 +91,12 @@ class LiveOutput(threading.Thread):
     def _write(self) -> float:
         """Write what there is, and return how many seconds to wait before the next try after a failure."""
         claims = self._held()
-        self._lines += [line for claim in claims for line in claim.log.take()]
         try:
-            if self._lines:
-                record(self._lines, [])
-                self._lines = []
+            with self._lock:
+                self._lines += [line for claim in claims for line in claim.log.take()]
+                if self._lines:
+                    record(self._lines, [])
+                    self._lines = []
             if claims:
                 show_progress(claims)
                 pass_on_stops(claims)
