@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from cronjobs.conf import get_settings
-from cronjobs.database import SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
+from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
 from cronjobs.executors.celery import make_publisher
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import Claimed, dispatch, take_back
@@ -25,6 +25,10 @@ _SOON, _LONGER = 0.05, 1.5
 _LONGEST_WAIT = 5.0
 # In seconds: how long a node that stops waits for a message that is being sent.
 _LAST_WORDS = 5.0
+
+
+class BrokerAway(Exception):
+    """The broker takes no messages. Says what went wrong by its name only: its text may hold an address."""
 
 
 class Courier(threading.Thread):
@@ -50,6 +54,7 @@ class Courier(threading.Thread):
         self._publisher = make_publisher()
         self._is_apart = self._is_draining = self._is_more = False
         self._wait, self._failures = self._poll, 0
+        self._backoff = Backoff(self._alias, "Dispatching")
 
     def heed(self, seen: Look) -> None:
         """Take note of what the clock saw: while the node drains, others dispatch."""
@@ -66,9 +71,11 @@ class Courier(threading.Thread):
         self._woken.set()
         if self.is_alive():
             self.join(_LAST_WORDS)
+        else:
+            self._publisher.close()
 
     def dispatch_once(self, *, least_room: int = 1) -> Claimed:
-        """Hand a batch over, of queues with `least_room`, and return what that was. Raises what a broker that is away raises."""
+        """Hand a batch over, of queues with `least_room`, and return what that was. Raises `BrokerAway` if it takes none."""
         self._pulse.beat()
         if self._is_draining or get_settings().paused:
             return Claimed([], is_more=False)
@@ -80,6 +87,8 @@ class Courier(threading.Thread):
             for sent in self._publisher.publish(list(waiting.values())):
                 del waiting[sent.pk]
                 self._pulse.beat()
+        except Exception as error:
+            raise BrokerAway(type(error).__name__) from error
         finally:
             if waiting:
                 take_back(waiting.values())
@@ -90,7 +99,8 @@ class Courier(threading.Thread):
         try:
             while self.dispatch_once().executions:
                 pass
-        except Exception as error:  # noqa: BLE001 - as for the thread; the rest may be performed all the same
+        except BrokerAway as error:
+            # The rest may be performed all the same.
             self._failed(error)
 
     def run(self) -> None:
@@ -99,7 +109,8 @@ class Courier(threading.Thread):
             with self._pulse.watched():
                 while not self._closed.is_set():
                     self._pulse.beat(rest=self._wait)
-                    is_woken = self._woken.wait(self._wait)
+                    # What comes to be due does not bring the broker back.
+                    is_woken = (self._closed if self._failures else self._woken).wait(self._wait)
                     self._woken.clear()
                     if not self._closed.is_set() and (is_woken or self._is_more):
                         # Between two looks of the clock, what is with the broker is topped up only once half of it
@@ -117,9 +128,13 @@ class Courier(threading.Thread):
         """Dispatch what is due, and settle when to look again."""
         try:
             dispatched = self.dispatch_once(least_room=least_room)
-        except Exception as error:  # noqa: BLE001 - a broker that is away must not end the node
+        except BrokerAway as error:
             self._failed(error)
             return
+        except Exception as error:  # noqa: BLE001 - the loop cannot die of a database
+            self._is_more, self._wait = True, max(_SOON, self._backoff.failed(error))
+            return
+        self._backoff.succeeded()
         if self._failures:
             logger.info("The broker answers again.")
         self._failures, self._is_more = 0, dispatched.is_more
@@ -130,10 +145,9 @@ class Courier(threading.Thread):
         else:
             self._wait = min(self._poll, max(_SOON, self._wait * _LONGER))
 
-    def _failed(self, error: Exception) -> None:
-        drop_connection(self._alias)
+    def _failed(self, error: BrokerAway) -> None:
         # What a driver says may hold the broker's address, and with it a password.
         level = logging.WARNING if not self._failures else logging.DEBUG
-        logger.log(level, "Nothing can be handed to the broker: %s", type(error).__name__)
+        logger.log(level, "Nothing can be handed to the broker: %s", error)
         self._failures += 1
         self._is_more, self._wait = True, min(_LONGEST_WAIT, 0.1 * 2.0 ** min(self._failures, 10))

@@ -91,7 +91,9 @@ class Diagnosis:
         try:
             task = self._find_task()
         except Exception as error:  # noqa: BLE001 - a module of tasks may do anything when it is imported
-            yield self._no_task(f"its tasks cannot be imported: {type(error).__name__}: {error}")
+            # What else a module of the project's says may hold an address.
+            why = f": {error}" if isinstance(error, ImportError) else ""
+            yield self._no_task(f"its tasks cannot be imported: {type(error).__name__}{why}")
             return
         if task is None:
             yield self._no_task("it has not looked for tasks in the installed apps")

@@ -17,10 +17,9 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
-from django.db import connections
 
 from cronjobs.conf import get_settings
-from cronjobs.database import DatabaseNow, database_now_plus, engine_alias
+from cronjobs.database import DatabaseNow, database_now_plus, drop_connection, engine_alias
 from cronjobs.executors.celery.worker import Identity, Process
 from cronjobs.models import CeleryWorker
 from cronjobs.processes import installed_version, resident_bytes_of_all
@@ -83,7 +82,7 @@ class Presence(threading.Thread):
         except Exception as error:  # noqa: BLE001 - the missing heartbeat says it, and the next may come through
             logger.warning("Worker %s could not say that it lives: %s", self._name, type(error).__name__)
         finally:
-            connections[alias].close()
+            drop_connection(alias)
 
 
 @celeryd_after_setup.connect(dispatch_uid="cronjobs.identity")

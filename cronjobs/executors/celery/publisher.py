@@ -7,7 +7,7 @@ from typing import Final
 
 from celery import Celery
 
-from cronjobs.executors.celery.app import load_app
+from cronjobs.executors.celery.app import connection_for, load_app
 from cronjobs.models import JobExecution
 
 TASK: Final = "cronjobs.perform"
@@ -18,22 +18,23 @@ _IN_REDIS: Final = {1: 9, 2: 9, 3: 6, 4: 3, 5: 0}
 
 
 class Publisher:
-    """Sends messages, over connections that Celery keeps."""
+    """Sends messages, over a connection of its own. One thread at a time may use it."""
 
     def __init__(self) -> None:
         self._app: Celery = load_app()
+        self._connection = connection_for(self._app)
+        self._is_redis = self._connection.transport.driver_type == "redis"
 
     def publish(self, executions: Iterable[JobExecution]) -> Iterator[JobExecution]:
         """Send the message of each, and yield it when the broker has it; raise what Celery raises if it takes none."""
-        with self._app.producer_or_acquire() as producer:
-            is_redis = self._app.connection_for_write().transport.driver_type == "redis"
+        with self._app.amqp.Producer(self._connection, auto_declare=False) as producer:
             for each in executions:
                 self._app.send_task(
                     TASK,
                     args=(each.pk, each.claim_token),
                     queue=each.queue,
                     # RabbitMQ knows as many levels as a queue declares, and takes the highest for a higher one.
-                    priority=_IN_REDIS.get(each.priority, 6) if is_redis else each.priority,
+                    priority=_IN_REDIS.get(each.priority, 6) if self._is_redis else each.priority,
                     producer=producer,
                     ignore_result=True,
                     retry=True,
@@ -42,5 +43,5 @@ class Publisher:
                 yield each
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._app.pool.force_close_all()
+        """Let go of the connection."""
+        self._connection.release()

@@ -68,7 +68,7 @@ def test_an_app_that_is_set_up_well_has_nothing_to_be_told(use_app, conf):
     [
         pytest.param("import no_such_thing", "cannot be imported: No module named 'no_such_thing'", id="module"),
         pytest.param("application = 1", "cannot be imported: Module", id="attribute"),
-        pytest.param("1 / 0", "cannot be imported: ZeroDivisionError: division by zero", id="fails"),
+        pytest.param("1 / 0", "cannot be imported: ZeroDivisionError.", id="fails"),
         pytest.param("app = 'redis'", "is no Celery app but a str", id="no-app"),
     ],
 )
