@@ -137,14 +137,14 @@ class Settings(Parsed):
         one_of=EXECUTORS,
     )
     queue_executors: Mapping[str, str] = _setting(
-        "The same for the jobs of one queue: name of the queue to thread, process or celery.", default=_NOTHING
+        "EXECUTOR for the jobs of one queue: name of the queue to thread, process or celery.", default=_NOTHING
     )
     celery_app: str = _setting(
         "The project's Celery app, as in project.celery.app, whose workers perform jobs. Empty: there is none.",
         default="",
     )
     dispatch_limit: int = _setting(
-        "Executions of one queue that may be with the broker at once. Further ones wait in the database, by priority.",
+        "So many executions of one queue, about, are with the broker at once. Further ones wait in the database, by priority.",
         default=100,
         low=1,
     )

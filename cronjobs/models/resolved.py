@@ -174,8 +174,8 @@ def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
     On a Celery worker, limits are the worker's to enforce, so there they decide nothing.
     """
     settings = get_settings()
-    queue = settings.queue_executors.get(job.queue or definition.queue)
-    if name := job.executor or queue or definition.executor:
+    usual = settings.queue_executors.get(job.queue or definition.queue, settings.executor)
+    if name := job.executor or definition.executor:
         if name == ExecutorName.CELERY and not settings.celery_app:
             raise InvalidJob(_("Celery is to perform it, and CRONJOBS['CELERY_APP'] names no app."))
         needs_process = _first(job.memory_limit, job.cpu_limit, definition.memory_limit, definition.cpu_limit)
@@ -190,9 +190,7 @@ def _executor(job: Job, definition: JobDefinition) -> ExecutorName:
         definition.memory_limit,
         definition.cpu_limit,
     )
-    if settings.executor == ExecutorName.CELERY or _first(*limits) is None:
-        return ExecutorName(settings.executor)
-    return ExecutorName.PROCESS
+    return ExecutorName(usual if usual == ExecutorName.CELERY or _first(*limits) is None else ExecutorName.PROCESS)
 
 
 def schedule_text(job: Job) -> str:

@@ -229,7 +229,7 @@ def test_a_repetition_waits_for_its_dispatch(make_job):
     assert retry(row.pk).execution.waits_for == WaitsFor.DISPATCH
 
 
-def test_the_executor_is_the_operators_then_the_queues_then_the_definitions_then_the_sites(make_job, settings):
+def test_the_executor_is_the_operators_then_the_definitions_then_the_queues_then_the_sites(make_job, settings):
     settings.CRONJOBS = {**APP, "QUEUE_EXECUTORS": {"far": "celery", "near": "thread"}}
     job = make_job("noop")
     assert job.resolve().executor == "thread"
@@ -239,8 +239,18 @@ def test_the_executor_is_the_operators_then_the_queues_then_the_definitions_then
     assert job.resolve().executor == "process"
     isolated = make_job("isolated")
     assert isolated.resolve().executor == "process"
-    isolated.queue = "near"
-    assert isolated.resolve().executor == "thread"
+    isolated.queue = "far"
+    assert isolated.resolve().executor == "process"
+
+
+def test_a_limit_needs_a_process_whatever_the_queue_says(make_job, settings):
+    settings.CRONJOBS = {**APP, "QUEUE_EXECUTORS": {"far": "celery", "near": "thread"}}
+
+    near = make_job("noop", queue="near", timeout=timedelta(seconds=5), memory_limit=2**30)
+    assert near.resolve().executor == "process"
+    near.queue = "far"
+    # Where the worker has one for it.
+    assert near.resolve().executor == "celery"
 
 
 @pytest.mark.parametrize("wish", [{"EXECUTOR": "celery"}, {"QUEUE_EXECUTORS": {"far": "celery"}}])
