@@ -49,6 +49,10 @@ class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
         number = Subquery(mine.annotate(number=Count("pk")).values("number"))
         return self.annotate(running=Coalesce(number, 0))
 
+    def queues_served(self) -> set[str]:
+        """Return the queues that those which are alive take messages from."""
+        return {queue for each in self.alive() for queue in each.queue_names}
+
     def with_state(self) -> Self:
         """Return them with their `state`, a `NodeStatus`, as it is by the database's clock."""
         silent_since = database_now_plus(-get_settings().lease)

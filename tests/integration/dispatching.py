@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cronjobs.database import read_clock
-from cronjobs.models import JobExecution
+from cronjobs.models import CeleryWorker, JobExecution
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.moves import begin, claim, dispatch
 
@@ -25,6 +25,13 @@ def claimed(limit=10):
 
 def begun(row, node="w1"):
     return begin(row.pk, row.claim_token, node=node)[0]
+
+
+def hire(queue="default", **columns):
+    """Make the row of a worker that lives and takes messages from `queue`."""
+    now = read_clock("default")
+    facts = {"name": f"w@{queue}", "hostname": "h", "pid": 1, "version": "1", "concurrency": 2, "queues": [queue]}
+    return CeleryWorker.objects.create(**{**facts, "started_at": now, "heartbeat_at": now, **columns})
 
 
 def state_of(row):

@@ -13,14 +13,7 @@ from cronjobs.database import read_clock
 from cronjobs.exceptions import AtLimit, ClaimLost, DefinitionNotFound
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.choices import WaitsFor
-from cronjobs.models.moves import (
-    begin,
-    cancel,
-    recall,
-    renew,
-    rescue,
-    take_back,
-)
+from cronjobs.models.moves import begin, cancel, claim_one, new_token, recall, renew, rescue, take_back
 from tests.commands import run_command
 from tests.integration.dispatching import (
     CELERY,
@@ -29,6 +22,7 @@ from tests.integration.dispatching import (
     begun,
     claimed,
     dispatched,
+    hire,
     request,
     state_of,
 )
@@ -151,9 +145,9 @@ def test_what_nobody_begins_in_time_is_dispatched_again_under_another_token(make
     make_job("noop")
     late, fresh = request(), request()
     (first,), (second,) = dispatched(limit=1), dispatched(limit=1)
+    hire()
     assert recall() == []
-    past = read_clock("default") - get_settings().dispatch_timeout - timedelta(seconds=1)
-    JobExecution.objects.filter(pk=late.pk).update(dispatched_at=past)
+    let_time_pass(late)
 
     assert recall() == [late.pk]
 
@@ -162,6 +156,58 @@ def test_what_nobody_begins_in_time_is_dispatched_again_under_another_token(make
     with pytest.raises(ClaimLost):
         begun(first)
     assert begun(again).attempt == begun(second).attempt == 1
+
+
+def let_time_pass(row):
+    past = read_clock("default") - get_settings().dispatch_timeout - timedelta(seconds=1)
+    JobExecution.objects.filter(pk=row.pk).update(dispatched_at=past)
+
+
+def test_while_no_worker_takes_messages_nothing_is_dispatched_on_top_of_them(make_job):
+    make_job("noop")
+    row = request()
+    dispatched()
+    let_time_pass(row)
+    hire("another")
+    dead = hire(heartbeat_at=read_clock("default") - timedelta(hours=1))
+
+    assert (recall(), state_of(row)) == ([], WITH_BROKER)
+
+    dead.heartbeat_at = read_clock("default")
+    dead.save()
+    assert (recall(), state_of(row)) == ([row.pk], WAITING)
+
+
+def test_without_an_app_everything_is_recalled(make_job, settings):
+    make_job("noop")
+    row = request()
+    dispatched()
+    let_time_pass(row)
+    settings.CRONJOBS = {}
+
+    assert recall() == [row.pk]
+
+
+def test_beginning_again_after_a_lost_reply_finds_what_was_begun(make_job):
+    job = make_job("noop")
+    request()
+    (sent,) = dispatched()
+    token = new_token()
+    begin(sent.pk, sent.claim_token, node="w1", claim_token=token)
+
+    again, its_job = begin(sent.pk, sent.claim_token, node="w1", claim_token=token)
+
+    assert (again.pk, again.attempt, again.claim_token, its_job) == (sent.pk, 1, token, job)
+    with pytest.raises(ClaimLost):
+        begin(sent.pk, sent.claim_token, node="w2", claim_token=new_token())
+
+
+def test_what_is_with_the_broker_has_its_place_for_whoever_performs_it_after_all(make_job):
+    make_job("noop", overlap="forbid")
+    row = request()
+    dispatched()
+
+    assert claim_one(row, node="web", now=read_clock("default"), within_limits=True).attempt == 1
 
 
 def test_what_was_lost_and_is_tried_again_is_dispatched_again(make_job):
@@ -196,9 +242,9 @@ def test_what_is_paused_is_not_begun_and_waits_for_its_dispatch(make_job, settin
     with pytest.raises(AtLimit, match="paused"):
         begun(sent)
 
-    assert state_of(row) == WAITING
-    if what != "settings":
-        assert dispatched() == []
+    # What only this machine's settings say is not what others go by.
+    assert state_of(row) == (WITH_BROKER if what == "settings" else WAITING)
+    assert dispatched() == []
 
 
 def test_a_worker_that_does_not_know_the_definition_leaves_it_to_others(make_job):
@@ -226,7 +272,10 @@ def test_a_worker_that_cannot_read_the_job_lets_it_wait_until_it_is_mended(make_
     with pytest.raises(AtLimit, match="cannot be read"):
         begun(sent)
 
-    assert (state_of(row), dispatched()) == (WAITING, [])
+    assert state_of(row) == WITH_BROKER
+    hire()
+    let_time_pass(row)
+    assert (recall(), dispatched()) == ([row.pk], [])
     Job.objects.filter(pk=job.pk).update(**{column: {} if column == "params" else None})
     (again,) = dispatched()
     assert begun(again).attempt == 1

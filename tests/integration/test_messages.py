@@ -15,6 +15,7 @@ from cronjobs.executors.celery.connections import connections_kept
 from cronjobs.models import Calendar, JobExecution, Queue
 from cronjobs.models.moves import Ending, begin, cancel, dispatch, recall, record, take_back
 from cronjobs.states import ExecutionStatus
+from tests.integration.dispatching import hire
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +75,7 @@ def test_what_nobody_begins_is_sent_again_and_the_first_message_opens_nothing(ma
     JobExecution.objects.request("noop")
     (first,) = dispatched()
     JobExecution.objects.update(dispatched_at=read_clock("default") - timedelta(hours=1))
+    hire()
 
     assert recall() == [first.pk]
     (second,) = dispatched()

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _celery(settings):
     settings.CRONJOBS = CELERY
     yield
-    if (process := worker._Process._current) is not None:
-        process.custody.close()
-        worker._Process._current = None
+    worker.Process.leave()
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no connections to drop")

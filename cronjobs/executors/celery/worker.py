@@ -20,7 +20,7 @@ from cronjobs.executors.custody import Custody, is_in_transaction
 from cronjobs.executors.process import ForkServer
 from cronjobs.executors.refusals import is_outage
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.moves import begin
+from cronjobs.models.moves import begin, new_token
 from cronjobs.notifications.pinger import process_pinger
 from cronjobs.runner import Claim
 
@@ -72,7 +72,7 @@ class Process:
     def current(cls) -> Process:
         """Return that of this process, which is not the one that it was forked from."""
         with cls._lock:
-            if cls._current is None or cls._current.pid != os.getpid():
+            if cls._current is None or cls._current.pid != os.getpid() or not cls._current.custody.is_alive:
                 cls._current = cls()
             return cls._current
 
@@ -89,11 +89,11 @@ class Process:
 
 def _begun(execution_id: int, token: str, name: str) -> tuple[JobExecution, Job | None]:
     """Begin it; while the database is away, for as long as a lease lasts, try again: then somebody else will be told."""
-    backoff = Backoff(engine_alias(JobExecution), "Beginning")
+    backoff, claim_token = Backoff(engine_alias(JobExecution), "Beginning"), new_token()
     deadline = time.monotonic() + get_settings().lease.total_seconds()
     while True:
         try:
-            return begin(execution_id, token, node=name)
+            return begin(execution_id, token, node=name, claim_token=claim_token)
         except (DatabaseError, InterfaceError) as error:
             if not is_outage(error) or time.monotonic() > deadline or is_in_transaction():
                 raise

@@ -61,7 +61,9 @@ class Candidates:
     @property
     def is_any(self) -> bool:
         """Whether there are any at all; asked without a lock."""
-        return self._open(self.queues).exists()
+        if not self.is_apart:
+            return self._open(self.queues).exists()
+        return any(self._open([queue]).exists() for queue in self._names())
 
     def note_full(self, execution: JobExecution, refusal: Refusal) -> None:
         """Look at nothing more of what has refused `execution` a place: its queue, or its job."""

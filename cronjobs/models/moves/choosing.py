@@ -122,6 +122,7 @@ def _with_places(
             chosen.append(each)
         else:
             candidates.full_queues.add(each.queue)
+            candidates.is_apart = True
     return chosen, places.counted_at or candidates.now
 
 

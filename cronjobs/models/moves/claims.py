@@ -85,6 +85,9 @@ def _place_of(execution: JobExecution, jobs: dict[int, Job], alias: str) -> date
     """Take a place for one execution; return when, if its starts are counted. Raises `AtLimit`."""
     if reason := why_held(execution):
         raise AtLimit(execution.pk, reason)
+    if execution.waits_for == WaitsFor.WORKER:
+        # It has had its place since it was dispatched.
+        return None
     places = Places([execution], jobs, alias)
     if (refusal := places.take(execution)) is not None:
         raise AtLimit(execution.pk, refusal.reason)

@@ -95,8 +95,11 @@ def test_forged_messages_open_nothing_and_harm_nobody(site, broker, marks):
     worker.check()
 
 
-def test_what_no_worker_begins_is_dispatched_again_under_another_token(site, broker, marks):
+def test_what_no_worker_begins_in_time_is_dispatched_again_under_another_token(site, marks):
     site.start_node()
+    worker = site.start_worker(concurrency=1)
+    busy = JobExecution.objects.request("shared-waits")
+    wait_for(lambda: status_of(busy) == "running")
     execution = JobExecution.objects.request("marks")
 
     tokens = set()
@@ -107,8 +110,7 @@ def test_what_no_worker_begins_is_dispatched_again_under_another_token(site, bro
         return len(tokens)
 
     wait_for(lambda: seen() >= 3)
-    wait_for(lambda: broker.depth() >= 3)
-    worker = site.start_worker()
+    run_command("croncancel", str(busy.pk))
 
     wait_for(lambda: succeeded(execution))
     assert worker.output().count(REFUSED) >= 1
