@@ -19,7 +19,7 @@ from cronjobs.registry import registry
 
 @checks.register("cronjobs")
 def check_celery_app(**_: Any) -> list[checks.CheckMessage]:
-    """E004, E005: no worker can be reached through CELERY_APP. W012, W014, W016, I001, I002: it could be set up better."""
+    """E004, E005: no worker can be reached through CELERY_APP. W012, W014, W016, W018, I001, I002: it could be set up better."""
     if not _is_wanted():
         return []
     try:

@@ -10,6 +10,7 @@ from django.db.models import Count, Min
 
 from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, read_clock
+from cronjobs.exceptions import InvalidSettings
 from cronjobs.executors.celery import reach_broker
 from cronjobs.health._delays import LATE
 from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, notice, probe, warn
@@ -82,6 +83,8 @@ def check_broker() -> Probe:
         return nothing_there("CRONJOBS['CELERY_APP'] names no app, so there is no broker.")
     try:
         reach_broker()
+    except InvalidSettings as error:
+        return fail(str(error))
     except Exception as error:  # noqa: BLE001 - what a driver says may hold the address, and with it a password
         return fail(f"The broker cannot be reached: {type(error).__name__}.")
     return fine("The broker can be reached.")
@@ -97,8 +100,13 @@ def _unserved_sentences(late: Mapping[str, _Due]) -> Iterator[str]:
     for queue, each in list(late.items())[:_MOST_NAMED]:
         yield (
             f"No Celery worker that is alive serves queue {queue}, in which {count(each.number, 'execution')} "
-            f"{'is' if each.number == 1 else 'are'} due: start celery worker -Q {queue}."
+            f"{'is' if each.number == 1 else 'are'} due: {_command(queue)}."
         )
+
+
+def _command(queue: str) -> str:
+    module, _, name = get_settings().celery_app.rpartition(".")
+    return f"celery --app {module}:{name} worker --queues {queue}"
 
 
 def _undispatched_for(now: datetime) -> timedelta:

@@ -17,7 +17,7 @@ NAME = "health-check"
 
 
 # One attempt: what is ill now is to be seen now, and the next look is minutes away.
-@job(NAME, schedule="*/10 * * * *", retry=RetryPolicy(max_attempts=1))
+@job(NAME, schedule="*/10 * * * *", executor="thread", retry=RetryPolicy(max_attempts=1))
 def health_check(context: JobContext | None = None) -> dict[str, Any]:
     """Check every part of the installation, and fail if one is unhealthy.
 

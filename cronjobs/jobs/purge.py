@@ -21,7 +21,14 @@ NAME = "purge-history"
 
 
 # At a time of the night at which few other jobs are due; missed, it is made up for within the day.
-@job(NAME, schedule="47 3 * * *", priority="background", misfire_grace=timedelta(hours=20), rerun_lost=True)
+@job(
+    NAME,
+    schedule="47 3 * * *",
+    executor="thread",
+    priority="background",
+    misfire_grace=timedelta(hours=20),
+    rerun_lost=True,
+)
 def purge_history(context: JobContext | None = None) -> dict[str, Any]:
     """Delete the executions, logs and other records that are older than the settings let them become.
 

@@ -18,7 +18,7 @@ _TELLING = 100_000
 
 
 # A few minutes past, for what is written late. It starts where the last one stopped, so one is enough after an outage.
-@job(NAME, schedule="6 * * * *", catch_up="latest", rerun_lost=True)
+@job(NAME, schedule="6 * * * *", executor="thread", catch_up="latest", rerun_lost=True)
 def roll_up_history(context: JobContext | None = None) -> dict[str, Any]:
     """Add up what ended of each job in each hour that is over, since the last time.
 

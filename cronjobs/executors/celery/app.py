@@ -29,8 +29,14 @@ def connection_for(app: Celery) -> Connection:
 
 
 def connect() -> None:
-    """Connect to the broker, and let go of it; raise what the driver raises if there is no connection."""
-    with connection_for(load_app()) as connection:
+    """Connect to the broker, and let go of it; raise what the driver raises if there is no connection.
+
+    And `InvalidSettings` if there is no broker to connect to.
+    """
+    app = load_app()
+    if not app.conf.broker_write_url:
+        raise InvalidSettings("The Celery app has no broker_url.")
+    with connection_for(app) as connection:
         connection.connect()
 
 

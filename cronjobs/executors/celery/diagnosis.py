@@ -37,6 +37,13 @@ class Diagnosis:
                 hint="1 suits jobs that take longer than a moment.",
                 id="cronjobs.I002",
             )
+        if self._app.conf.worker_cancel_long_running_tasks_on_connection_loss:
+            yield checks.Warning(
+                "A Celery worker that loses its broker for a moment ends what it performs "
+                "(worker_cancel_long_running_tasks_on_connection_loss): such attempts fail.",
+                hint="Leave it off: a message that comes again is refused, so nothing runs twice.",
+                id="cronjobs.W018",
+            )
         yield from self._task()
 
     def of_time(self, job: ResolvedJob) -> Iterator[checks.CheckMessage]:

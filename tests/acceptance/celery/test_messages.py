@@ -10,6 +10,7 @@ from cronjobs.models.choices import WaitsFor
 from cronjobs.models.moves import dispatch, recall
 from tests.acceptance.conftest import status_of
 from tests.commands import run_command
+from tests.integration.dispatching import hire
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.celery, pytest.mark.django_db(transaction=True)]
@@ -52,6 +53,7 @@ def test_a_message_that_is_delivered_again_and_again_is_performed_once(site, bro
 def test_a_message_that_comes_after_the_next_one_opens_nothing(site, broker, marks):
     execution = JobExecution.objects.request("marks")
     (late,) = dispatched()
+    hire(site.queue)
     wait_for(recall)
     (current,) = dispatched()
     worker = site.start_worker()

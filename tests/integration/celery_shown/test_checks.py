@@ -142,6 +142,12 @@ def test_no_broker_is_an_error(use_app, conf, said):
         ),
         pytest.param({"worker_prefetch_multiplier": 40}, "cronjobs.I002", "fetches 40 messages ahead", id="prefetch"),
         pytest.param({"worker_prefetch_multiplier": 0}, "cronjobs.I002", "any number of messages", id="no-limit"),
+        pytest.param(
+            {"worker_cancel_long_running_tasks_on_connection_loss": True},
+            "cronjobs.W018",
+            "ends what it performs",
+            id="cancels",
+        ),
     ],
 )
 def test_what_could_be_better_is_told(use_app, conf, identity, said):
