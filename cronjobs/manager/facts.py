@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 
@@ -73,6 +73,15 @@ class KnownJob:
 _known: dict[int, KnownJob] = {}
 
 
+class _Last:
+    """What was asked for last, and found; replaced as one, since threads ask.
+
+    Between two requests hardly ever has any of a thousand jobs changed: to look at each takes longer than this.
+    """
+
+    found: ClassVar[tuple[tuple[Any, ...] | None, dict[int, KnownJob]]] = (None, {})
+
+
 def with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
     """Annotate the `text` of each row that `known_jobs` compares."""
     columns = [each.attname for each in Job._meta.concrete_fields if each.attname not in _DECIDES_NOTHING]  # noqa: SLF001 - Django's documented API
@@ -84,12 +93,29 @@ def all_known_jobs() -> dict[int, JobFacts]:
     return {pk: known.facts for pk, known in known_jobs(dict(ask(_texts, engine_alias(Job)))).items()}
 
 
-def known_jobs(texts: Mapping[int, Text]) -> dict[int, KnownJob]:
+def known_jobs(texts: Mapping[int, Text]) -> Mapping[int, KnownJob]:
     """Return the jobs that have these texts, all by primary key.
 
-    Takes a query if some have to be worked out. A job that was deleted meanwhile is left out.
+    Takes a query if some have to be worked out. A job that was deleted meanwhile is left out. Not to be changed.
     """
     settings = get_settings()
+    basis = (texts, settings, registry.contents())
+    before, found = _Last.found
+    if before != basis:
+        found = _looked_up(texts, settings)
+        _Last.found = (basis if _are_of(found, texts) else None, found)
+    return found
+
+
+def _are_of(found: Mapping[int, KnownJob], texts: Mapping[int, Text]) -> bool:
+    """Return whether these jobs are what these texts are of: a row may be edited, or lost, between two questions.
+
+    Whether what has no text is the same as before, nobody knows.
+    """
+    return all(text is not None and pk in found and found[pk].basis[0] == text for pk, text in texts.items())
+
+
+def _looked_up(texts: Mapping[int, Text], settings: Settings) -> dict[int, KnownJob]:
     found = {pk: known for pk, text in texts.items() if (known := _remembered(pk, text, settings))}
     if unknown := {pk: text for pk, text in texts.items() if pk not in found}:
         worked_out = _work_out(unknown, settings)

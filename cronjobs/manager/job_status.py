@@ -53,7 +53,7 @@ class _Asked(NamedTuple):
     """All that the statuses of several jobs depend on, beside the time."""
 
     rows: list[Row]
-    jobs: dict[int, KnownJob]
+    jobs: Mapping[int, KnownJob]
     next_runs: Mapping[int, datetime]
     executing: Counter[int | None]
     overrunning: Counter[int | None]
@@ -105,26 +105,24 @@ def _next_end_of_a_pause(jobs: Iterable[KnownJob], now: datetime) -> datetime | 
 
 def _statuses(asked: _Asked, now: datetime) -> JobStatuses:
     found: dict[str, JobStatus] = {}
-    for pk, _, last_run in asked.rows:
-        job = asked.jobs.get(pk)
-        # Without: somebody has just deleted it.
-        if job is not None:
-            present = _Present(
-                last_run,
-                asked.next_runs.get(pk),
-                asked.executing.get(pk, 0),
-                asked.overrunning.get(pk, 0),
-                asked.is_everything_paused or job.facts.is_paused_at(now),
-                asked.is_everything_paused,
-                asked.is_running,
-            )
-            # Between two requests hardly any of a thousand jobs has started.
-            found[job.facts.name] = job.made(_describe, present)
+    last_runs = {pk: last_run for pk, _, last_run in asked.rows}
+    for pk, job in sorted(asked.jobs.items(), key=lambda each: each[1].facts.name):
+        present = _Present(
+            last_runs[pk],
+            asked.next_runs.get(pk),
+            asked.executing.get(pk, 0),
+            asked.overrunning.get(pk, 0),
+            asked.is_everything_paused or job.facts.is_paused_at(now),
+            asked.is_everything_paused,
+            asked.is_running,
+        )
+        # Between two requests hardly any of a thousand jobs has started.
+        found[job.facts.name] = job.made(_describe, present)
     return JobStatuses(found, ",".join(each.member for each in found.values()))
 
 
 def _rows(names: Collection[str] | None) -> Iterable[Row]:
-    """Return of each job, by name: key, text, and its last run."""
+    """Return of each job, in any order: key, text, and its last run."""
     alias = engine_alias(Job)
     if names is None:
         return ask(_rows_of_all, alias)
@@ -133,7 +131,7 @@ def _rows(names: Collection[str] | None) -> Iterable[Row]:
 
 
 def _rows_of_all(alias: str) -> QuerySet[Any]:
-    return _with_last_run(with_text(Job.objects.using(alias))).order_by("name").values_list("pk", "text", "last_run")
+    return _with_last_run(with_text(Job.objects.using(alias))).order_by().values_list("pk", "text", "last_run")
 
 
 def _with_last_run(jobs: QuerySet[Any]) -> QuerySet[Any]:

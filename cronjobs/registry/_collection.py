@@ -53,6 +53,10 @@ class Registry:
         """Return the definition of that name, or None."""
         return self._definitions.get(name)
 
+    def contents(self) -> tuple[dict[str, JobDefinition], list[Problem]]:
+        """Return a copy of everything that is known, to be compared with a later one."""
+        return dict(self._definitions), list(self.problems)
+
     def __contains__(self, name: object) -> bool:
         return name in self._definitions
 

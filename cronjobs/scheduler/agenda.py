@@ -16,7 +16,7 @@ from cronjobs.database import DatabaseNow, as_utc, engine_alias, readable_time
 from cronjobs.exceptions import CronJobsError
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.asking import Row, ask
-from cronjobs.models.choices import Staleness
+from cronjobs.models.choices import Staleness, WaitsFor
 from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.models.job import JobQuerySet
 from cronjobs.models.loading import load_jobs
@@ -119,7 +119,8 @@ def _with_calendar(alias: str) -> JobQuerySet:
 
 def _skipped_ahead(alias: str) -> ExecutionQuerySet:
     rows = JobExecution.objects.using(alias).filter(status=ExecutionStatus.SKIPPED)
-    # By `claim_at`, since it has an index; only of a back-fill does it lie beyond the due time.
+    # By what has an index: `waits_for` is a part of it, and `claim_at` lies beyond the due time of a back-fill only.
+    rows = rows.filter(waits_for__in=WaitsFor.values)
     return rows.filter(claim_at__gt=DatabaseNow(), scheduled_for__gt=DatabaseNow()).order_by("claim_at")
 
 
