@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, QuerySet, TextField, Value
 
 Row = tuple[Any, ...]
@@ -19,17 +21,17 @@ class _Place:
 
 
 def given(name: str) -> Value:
-    """Return what stands in a query for a number or a text that is not known before it is asked."""
+    """Return what stands in a query for a number, a text or a time that is not known before it is asked."""
     return Value(_Place(name))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)
 def _compiled(make: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, Row]:
     sql, params = make(alias).query.get_compiler(alias).as_sql()
     return str(sql), tuple(params)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)
 def _converter(make: Callable[[str], QuerySet[Any]], alias: str) -> Callable[[list[Row]], Iterable[list[Any]]]:
     # What converts holds on to its connection: to one of its own, which stays closed, and not to that of some thread.
     connection = connections.create_connection(alias)
@@ -42,19 +44,25 @@ def _converter(make: Callable[[str], QuerySet[Any]], alias: str) -> Callable[[li
         connection.close()
 
 
-def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
+def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str | datetime) -> list[Row]:
     """Return the rows of the query that `make` returns for a database, as the driver hands them out.
 
     It must always be the same query, but for the `values` of what is `given` in it: it is put
     together once, which else takes as long as asking it does, and often much longer.
     """
     sql, params = _compiled(make, alias)
-    with connections[alias].cursor() as cursor:
-        cursor.execute(sql, tuple(values[each.name] if type(each) is _Place else each for each in params))
+    connection = connections[alias]
+    known = {name: _adapted(value, connection) for name, value in values.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, tuple(known[each.name] if type(each) is _Place else each for each in params))
         return list(cursor.fetchall())
 
 
-def ask_converted(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str) -> list[Row]:
+def _adapted(value: int | str | datetime, connection: BaseDatabaseWrapper) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def ask_converted(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str | datetime) -> list[Row]:
     """Return the rows as `ask` does, with each column as its field has it in Python."""
     return [tuple(row) for row in _converter(make, alias)(ask(make, alias, **values))]
 

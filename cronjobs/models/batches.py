@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -93,55 +93,89 @@ def update_from_values(
     Columns are names of fields. Must run in a transaction: large batches take several statements.
     """
     connection = connections[using]
-    fields = [model._meta.get_field(name) for name in columns]  # noqa: SLF001 - Django's documented API
+    given = {name: "%s" for name, value in also.items() if not isinstance(value, Combinable)}
+    same = {name: ("%s", (value,)) if name in given else _compiled(value, model, using) for name, value in also.items()}
+    assigned = tuple((name, sql) for name, (sql, _) in same.items())
+    statement = _statement(model, using, tuple(columns), tuple(match), tuple(where), assigned)
+    constants = [
+        statement.prepare(name, value, connection) if name in given else value
+        for name, (_, params) in same.items()
+        for value in params
+    ]
+    conditions = [statement.prepare(name, value, connection) for name, value in where.items()]
     chunk = max(1, _MOST_VARIABLES // len(columns))
     updated = 0
-    for start in range(0, len(rows), chunk):
-        statement = _Statement(connection, model, fields, match=match, where=where, also=also)  # type: ignore[arg-type]  # no relations among them
-        updated += statement.execute(rows[start : start + chunk])
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), chunk):
+            part = rows[start : start + chunk]
+            values = [
+                statement.prepare(name, value, connection)
+                for row in part
+                for name, value in zip(columns, row, strict=True)
+            ]
+            cursor.execute(statement.sql(len(part)), statement.ordered(values, conditions, constants))
+            updated += cursor.rowcount
     return updated
 
 
 class _Statement:
+    """An UPDATE from values, whose text is made once for each number of rows."""
+
     def __init__(
         self,
-        connection: BaseDatabaseWrapper,
         model: type[Model],
-        fields: Sequence[Field[Any, Any]],
-        *,
-        match: Sequence[str],
-        where: Mapping[str, Any],
-        also: Mapping[str, Any],
+        alias: str,
+        columns: Sequence[str],
+        match: Collection[str],
+        where: Collection[str],
+        also: Sequence[tuple[str, str]],
     ) -> None:
-        self._connection, self._model, self._fields = connection, model, fields
-        self._match, self._where = match, where
-        self._same = {name: self._constant(name, value) for name, value in also.items()}
-        self._table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+        connection = connections[alias]
+        self._vendor = connection.vendor
+        names = {*columns, *where, *(name for name, _ in also)}
+        self._fields = {name: _field(model, name) for name in names}
+        self._columns, self._match, self._where, self._also = columns, match, where, also
+        self._table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's documented API
+        # On PostgreSQL a bare NULL or literal in VALUES would be text.
+        is_typed = self._vendor == "postgresql"
+        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in columns]
+        self._placeholders = [f"%s{each}" for each in types]
+        self._texts: dict[int, str] = {}
 
-    def execute(self, rows: Sequence[Sequence[Any]]) -> int:
-        values = [self._prepare(field, value) for row in rows for field, value in zip(self._fields, row, strict=True)]
-        same = [param for _, params in self._same.values() for param in params]
-        conditions = [self._prepare(self._field(name), value) for name, value in self._where.items()]
-        is_mysql = self._connection.vendor == "mysql"
-        params = [*values, *conditions, *same] if is_mysql else [*same, *values, *conditions]
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._mysql(len(rows)) if is_mysql else self._standard(len(rows)), params)
-            return int(cursor.rowcount)
+    def sql(self, count: int) -> str:
+        """Return the text for so many rows."""
+        if count not in self._texts:
+            self._texts[count] = self._mysql(count) if self._vendor == "mysql" else self._standard(count)
+        return self._texts[count]
+
+    def ordered(self, values: list[Any], conditions: list[Any], constants: list[Any]) -> list[Any]:
+        """Return the parameters in the order in which the text has their places."""
+        is_mysql = self._vendor == "mysql"
+        return [*values, *conditions, *constants] if is_mysql else [*constants, *values, *conditions]
+
+    def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return the value as the driver takes it."""
+        # NULL, and whole numbers, are what they are; and most of it.
+        if value is None or type(value) is int:
+            return value
+        field = self._fields[name]
+        if type(value) is str and not isinstance(field, models.JSONField):
+            return value
+        return field.get_db_prep_save(value, connection)
 
     def _standard(self, count: int) -> str:
-        row = f"({', '.join(self._placeholder(field) for field in self._fields)})"
-        names = ", ".join(field.attname for field in self._fields)
+        row = f"({', '.join(self._placeholders)})"
         values = f"(VALUES {', '.join([row] * count)})"
-        if self._connection.vendor == "sqlite":
+        if self._vendor == "sqlite":
             # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
-            renamed = ", ".join(f"column{i} AS {field.attname}" for i, field in enumerate(self._fields, 1))
+            renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(self._columns, 1))
             source = f"(SELECT {renamed} FROM {values}) AS v"  # noqa: S608 - names of our own columns
         else:
-            source = f"{values} AS v ({names})"
+            source = f"{values} AS v ({', '.join(self._columns)})"
         return f"UPDATE {self._table} SET {self._assignments('')} FROM {source} WHERE {self._conditions()}"  # noqa: S608 - names of our own columns
 
     def _mysql(self, count: int) -> str:
-        named = ", ".join(f"{self._placeholder(field)} AS {field.attname}" for field in self._fields)
+        named = ", ".join(f"{place} AS {name}" for place, name in zip(self._placeholders, self._columns, strict=True))
         source = " UNION ALL ".join([f"SELECT {named}"] * count)
         assignments = self._assignments(f"{self._table}.")
         matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._match)
@@ -149,9 +183,8 @@ class _Statement:
         return f"UPDATE {self._table} JOIN ({source}) AS v ON {joined} SET {assignments}"  # noqa: S608 - as above
 
     def _assignments(self, prefix: str) -> str:
-        changed = [field.attname for field in self._fields if field.attname not in self._match]
-        from_values = [f"{prefix}{name} = v.{name}" for name in changed]
-        same = [f"{prefix}{name} = {sql}" for name, (sql, _) in self._same.items()]
+        from_values = [f"{prefix}{name} = v.{name}" for name in self._columns if name not in self._match]
+        same = [f"{prefix}{name} = {sql}" for name, sql in self._also]
         # PostgreSQL and SQLite bind in the order of the text: constants first.
         return ", ".join([*from_values, *same] if prefix else [*same, *from_values])
 
@@ -159,25 +192,24 @@ class _Statement:
         matching = [f"{self._table}.{name} = v.{name}" for name in self._match]
         return " AND ".join([*matching, *(f"{self._table}.{name} = %s" for name in self._where)])
 
-    def _placeholder(self, field: Field[Any, Any]) -> str:
-        if self._connection.vendor != "postgresql":
-            return "%s"
-        # A bare NULL or literal in VALUES would be text.
-        return f"%s::{field.rel_db_type(self._connection)}"
 
-    def _constant(self, name: str, value: Any) -> tuple[str, Sequence[Any]]:
-        if isinstance(value, Combinable):
-            return _compiled(value, self._model, self._connection.alias)
-        return "%s", (self._prepare(self._field(name), value),)
-
-    def _prepare(self, field: Field[Any, Any], value: Any) -> Any:
-        return field.get_db_prep_save(value, self._connection)
-
-    def _field(self, name: str) -> Field[Any, Any]:
-        return self._model._meta.get_field(name)  # type: ignore[return-value]  # noqa: SLF001 - as above
+# The same few for every claim and for every ending.
+@lru_cache(maxsize=64)
+def _statement(
+    model: type[Model],
+    alias: str,
+    columns: tuple[str, ...],
+    match: tuple[str, ...],
+    where: tuple[str, ...],
+    also: tuple[tuple[str, str], ...],
+) -> _Statement:
+    return _Statement(model, alias, columns, match, where, also)
 
 
-# The same few for every claim.
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
+    return model._meta.get_field(name)  # type: ignore[return-value]  # noqa: SLF001 - as above; no relations among them
+
+
 @lru_cache(maxsize=32)
 def _compiled(expression: Any, model: type[Model], alias: str) -> tuple[str, Sequence[Any]]:
     query = model._base_manager.using(alias).all().query  # noqa: SLF001 - as above

@@ -84,7 +84,7 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         """Return those of `claims` that are still running under the token each was claimed with."""
         return self.running().last_claimed_by(claims)
 
-    def claimable(self, now: datetime) -> Self:
+    def claimable(self, now: datetime | models.Value) -> Self:
         """Return those whose time has come, in the order in which they should be claimed."""
         return self.filter(status=ExecutionStatus.QUEUED, run_after__lte=now).order_by("claim_at", "id")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -249,6 +249,8 @@ class Job(models.Model):
 
     # The columns that hold what Python cannot; `load_jobs` leaves them out, and the job is broken.
     unreadable: tuple[str, ...] = ()
+    _keeps_resolved = False
+    _resolved: ResolvedJob | None = None
 
     class Meta:
         verbose_name = _("job")
@@ -267,7 +269,19 @@ class Job(models.Model):
 
     def resolve(self) -> ResolvedJob:
         """Return the effective values; raise a `CronJobsError` that says why the job is broken."""
-        return resolve(self)
+        if not self._keeps_resolved:
+            return resolve(self)
+        if self._resolved is None or not self._resolved.is_of(self.definition):
+            self._resolved = resolve(self)
+        return self._resolved
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What it resolves to has functions, which may not be told to another process.
+        return {name: value for name, value in super().__getstate__().items() if name != "_resolved"}
+
+    def keep_resolved(self) -> None:
+        """Work out only once what the job resolves to, as long as settings and definition stay: nobody edits this one."""
+        self._keeps_resolved = True
 
     def why_broken(self) -> str:
         """Return why the job, as it was loaded, cannot run; empty if it can."""

@@ -28,7 +28,7 @@ def load_each(rows: QuerySet[M], *, singly: QuerySet[M] | None = None) -> tuple[
     try:
         return list(rows), {}
     except Exception as error:
-        if not _is_the_rows_fault(error):
+        if not is_the_rows_fault(error):
             raise
         logger.warning("Some rows of %s cannot be read together.", rows.model._meta.label)  # noqa: SLF001 - Django's documented API
     one = rows.model._base_manager.using(rows.db) if singly is None else singly  # noqa: SLF001 - as above
@@ -78,7 +78,7 @@ def _read_apart(
         except ObjectDoesNotExist:
             raise
         except Exception as error:
-            if not _is_the_rows_fault(error):
+            if not is_the_rows_fault(error):
                 raise
             half = len(part) // 2
             parts += [part[:half], part[half:]] if half else []
@@ -86,7 +86,8 @@ def _read_apart(
     return good, bad
 
 
-def _is_the_rows_fault(error: Exception) -> bool:
+def is_the_rows_fault(error: Exception) -> bool:
+    """Return whether rows cannot be read because of what they hold, rather than because the database is away."""
     # Of SQLite, bytes in a text column that are no text.
     is_no_text = "decode to UTF-8" in str(error)
     return is_no_text or not isinstance(error, OperationalError | InterfaceError)

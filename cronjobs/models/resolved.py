@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from django.db import DatabaseError
 
 from cronjobs.addresses import parse_address
 from cronjobs.alerts import JOB_KINDS, AlertPolicy
-from cronjobs.conf import AlertSettings, get_settings
+from cronjobs.conf import AlertSettings, Settings, get_settings
 from cronjobs.dependencies import Dependencies, parse_dependencies
 from cronjobs.exceptions import CronJobsError, InvalidJob, InvalidParameters, InvalidSchedule
 from cronjobs.language import gettext as _
@@ -62,6 +62,11 @@ class ResolvedJob:
     alerts: AlertPolicy
     ping_url: str
     runbook_url: str
+    settings: Settings = field(repr=False, compare=False)
+
+    def is_of(self, definition: str) -> bool:
+        """Return whether the settings and the `definition` are still those that this was worked out with."""
+        return self.settings is get_settings() and self.definition is registry.get(definition)
 
     def is_in_force(self, now: datetime) -> bool:
         """Return whether due times count now: neither disabled nor paused."""
@@ -123,6 +128,7 @@ def _resolve(job: Job, definition: JobDefinition) -> ResolvedJob:
         alerts=_alerts(job, definition),
         ping_url=_address(_first(job.ping_url, definition.ping_url)),
         runbook_url=_address(_first(job.runbook_url, definition.runbook_url)),
+        settings=settings,
     )
 
 

@@ -144,12 +144,14 @@ def test_without_limits_a_claim_takes_three_statements(make_job, set_queue):
     make_job("noop")
     set_queue("heavy", paused=True)
     set_queue("other", limit=1)
+    request("noop")
+    claimed()
     (execution,) = request("noop")
 
     with CaptureQueriesContext(connection) as captured:
         assert claimed() == [execution]
 
-    # Beside the clock, which the test itself reads: candidates, their jobs, and the claim.
+    # The job was read for the claim before. Beside the clock, which the test itself reads: candidates, whether their jobs are still the same, and the claim.
     sent = [sql for each in captured if (sql := each["sql"].lstrip("( ")).startswith(("SELECT", "UPDATE"))]
     assert len(sent[1:]) == 3
 

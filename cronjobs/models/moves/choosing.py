@@ -17,9 +17,9 @@ from cronjobs.models.announcements import announce_final
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution, waits_for
 from cronjobs.models.job import Job
-from cronjobs.models.loading import load_each
 from cronjobs.models.moves.candidates import Candidates
 from cronjobs.models.moves.followups import ask_for_followup
+from cronjobs.models.moves.known import jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus
@@ -75,15 +75,6 @@ def choose(candidates: Candidates, limit: int, stamp: Stamp, *, room: Room | Non
         claimed += [(each, jobs.get(each.job_id or 0)) for each in stamp(chosen, jobs, now)]
         refused = len(chosen) < len(rows) == wanted
     return Claimed(claimed, is_more=candidates.is_any_full or len(claimed) >= limit)
-
-
-def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
-    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended."""
-    ids = {each.job_id for each in candidates if each.job_id}
-    if not ids:
-        return {}, {}
-    jobs, unreadable = load_each(Job.objects.using(alias).resolvable().filter(pk__in=ids))
-    return {job.pk: job for job in jobs}, unreadable
 
 
 def _not_for_others(rows: list[JobExecution], jobs: Mapping[int, Job], candidates: Candidates) -> list[JobExecution]:

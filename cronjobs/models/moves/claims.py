@@ -14,7 +14,8 @@ from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.moves.candidates import Candidates, with_limited_queue
-from cronjobs.models.moves.choosing import Claimed, choose, jobs_of
+from cronjobs.models.moves.choosing import Claimed, choose
+from cronjobs.models.moves.known import jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.models.pausing import why_held
 from cronjobs.states import ExecutionStatus, ensure_move

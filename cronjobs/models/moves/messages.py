@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from cronjobs.database import DatabaseNow
 from cronjobs.models.asking import ask_converted, given
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.execution import JobExecution
+from cronjobs.models.instances import columns_of, next_instance
 from cronjobs.models.job import Job
 from cronjobs.models.pausing import why_paused, with_pauses
 
-# What is read of each, in the order in which it is read.
-_MODELS: Final[Mapping[type[Model], list[str]]] = {
-    model: [field.attname for field in model._meta.concrete_fields]  # noqa: SLF001 - Django's documented API
-    for model in (JobExecution, Job, Calendar)
-}
+_MODELS: Final = (JobExecution, Job, Calendar)
 _FACTS: Final = ("now", "is_everything_paused", "is_queue_paused")
 
 
@@ -46,19 +41,10 @@ def read_message(alias: str, execution_id: int, token: str) -> Message | None:
     if not found:
         return None
     row = iter(found[0])
-    execution, job, calendar = (_made(model, alias, row) for model in _MODELS)
+    execution, job, calendar = (next_instance(model, alias, row) for model in _MODELS)
     if job is not None and calendar is not None:
         job.calendar = calendar
     return Message(execution=execution, job=job, **dict(zip(_FACTS, row, strict=True)))
-
-
-def _made(model: type[Model], alias: str, row: Iterator[Any]) -> Any:
-    """Return the instance that the next columns of `row` make; None where there is none."""
-    columns = _MODELS[model]
-    values = list(islice(row, len(columns)))
-    # Its key is read where it is pointed to, whether it is there or not.
-    is_there = any(value is not None for name, value in zip(columns, values, strict=True) if name != "id")
-    return model.from_db(alias, columns, values) if is_there else None
 
 
 def _query(alias: str) -> QuerySet[Any]:
@@ -69,9 +55,9 @@ def _query(alias: str) -> QuerySet[Any]:
         with_pauses(message.order_by())
         .annotate(now=DatabaseNow())
         .values_list(
-            *_MODELS[JobExecution],
-            *(f"job__{name}" for name in _MODELS[Job]),
-            *(f"job__calendar__{name}" for name in _MODELS[Calendar]),
+            *columns_of(JobExecution),
+            *(f"job__{name}" for name in columns_of(Job)),
+            *(f"job__calendar__{name}" for name in columns_of(Calendar)),
             *_FACTS,
         )
     )

@@ -1,0 +1,74 @@
+"""The jobs of executions that are claimed: read again only where a row has changed since the last claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import QuerySet
+
+from cronjobs.models.asking import RowText, ask, given
+from cronjobs.models.execution import JobExecution
+from cronjobs.models.instances import columns_of
+from cronjobs.models.job import Job
+from cronjobs.models.loading import load_each
+
+# More than these are forgotten together.
+_MOST = 10_000
+_CALENDAR = ("calendar__name", "calendar__dates")
+
+# By database and primary key: the text of the row that a job was made of, and the job. Nobody writes to these.
+_known: dict[tuple[str, int], tuple[str | bytes, Job]] = {}
+
+
+def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
+    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended.
+
+    They keep what they resolve to, and are shared: they are not to be changed.
+    """
+    ids = sorted({each.job_id for each in candidates if each.job_id})
+    if not ids:
+        return {}, {}
+    known = {pk: each for pk in ids if (each := _known.get((alias, pk)))}
+    texts = _texts(alias, known) if known else {}
+    jobs = {pk: job for pk, (text, job) in known.items() if text == texts.get(pk)}
+    changed = [pk for pk in ids if pk not in jobs]
+    if not changed:
+        return jobs, {}
+    loaded, unreadable = load_each(_with_text(Job.objects.using(alias).resolvable().filter(pk__in=changed)))
+    for job in loaded:
+        job.keep_resolved()
+        _remember(alias, job)
+    return jobs | {job.pk: job for job in loaded}, unreadable
+
+
+def _remember(alias: str, job: Job) -> None:
+    # Without a text: its row was read apart from others, or is too long for one.
+    text = getattr(job, "text", None)
+    if text is None:
+        return
+    if len(_known) >= _MOST:
+        _known.clear()
+    _known[alias, job.pk] = (text, job)
+
+
+def _with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
+    return jobs.annotate(text=RowText(*columns_of(Job), *_CALENDAR))
+
+
+def _texts(alias: str, ids: Collection[int]) -> Mapping[int, str | bytes | None]:
+    """Return the texts of the rows, by primary key."""
+    # As many places as a power of two: so few queries have to be put together.
+    places = 1 << (len(ids) - 1).bit_length()
+    padded = [*ids, *[max(ids)] * (places - len(ids))]
+    return dict(ask(_texts_query(places), alias, **{f"id{n}": pk for n, pk in enumerate(padded)}))
+
+
+@lru_cache(maxsize=16)
+def _texts_query(places: int) -> Callable[[str], QuerySet[Any]]:
+    def make(alias: str) -> QuerySet[Any]:
+        jobs = Job.objects.using(alias).filter(pk__in=[given(f"id{n}") for n in range(places)])
+        return _with_text(jobs).order_by().values_list("pk", "text")
+
+    return make
