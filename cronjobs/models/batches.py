@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -96,7 +96,7 @@ def update_from_values(
     given = {name: "%s" for name, value in also.items() if not isinstance(value, Combinable)}
     same = {name: ("%s", (value,)) if name in given else _compiled(value, model, using) for name, value in also.items()}
     assigned = tuple((name, sql) for name, (sql, _) in same.items())
-    statement = _statement(model, using, tuple(columns), tuple(match), tuple(where), assigned)
+    statement = _statement(_Shape(model, using, tuple(columns), tuple(match), tuple(where), assigned))
     constants = [
         statement.prepare(name, value, connection) if name in given else value
         for name, (_, params) in same.items()
@@ -118,27 +118,29 @@ def update_from_values(
     return updated
 
 
+class _Shape(NamedTuple):
+    """What an UPDATE from values says, but for the values: names of columns, and what is assigned to all rows in SQL."""
+
+    model: type[Model]
+    alias: str
+    columns: tuple[str, ...]
+    match: tuple[str, ...]
+    where: tuple[str, ...]
+    also: tuple[tuple[str, str], ...]
+
+
 class _Statement:
     """An UPDATE from values, whose text is made once for each number of rows."""
 
-    def __init__(
-        self,
-        model: type[Model],
-        alias: str,
-        columns: Sequence[str],
-        match: Collection[str],
-        where: Collection[str],
-        also: Sequence[tuple[str, str]],
-    ) -> None:
-        connection = connections[alias]
-        self._vendor = connection.vendor
-        names = {*columns, *where, *(name for name, _ in also)}
-        self._fields = {name: _field(model, name) for name in names}
-        self._columns, self._match, self._where, self._also = columns, match, where, also
-        self._table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's documented API
+    def __init__(self, shape: _Shape) -> None:
+        connection = connections[shape.alias]
+        self._vendor, self._shape = connection.vendor, shape
+        names = {*shape.columns, *shape.where, *(name for name, _ in shape.also)}
+        self._fields: dict[str, Field[Any, Any]] = {name: shape.model._meta.get_field(name) for name in names}  # type: ignore[misc]  # noqa: SLF001 - Django's documented API; no relations among them
+        self._table = connection.ops.quote_name(shape.model._meta.db_table)  # noqa: SLF001 - as above
         # On PostgreSQL a bare NULL or literal in VALUES would be text.
         is_typed = self._vendor == "postgresql"
-        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in columns]
+        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in shape.columns]
         self._placeholders = [f"%s{each}" for each in types]
         self._texts: dict[int, str] = {}
 
@@ -168,46 +170,35 @@ class _Statement:
         values = f"(VALUES {', '.join([row] * count)})"
         if self._vendor == "sqlite":
             # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
-            renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(self._columns, 1))
+            renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(self._shape.columns, 1))
             source = f"(SELECT {renamed} FROM {values}) AS v"  # noqa: S608 - names of our own columns
         else:
-            source = f"{values} AS v ({', '.join(self._columns)})"
+            source = f"{values} AS v ({', '.join(self._shape.columns)})"
         return f"UPDATE {self._table} SET {self._assignments('')} FROM {source} WHERE {self._conditions()}"  # noqa: S608 - names of our own columns
 
     def _mysql(self, count: int) -> str:
-        named = ", ".join(f"{place} AS {name}" for place, name in zip(self._placeholders, self._columns, strict=True))
+        named = ", ".join(
+            f"{place} AS {name}" for place, name in zip(self._placeholders, self._shape.columns, strict=True)
+        )
         source = " UNION ALL ".join([f"SELECT {named}"] * count)
         assignments = self._assignments(f"{self._table}.")
-        matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._match)
-        joined = " AND ".join([matching, *(f"{self._table}.{name} = %s" for name in self._where)])
+        matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._shape.match)
+        joined = " AND ".join([matching, *(f"{self._table}.{name} = %s" for name in self._shape.where)])
         return f"UPDATE {self._table} JOIN ({source}) AS v ON {joined} SET {assignments}"  # noqa: S608 - as above
 
     def _assignments(self, prefix: str) -> str:
-        from_values = [f"{prefix}{name} = v.{name}" for name in self._columns if name not in self._match]
-        same = [f"{prefix}{name} = {sql}" for name, sql in self._also]
+        from_values = [f"{prefix}{name} = v.{name}" for name in self._shape.columns if name not in self._shape.match]
+        same = [f"{prefix}{name} = {sql}" for name, sql in self._shape.also]
         # PostgreSQL and SQLite bind in the order of the text: constants first.
         return ", ".join([*from_values, *same] if prefix else [*same, *from_values])
 
     def _conditions(self) -> str:
-        matching = [f"{self._table}.{name} = v.{name}" for name in self._match]
-        return " AND ".join([*matching, *(f"{self._table}.{name} = %s" for name in self._where)])
+        matching = [f"{self._table}.{name} = v.{name}" for name in self._shape.match]
+        return " AND ".join([*matching, *(f"{self._table}.{name} = %s" for name in self._shape.where)])
 
 
 # The same few for every claim and for every ending.
-@lru_cache(maxsize=64)
-def _statement(
-    model: type[Model],
-    alias: str,
-    columns: tuple[str, ...],
-    match: tuple[str, ...],
-    where: tuple[str, ...],
-    also: tuple[tuple[str, str], ...],
-) -> _Statement:
-    return _Statement(model, alias, columns, match, where, also)
-
-
-def _field(model: type[Model], name: str) -> Field[Any, Any]:
-    return model._meta.get_field(name)  # type: ignore[return-value]  # noqa: SLF001 - as above; no relations among them
+_statement = lru_cache(maxsize=64)(_Statement)
 
 
 @lru_cache(maxsize=32)

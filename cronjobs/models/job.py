@@ -262,6 +262,10 @@ class Job(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What it resolves to has functions, which may not be told to another process.
+        return {name: value for name, value in super().__getstate__().items() if name != "_resolved"}
+
     def clean(self) -> None:
         """Refuse what could not run, field by field."""
         if found := mistakes(self):
@@ -274,10 +278,6 @@ class Job(models.Model):
         if self._resolved is None or not self._resolved.is_of(self.definition):
             self._resolved = resolve(self)
         return self._resolved
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What it resolves to has functions, which may not be told to another process.
-        return {name: value for name, value in super().__getstate__().items() if name != "_resolved"}
 
     def keep_resolved(self) -> None:
         """Work out only once what the job resolves to, as long as settings and definition stay: nobody edits this one."""
