@@ -71,6 +71,15 @@ class Claim:
             logger.warning("What earlier attempts have logged cannot be counted: %s", type(error).__name__)
         return [cls.of(execution, job, logged=logged.get(execution.pk, 0)) for execution, job in claimed]
 
+    def begins(self, now: datetime) -> None:
+        """Take note that the attempt begins now, and not when it was claimed, which may be a little while ago."""
+        execution = self.execution
+        if execution.started_at is None or now <= execution.started_at:
+            return
+        if execution.first_started_at == execution.started_at:
+            execution.first_started_at = now
+        execution.started_at = now
+
 
 def announce_start(claim: Claim) -> None:
     """Tell observers that the job's function is about to be called."""
@@ -89,6 +98,11 @@ def perform(claim: Claim, *, now: Callable[[], datetime]) -> Ending:
     verdict = _verdict(claim)
     ending = _ending(claim, verdict, now(), int((time.monotonic() - started) * 1000))
     return called_off(claim, ending) if claim.stop_requested.is_set() else ending
+
+
+def never_begun(claim: Claim, now: datetime) -> Ending:
+    """Return the ending of an attempt that was asked to stop before it began: its function is not called."""
+    return called_off(claim, _ending(claim, _Verdict(ExecutionStatus.CANCELLED), now, 0))
 
 
 def called_off(claim: Claim, ending: Ending) -> Ending:
@@ -277,6 +291,8 @@ def _traceback(error: BaseException) -> str:
 def _log_ending(ending: Ending) -> None:
     execution = ending.execution
     level = logging.INFO if ending.outcome in (ExecutionStatus.SUCCEEDED, ExecutionStatus.SKIPPED) else logging.WARNING
+    if not logger.isEnabledFor(level):
+        return
     extra = {
         "job": execution.job_name,
         "execution_id": execution.pk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -65,14 +65,21 @@ def discard(connection: BaseDatabaseWrapper) -> None:
     connection.connection, connection.in_atomic_block = None, False
 
 
-def let_go_of_old_connections() -> None:
-    """Close what this thread has had for longer than CONN_MAX_AGE, and what is broken; the others are tried before use."""
+def let_go_of_old_connections() -> Sequence[BaseDatabaseWrapper]:
+    """Close what this thread has had for longer than CONN_MAX_AGE, and what is broken; the others are tried before use.
+
+    Returns the thread's connections, open or closed.
+    """
+    used = connections.all(initialized_only=True)
+    if not used:
+        return used
     try:
         close_old_connections()
         # A site that keeps connections may have left Django's own check of them off, which is meant for requests.
-        for connection in connections.all(initialized_only=True):
+        for connection in used:
             connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs do not know it
     except Exception:
         logger.exception("A connection could not be closed; it is forgotten.")
-        for connection in connections.all(initialized_only=True):
+        for connection in used:
             discard(connection)
+    return used

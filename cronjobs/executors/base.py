@@ -27,6 +27,10 @@ class Executor(ABC):
     def submit(self, claim: Claim) -> None:
         """Start the attempt, or arrange that it starts; never blocks for its duration."""
 
+    def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
+        """Return the claims that have not begun, for so many seconds or longer; they never begin here."""
+        return []
+
     @abstractmethod
     def shutdown(self) -> None:
         """Take no more claims; what runs goes on."""

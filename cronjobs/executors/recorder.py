@@ -38,7 +38,7 @@ class Recorder(threading.Thread):
     def __init__(
         self,
         *,
-        recorded: Callable[[Claim, Ending], None],
+        recorded: Callable[[Sequence[tuple[Claim, Ending]]], None],
         live: Callable[[], Sequence[Claim]],
         on_death: Callable[[BaseException], None] = lambda error: None,
         pulse: Pulse | None = None,
@@ -102,10 +102,10 @@ class Recorder(threading.Thread):
         if not lines and not batch:
             return
         unrecorded = self._persist(lines, [ending for _, ending in batch])
-        for claim, ending in batch:
-            # Whoever listens is called below, and may take his time.
+        self._recorded(batch)
+        for _, ending in batch:
+            # Whoever listens may take his time.
             self._pulse.beat()
-            self._recorded(claim, ending)
             if ending.execution.pk in unrecorded:
                 message = (
                     "%s ended here, and nothing was recorded: its claim was lost, or the database did not take it."

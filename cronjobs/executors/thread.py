@@ -9,16 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.conf import get_settings
 from cronjobs.executors.attempts import attempt, discard, let_go_of_old_connections
+from cronjobs.executors.backlog import Backlog
 from cronjobs.executors.base import Done, Executor
 from cronjobs.executors.process import ForkServer, Stop, attempt_in_process, belongs_in_process, may_be_needed
 from cronjobs.models import ResolvedJob
 from cronjobs.models.moves import Ending
-from cronjobs.runner import Claim
+from cronjobs.runner import Claim, never_begun
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ class ThreadExecutor(Executor):
         self._size, self._now, self._done = size, now, done
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="cronjobs-worker")
         self._lock = threading.Lock()
-        self._busy = self._in_process = 0
+        self._backlog = Backlog(size)
+        # How many threads look for what waits, and how many of them watch a process.
+        self._at_work = self._in_process = 0
         self._server, self._stop = ForkServer(), Stop()
         # What idle threads keep (CONN_MAX_AGE): a thread that ends closes nothing, so its executor does.
         self._kept: set[BaseDatabaseWrapper] = set()
@@ -48,12 +50,19 @@ class ThreadExecutor(Executor):
 
     def free(self) -> int:
         with self._lock:
-            return self._size - self._busy
+            return self._backlog.room(time.monotonic())
 
     def submit(self, claim: Claim) -> None:
         with self._lock:
-            self._busy += 1
-        self._pool.submit(self._run, claim)
+            self._backlog.add(claim, time.monotonic())
+            is_any_idle = self._at_work < self._size
+            self._at_work += is_any_idle
+        if is_any_idle:
+            self._pool.submit(self._work)
+
+    def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
+        with self._lock:
+            return self._backlog.withdraw(time.monotonic() - older_than)
 
     def shutdown(self) -> None:
         self._pool.shutdown(wait=False)
@@ -73,13 +82,34 @@ class ThreadExecutor(Executor):
                 discard(connection)
             self._kept.clear()
 
+    def _work(self) -> None:
+        """Perform what waits, one after another, until nothing does."""
+        while (claim := self._next()) is not None:
+            try:
+                claim.begins(self._now())
+                self._run(claim)
+            except BaseException:
+                with self._lock:
+                    self._at_work -= 1
+                raise
+
+    def _next(self) -> Claim | None:
+        with self._lock:
+            claim = self._backlog.begin(time.monotonic())
+            # Together: what is submitted from now on needs another thread.
+            self._at_work -= claim is None
+            return claim
+
     def _run(self, claim: Claim) -> None:
         # A connection that the server has dropped since the last attempt must not fail this one.
-        let_go_of_old_connections()
-        with self._lock:
-            self._kept.difference_update(connections.all(initialized_only=True))
+        used = let_go_of_old_connections()
+        if used:
+            with self._lock:
+                self._kept.difference_update(used)
         resolved = belongs_in_process(claim)
-        if resolved is None:
+        if claim.stop_requested.is_set():
+            self._hand_over(claim, never_begun(claim, self._now()))
+        elif resolved is None:
             self._hand_over(claim, attempt(claim, now=self._now))
         else:
             self._supervise(claim, resolved)
@@ -96,9 +126,9 @@ class ThreadExecutor(Executor):
                 self._in_process -= 1
 
     def _hand_over(self, claim: Claim, ending: Ending | None) -> None:
-        let_go_of_old_connections()
+        used = let_go_of_old_connections()
         with self._lock:
-            self._busy -= 1
-            self._kept.update(connections.all(initialized_only=True))
+            self._backlog.end(claim, time.monotonic())
+            self._kept.update(used)
         if ending is not None:
             self._done(claim, ending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,9 +14,11 @@ from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 
-# SQLite's default limit of bound variables was 999 before 3.32; rows are sent in chunks below it.
-_MOST_VARIABLES = 900
 _LARGEST_BATCH = 500
+# SQLite's default limit of bound variables was 999 before 3.32, and MariaDB's of a statement is 16 MB; rows are sent
+# in chunks below that. Values bound to one statement.
+_MOST_VARIABLES = {"postgresql": 20_000}
+_FEW_VARIABLES = 900
 
 
 class EngineManager(models.Manager[M]):
@@ -103,7 +106,7 @@ def update_from_values(
         for value in params
     ]
     conditions = [statement.prepare(name, value, connection) for name, value in where.items()]
-    chunk = max(1, _MOST_VARIABLES // len(columns))
+    chunk = max(1, _MOST_VARIABLES.get(connection.vendor, _FEW_VARIABLES) // len(columns))
     updated = 0
     with connection.cursor() as cursor:
         for start in range(0, len(rows), chunk):
@@ -161,8 +164,10 @@ class _Statement:
         if value is None or type(value) is int:
             return value
         field = self._fields[name]
-        if type(value) is str and not isinstance(field, models.JSONField):
-            return value
+        if isinstance(value, str) and not isinstance(field, models.JSONField):
+            return str(value)
+        if isinstance(value, datetime):
+            return connection.ops.adapt_datetimefield_value(value)
         return field.get_db_prep_save(value, connection)
 
     def _standard(self, count: int) -> str:

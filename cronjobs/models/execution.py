@@ -264,6 +264,9 @@ class JobExecution(models.Model):
     missed_until = models.DateTimeField(_("missed until"), null=True)
     missed_count = models.PositiveIntegerField(_("missed"), null=True)
 
+    # Of one that this process has claimed: what it was before, for `hand_back`.
+    before_claim: tuple[Any, ...] = ()
+
     objects = EngineManager.from_queryset(ExecutionQuerySet)()
 
     class Meta:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -135,6 +136,7 @@ def _without(secrets: Iterable[str], text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1_024)
 def _parameters_of(func: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return the parameters after the first one, which receives the context."""
     return dict(list(inspect.signature(func).parameters.items())[1:])

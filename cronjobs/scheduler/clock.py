@@ -84,6 +84,7 @@ class Clock(BackgroundScheduler):
                 self._is_held_up = True
                 break
             seen = self._look()
+            self._tell_of_work(seen)
         seen = self._follow_up(seen)
         if seen.is_stopping:
             self._on_stop()
@@ -155,15 +156,18 @@ class Clock(BackgroundScheduler):
         self._is_held_up = self._is_held_up or sweep.is_held_up
         return self._look() if sweep.decided else seen
 
+    def _tell_of_work(self, seen: Look) -> None:
+        if seen.is_claimable and not seen.is_everything_paused:
+            # From here on it waits for a free worker, not for the clock.
+            self._on_work()
+
     def _restore_now_and_then(self, now: datetime) -> None:
         if monotonic() - self._restored_at >= _RESTORE_INTERVAL:
             self._restored_at = monotonic()
             restore(now)
 
     def _wait_until_next(self, seen: Look) -> float:
-        if seen.is_claimable and not seen.is_everything_paused:
-            # From here on it waits for a free worker, not for the clock.
-            self._on_work()
+        self._tell_of_work(seen)
         if self._is_held_up:
             self._patience = min(self._patience * 2, self._poll)
             return self._patience

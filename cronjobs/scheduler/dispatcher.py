@@ -19,6 +19,7 @@ from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
+_SMALL = 16
 SKEW_TO_STOP = timedelta(seconds=30)
 
 
@@ -79,7 +80,7 @@ class Dispatcher(threading.Thread):
 
     def wake_if_waiting(self) -> None:
         """Look for work if the last look left something due behind: a worker or a job's place has become free."""
-        if self._is_more:
+        if self._is_more and self._executor.free() > 0:
             self.wake()
 
     def close(self) -> None:
@@ -111,7 +112,8 @@ class Dispatcher(threading.Thread):
             free = self._executor.free()
             if free <= 0 or self._is_draining or get_settings().paused or self._is_out_of_time():
                 return 0
-            return self._claim(free)
+            # Of large numbers only some: each takes a query that has to be put together once.
+            return self._claim(free if free < _SMALL else free - free % _SMALL)
 
     def _claim(self, free: int) -> int:
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.

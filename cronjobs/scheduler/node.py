@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.language import gettext as _
 from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
-from cronjobs.models.moves import Ending, abandon
+from cronjobs.models.moves import Ending, abandon, hand_back
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.notifications.pinger import process_pinger
 from cronjobs.notifications.sender import Sender
@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 # How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
 _LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
+# Seconds. What is claimed, and has not begun after that, had better be some other node's.
+_LONGEST_AHEAD = 0.5
 # A node that has not looked for due times for longer than this sends no heartbeat.
 _LONGEST_SILENCE = timedelta(seconds=10)
 
@@ -200,6 +202,7 @@ class NodeProcess:
         self._dispatcher.close()
         if self._courier is not None:
             self._courier.close()
+        self._hand_back(older_than=0.0)
         self._executor.shutdown()
         self._say_that_we_stop(is_stopping=True)
         hurry = hurry or threading.Event()
@@ -251,6 +254,8 @@ class NodeProcess:
     def _heed(self, seen: Look) -> None:
         """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
         self._dispatcher.heed(seen)
+        is_held = seen.is_draining or seen.is_everything_paused
+        self._hand_back(older_than=0.0 if is_held else _LONGEST_AHEAD)
         if self._courier is not None:
             self._courier.heed(seen)
         if seen.is_draining != self._is_draining:
@@ -309,22 +314,44 @@ class NodeProcess:
         with self._lock:
             self._claims[claim.execution.pk] = claim
 
+    def _hand_back(self, *, older_than: float) -> None:
+        """Let other nodes have what was claimed, and has not begun for so many seconds: threads take longer than expected."""
+        waiting = self._executor.withdraw(older_than=older_than)
+        if not waiting:
+            return
+        try:
+            ids = hand_back([each.execution for each in waiting])
+        except Exception as error:  # noqa: BLE001 - they run here, then, as soon as they can
+            logger.warning("%d executions could not be handed back: %s", len(waiting), type(error).__name__)
+            ids = set()
+        self._let_go(each for each in waiting if each.execution.pk in ids)
+        for each in waiting:
+            if each.execution.pk not in ids:
+                self._executor.submit(each)
+        logger.info("Node %s has handed back %d executions that it had not begun.", self.name, len(ids))
+
     def _attempt_done(self, claim: Claim, ending: Ending) -> None:
         self._overruns.ended(claim)
         self._recorder.end(claim, ending)
         self._dispatcher.wake_if_waiting()
 
-    def _recorded(self, claim: Claim, ending: Ending) -> None:
-        with self._idle:
-            # The same row may have been claimed again here, under another token.
-            if self._claims.get(claim.execution.pk) is claim:
-                del self._claims[claim.execution.pk]
-            self._idle.notify_all()
+    def _recorded(self, batch: Sequence[tuple[Claim, Ending]]) -> None:
+        self._let_go([claim for claim, _ in batch])
         self._dispatcher.wake_if_waiting()
-        is_urgent = ending.status == ExecutionStatus.QUEUED or ending.execution.followup_due is not None
+        is_urgent = any(
+            ending.status == ExecutionStatus.QUEUED or ending.execution.followup_due is not None for _, ending in batch
+        )
         if (is_urgent or self._is_draining) and self.clock.running:
             # The next attempt, or what depends on this one, may be due before the clock looks again; or this was the last.
             self.clock.wakeup()
+
+    def _let_go(self, claims: Iterable[Claim]) -> None:
+        with self._idle:
+            for each in claims:
+                # The same row may have been claimed again here, under another token.
+                if self._claims.get(each.execution.pk) is each:
+                    del self._claims[each.execution.pk]
+            self._idle.notify_all()
 
     def _held_claims(self) -> list[Claim]:
         with self._lock:

@@ -63,7 +63,7 @@ def refused(model, column, *, text="poison", event="UPDATE", faults=OPERATIONAL)
 
 def start_recording(*, log=()):
     """Perform whatever waits, with the lines of `log` in the first one's, and let a recorder write what came of it."""
-    recorder = Recorder(recorded=lambda claim, ending: None, live=list)
+    recorder = Recorder(recorded=lambda batch: None, live=list)
     claims = [Claim.of(*each) for each in claim(node="test", limit=10, now=timezone.now()).executions]
     for message in log:
         claims[0].log.add(20, message)

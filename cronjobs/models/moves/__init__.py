@@ -5,7 +5,7 @@ from __future__ import annotations
 from cronjobs.models.moves.cancellations import Cancellation, cancel
 from cronjobs.models.moves.candidates import in_open_queues
 from cronjobs.models.moves.choosing import Claimed
-from cronjobs.models.moves.claims import adopt, claim, claim_one, new_token, renew
+from cronjobs.models.moves.claims import adopt, claim, claim_one, hand_back, new_token, renew
 from cronjobs.models.moves.dispatches import begin, dispatch, give_to_nodes, recall, take_back
 from cronjobs.models.moves.endings import Ending, record
 from cronjobs.models.moves.losses import abandon, rescue
@@ -27,6 +27,7 @@ __all__ = [
     "dispatch",
     "give_notice",
     "give_to_nodes",
+    "hand_back",
     "in_open_queues",
     "new_token",
     "recall",

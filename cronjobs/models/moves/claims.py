@@ -23,6 +23,8 @@ from cronjobs.states import ExecutionStatus, ensure_move
 # A row is started as it was read; and what is not the same for all that start together is computed here.
 _AS_READ = ("id", "claim_token", "waits_for")
 _COMPUTED = ("attempt", "first_started_at", "deadline_at")
+# What a claim that was never begun leaves as it was.
+_BEFORE_CLAIM = ("attempt", "node", "started_at", "first_started_at", "deadline_at", "waits_for")
 
 
 def new_token() -> str:
@@ -95,6 +97,33 @@ def _place_of(execution: JobExecution, jobs: dict[int, Job], alias: str) -> date
     return places.counted_at
 
 
+def hand_back(claims: Collection[JobExecution]) -> set[int]:
+    """Let claims that this process holds, and has not begun, wait as if nobody had claimed them; return the ids.
+
+    Not those that somebody wants to stop, or that were lost: who holds them learns that in other ways.
+    """
+    alias = engine_alias(JobExecution)
+    # Without those whose claim was only found afterwards (`adopt`): what they were before is not known.
+    by_id = {each.pk: each for each in claims if each.before_claim}
+
+    def work() -> set[int]:
+        held = JobExecution.objects.using(alias).held_by(by_id.values()).filter(cancel_requested_at=None).order_by("pk")
+        ids = set(held.select_for_update().values_list("pk", flat=True))
+        update_from_values(
+            JobExecution,
+            using=alias,
+            columns=("id", *_BEFORE_CLAIM),
+            rows=[(pk, *by_id[pk].before_claim) for pk in sorted(ids)],
+            match=("id",),
+            where={"status": ExecutionStatus.RUNNING},
+            also={"status": ExecutionStatus.QUEUED, "claim_token": "", "lease_expires_at": None},
+        )
+        return ids
+
+    ensure_move(ExecutionStatus.RUNNING, ExecutionStatus.QUEUED)
+    return in_transaction(alias, work) if by_id else set()
+
+
 def renew(claims: Collection[JobExecution]) -> set[int]:
     """Extend the leases of what this process holds in one statement; return the ids that were lost.
 
@@ -121,6 +150,7 @@ def start(
     as_read = [tuple(getattr(each, name) for name in _AS_READ) for each in rows]
     for each in rows:
         ensure_move(each.status, ExecutionStatus.RUNNING)
+        each.before_claim = tuple(getattr(each, name) for name in _BEFORE_CLAIM)
         each.attempt, each.first_started_at = each.attempt + 1, each.first_started_at or now
         each.deadline_at = _deadline(jobs.get(each.job_id or 0), now)
     same = {"status": ExecutionStatus.RUNNING, "node": node, "claim_token": token, "started_at": now, "progress": None}

@@ -22,6 +22,8 @@ _COLUMNS = (
     "id",
     "claim_token",
     "status",
+    "started_at",
+    "first_started_at",
     "finished_at",
     "duration_ms",
     "result",
@@ -81,6 +83,8 @@ class Ending:
         own = {
             "id": self.execution.pk,
             "claim_token": self.execution.claim_token,
+            "started_at": self.execution.started_at,
+            "first_started_at": self.execution.first_started_at,
             "finished_at": None if self.status == ExecutionStatus.QUEUED else self.finished_at,
             "followup_due": self.execution.followup_due,
         }

@@ -1,4 +1,4 @@
-"""The jobs of executions that are claimed: read again only where a row has changed since the last claim."""
+"""The jobs that a node decides on: read again only where a row has changed since."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ _known: dict[tuple[str, int], tuple[str | bytes, Job]] = {}
 
 
 def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
-    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended.
+    """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended."""
+    return known_jobs({each.job_id for each in candidates if each.job_id}, alias)
+
+
+def known_jobs(keys: Collection[int], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
+    """Return the jobs with these primary keys, and why others cannot be read.
 
     They keep what they resolve to, and are shared: they are not to be changed.
     """
-    ids = sorted({each.job_id for each in candidates if each.job_id})
+    ids = sorted(keys)
     if not ids:
         return {}, {}
     known = {pk: each for pk in ids if (each := _known.get((alias, pk)))}

@@ -1,0 +1,200 @@
+"""Short attempts are claimed a little ahead; what then cannot begin is handed back, as if nobody had claimed it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from cronjobs.executors.thread import ThreadExecutor
+from cronjobs.models import Job, JobExecution
+from cronjobs.models.moves import cancel, claim, hand_back, record
+from cronjobs.runner import Claim, perform
+from cronjobs.scheduler.node import NodeProcess
+from tests.servers import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# What a claim changes, and handing back restores.
+_FACTS = ("status", "attempt", "node", "claim_token", "started_at", "first_started_at", "deadline_at", "waits_for")
+
+
+def claimed(limit=10):
+    return claim(node="test", limit=limit, now=timezone.now()).executions
+
+
+def facts(execution):
+    return JobExecution.objects.values(*_FACTS, "lease_expires_at", "claim_at", "run_after").get(pk=execution.pk)
+
+
+@pytest.fixture
+def gate():
+    opened = threading.Event()
+    yield opened
+    opened.set()
+
+
+@pytest.fixture
+def start_node(gate):
+    Job.objects.update(schedule="")
+    started = []
+
+    def start(**options):
+        node = NodeProcess(**options)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start
+    gate.set()
+    for node in started:
+        node.stop(grace=timedelta(seconds=10))
+
+
+def make_quick(node):
+    """Let the node perform so many short attempts that it claims ahead."""
+    for _ in range(150):
+        JobExecution.objects.request("noop")
+    wait_for(lambda: not JobExecution.objects.open().exists())
+    wait_for(lambda: node._executor.free() > node.workers)
+
+
+def test_what_is_handed_back_is_as_it_was():
+    execution = JobExecution.objects.request("noop")
+    before = facts(execution)
+
+    ((held, _),) = claimed()
+    assert facts(execution) != before
+    assert hand_back([held]) == {execution.pk}
+
+    assert facts(execution) == before
+    assert [each.pk for each, _ in claimed()] == [execution.pk]
+
+
+def test_what_was_tried_before_keeps_its_attempts():
+    execution = JobExecution.objects.request("asks-again")
+    ((held, job),) = claimed()
+    record([], [perform(Claim.of(held, job), now=timezone.now)])
+    before = facts(execution)
+    assert (before["status"], before["attempt"]) == ("queued", 1)
+    JobExecution.objects.update(run_after=timezone.now() - timedelta(seconds=1))
+
+    ((held, _),) = claimed()
+    assert held.attempt == 2
+    hand_back([held])
+
+    after = facts(execution)
+    assert {name: after[name] for name in _FACTS if name != "claim_token"} == {
+        name: before[name] for name in _FACTS if name != "claim_token"
+    }
+
+
+def test_what_somebody_wants_to_stop_or_has_been_taken_is_not_handed_back():
+    asked, lost = JobExecution.objects.request("noop"), JobExecution.objects.request("noop")
+    held = [each for each, _ in claimed()]
+    cancel(JobExecution.objects.filter(pk=asked.pk), reason="enough")
+    JobExecution.objects.filter(pk=lost.pk).update(claim_token="somebody-else")
+
+    assert hand_back(held) == set()
+    assert set(JobExecution.objects.values_list("status", flat=True)) == {"running"}
+
+
+def test_nothing_is_handed_back_of_nothing():
+    assert hand_back([]) == set()
+
+
+def test_an_attempt_that_is_asked_to_stop_before_it_begins_is_never_called(define, gate):
+    called = []
+
+    def blocks_until_told(context):
+        gate.wait(30)
+
+    def notes_that_it_ran(context):
+        called.append(context.execution_id)
+
+    first = JobExecution.objects.request(define(blocks_until_told))
+    second = JobExecution.objects.request(define(notes_that_it_ran))
+    ended = []
+    executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: ended.append(ending))
+    claims = {each.pk: Claim.of(each, job) for each, job in claimed()}
+    executor.submit(claims[first.pk])
+    executor.submit(claims[second.pk])
+    claims[second.pk].execution.cancel_reason = "Ann said so."
+    claims[second.pk].stop_requested.set()
+    gate.set()
+    wait_for(lambda: len(ended) == 2)
+    executor.shutdown()
+
+    record([], ended)
+    second.refresh_from_db()
+    assert (second.status, second.reason, called) == ("cancelled", "Ann said so.", [])
+
+
+def test_it_starts_when_it_begins_and_not_when_it_was_claimed(gate, define):
+    def blocks_until_told(context):
+        gate.wait(30)
+
+    first, second = JobExecution.objects.request(define(blocks_until_told)), JobExecution.objects.request("noop")
+    ended = []
+    executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: ended.append(ending))
+    for each, job in claimed():
+        executor.submit(Claim.of(each, job))
+    opened_at = timezone.now()
+    gate.set()
+    wait_for(lambda: len(ended) == 2)
+    executor.shutdown()
+    record([], ended)
+
+    first.refresh_from_db(), second.refresh_from_db()
+    assert first.started_at < opened_at <= second.started_at == second.first_started_at <= second.finished_at
+
+
+def test_what_waits_behind_a_long_attempt_is_performed_by_another_node(start_node, define, gate):
+    def blocks_until_told(context):
+        gate.wait(60)
+
+    long = define(blocks_until_told)
+    node = start_node(workers=1)
+    make_quick(node)
+    held_up = JobExecution.objects.request(long)
+    others = [JobExecution.objects.request("noop") for _ in range(30)]
+    wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
+    start_node(workers=1)
+
+    ids = [each.pk for each in others]
+    wait_for(lambda: set(JobExecution.objects.filter(pk__in=ids).values_list("status", flat=True)) == {"succeeded"})
+    # Handing back is no attempt.
+    assert set(JobExecution.objects.filter(pk__in=ids).values_list("attempt", flat=True)) == {1}
+    assert JobExecution.objects.get(pk=held_up.pk).status == "running"
+
+
+def test_a_node_that_stops_hands_back_what_it_has_not_begun(start_node, define, gate):
+    def blocks_until_told(context):
+        gate.wait(60)
+
+    node = start_node(workers=1)
+    make_quick(node)
+    held_up = JobExecution.objects.request(define(blocks_until_told))
+    wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
+    # As if they had been claimed just before.
+    waiting = [JobExecution.objects.request("noop") for _ in range(5)]
+    for one in Claim.of_each(claimed()):
+        node._take(one)
+        node._executor.submit(one)
+
+    def stop():
+        try:
+            node.stop(grace=timedelta(seconds=30))
+        finally:
+            connections.close_all()
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    ids = [each.pk for each in waiting]
+    wait_for(lambda: JobExecution.objects.filter(pk__in=ids, status="queued", attempt=0).count() == 5)
+    gate.set()
+    stopping.join(60)
+    assert JobExecution.objects.get(pk=held_up.pk).status == "succeeded"

@@ -1,0 +1,110 @@
+"""How much a node claims before a thread is free for it: only what threads will begin at once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from cronjobs.executors.backlog import Backlog
+
+
+class Pool:
+    """A backlog whose attempts take as long as a test says; time passes as they do."""
+
+    def __init__(self, size):
+        self.backlog, self.now = Backlog(size), 100.0
+
+    def add(self, number=1):
+        claims = [SimpleNamespace() for _ in range(number)]
+        for each in claims:
+            self.backlog.add(each, self.now)
+        return claims
+
+    def perform(self, seconds, number=1):
+        for _ in range(number):
+            self.add()
+            claim = self.backlog.begin(self.now)
+            self.now += seconds
+            self.backlog.end(claim, self.now)
+
+    def begin(self, number=1):
+        return [self.backlog.begin(self.now) for _ in range(number)]
+
+    @property
+    def room(self):
+        return self.backlog.room(self.now)
+
+
+@pytest.fixture
+def pool():
+    return Pool(4)
+
+
+def test_at_first_there_is_room_for_as_many_as_there_are_threads(pool):
+    assert pool.room == 4
+    pool.add(3)
+    assert pool.room == 1
+    pool.begin(3)
+    assert pool.room == 1
+    pool.add(3)
+    assert pool.room == 0
+
+
+def test_while_attempts_are_short_more_is_claimed_than_threads_are_free(pool):
+    pool.perform(0.001, number=100)
+    # Four threads begin a hundred of one millisecond within 25.
+    assert 90 <= pool.room <= 100
+
+
+def test_there_is_a_most(pool):
+    pool.perform(0.000001, number=200)
+    assert pool.room == 4 + 200
+
+
+def test_nothing_is_claimed_ahead_of_attempts_that_take_long(pool):
+    pool.perform(0.001, number=100)
+    pool.perform(1.0)
+    assert pool.room == 4
+
+
+def test_threads_that_are_busy_for_long_do_not_count(pool):
+    pool.perform(0.001, number=100)
+    quick = pool.room
+    pool.add(2)
+    pool.begin(2)
+    assert pool.room == quick - 2
+    pool.now += 1.0
+    assert quick // 2 - 10 <= pool.room <= quick // 2
+    pool.add(2)
+    pool.begin(2)
+    pool.now += 1.0
+    assert pool.room == 0
+
+
+def test_it_is_filled_when_half_of_it_is_gone(pool):
+    pool.perform(0.001, number=100)
+    pool.add(pool.room)
+    assert pool.room == 0
+    begun = 0
+    while pool.room == 0:
+        (claim,) = pool.begin()
+        pool.backlog.end(claim, pool.now + 0.001)
+        begun += 1
+    assert begun > 40
+    assert pool.room > 40
+
+
+def test_they_begin_in_the_order_in_which_they_came(pool):
+    claims = pool.add(6)
+    assert pool.begin(6) == claims
+    assert pool.begin() == [None]
+
+
+def test_what_is_withdrawn_never_begins(pool):
+    early = pool.add(2)
+    pool.now += 1.0
+    (late,) = pool.add()
+    assert pool.backlog.withdraw(pool.now - 0.5) == early
+    assert pool.begin(2) == [late, None]
+    assert pool.backlog.withdraw(pool.now) == []
