@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cronjobs.models.alerts import Alert, AlertDelivery, AlertNotice, AlertRound, AlertState
 from cronjobs.models.api_key import ApiKey
+from cronjobs.models.attempt import ExecutionAttempt, ExecutionLog
 from cronjobs.models.audit_entry import AuditEntry
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import ExecutorName, Overlap, Priority, Trigger
 from cronjobs.models.dashboard import Dashboard
-from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
+from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.node import Node
 from cronjobs.models.queue import Queue

@@ -14,7 +14,7 @@ from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 
-_LARGEST_BATCH = 500
+LARGEST_BATCH = 500
 # SQLite's default limit of bound variables was 999 before 3.32, and MariaDB's of a statement is 16 MB; rows are sent
 # in chunks below that. Values bound to one statement.
 _MOST_VARIABLES = {"postgresql": 20_000}
@@ -42,7 +42,7 @@ def upsert(
     has_target = connections[rows.db].features.supports_update_conflicts_with_target
     rows.bulk_create(
         instances,
-        batch_size=_LARGEST_BATCH,
+        batch_size=LARGEST_BATCH,
         update_conflicts=True,
         update_fields=update_fields,
         unique_fields=unique_fields if has_target else None,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cronjobs.models.execution import ExecutionLog
+from cronjobs.models.attempt import ExecutionLog
 from cronjobs.storable import rfc3339
 
 _PIECE = 200

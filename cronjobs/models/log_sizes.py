@@ -10,7 +10,7 @@ from django.db.models import BigIntegerField, Count, Func, Sum, TextField
 from django.db.models.functions import Cast, Coalesce
 
 from cronjobs.logs import LINE_BYTES
-from cronjobs.models.execution import ExecutionLog
+from cronjobs.models.attempt import ExecutionLog
 
 
 class _OctetLength(Func):

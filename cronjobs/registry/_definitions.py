@@ -91,6 +91,17 @@ class JobDefinition:
         executions = apps.get_model("cronjobs", "JobExecution").objects
         return executions.request(self.name, params=params, run_after=run_at, priority=priority, key=key)
 
+    def enqueue_many(
+        self, params: Iterable[Mapping[str, Any]], *, run_at: datetime | None = None, priority: int | None = None
+    ) -> list[Any]:
+        """Record an execution with each of `params`, as `enqueue` does, and return their rows in that order.
+
+        Many take few statements. Nothing is recorded if any of `params` does not fit.
+        """
+        executions = apps.get_model("cronjobs", "JobExecution").objects
+        rows: list[Any] = executions.request_many(self.name, params, run_after=run_at, priority=priority)
+        return rows
+
     def clean(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the keyword arguments that `params` make; raise `InvalidParameters` if they do not fit."""
         params = {**self.params, **params}

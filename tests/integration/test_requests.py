@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.checks import run_checks
-from django.db import transaction
+from django.db import connection, transaction
 
 from cronjobs import job
 from cronjobs.database import read_clock
@@ -130,3 +130,37 @@ def test_the_engines_clock_is_the_databases(make_job):
 
     assert before - timedelta(milliseconds=1) <= execution.run_after <= after + timedelta(milliseconds=1)
     assert abs(after - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_many_are_recorded_in_their_order_as_if_one_by_one():
+    several = [{"value": number} for number in range(7)]
+    rows = jobs.succeeds.enqueue_many(several, priority=Priority.HIGH)
+    alone = jobs.succeeds.enqueue(value=0, priority=Priority.HIGH)
+
+    stored = JobExecution.objects.in_bulk([each.pk for each in rows])
+    assert [stored[each.pk].params for each in rows] == several
+    same = ("job_id", "job_name", "status", "trigger", "priority", "queue", "max_attempts", "waits_for", "requested_by")
+    assert {tuple(getattr(each, name) for name in same) for each in [*stored.values(), alone]} == {
+        tuple(getattr(alone, name) for name in same)
+    }
+    assert all(each.claim_at - each.due_at == alone.claim_at - alone.due_at for each in stored.values())
+
+
+def test_many_take_few_statements(django_assert_max_num_queries):
+    # The job, the clock, three inserts, and a transaction around them; of SQLite, as many as 999 values allow.
+    with django_assert_max_num_queries(80 if connection.vendor == "sqlite" else 7):
+        JobExecution.objects.request_many("noop", [{}] * 1_500)
+
+    assert JobExecution.objects.count() == 1_500
+
+
+def test_if_one_of_many_does_not_fit_none_is_recorded():
+    with pytest.raises(InvalidParameters):
+        jobs.succeeds.enqueue_many([{"value": 1}, {"nonsense": 2}])
+    with pytest.raises(JobNotFound):
+        JobExecution.objects.request_many("nobody", [{}])
+    with pytest.raises(InvalidRequest):
+        jobs.noop.enqueue_many([{}], run_at=datetime(2026, 1, 1))  # noqa: DTZ001 - that is what is refused
+
+    assert not JobExecution.objects.exists()
+    assert jobs.noop.enqueue_many([]) == []

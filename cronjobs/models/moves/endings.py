@@ -10,8 +10,9 @@ from typing import Any
 
 from cronjobs.database import engine_alias, in_one_statement, in_transaction
 from cronjobs.logs import LogLine
+from cronjobs.models.attempt import ExecutionAttempt, ExecutionLog
 from cronjobs.models.batches import update_from_values, upsert
-from cronjobs.models.execution import ExecutionAttempt, ExecutionLog, JobExecution
+from cronjobs.models.execution import JobExecution
 from cronjobs.models.moves.followups import ask_for_followup, waited_for
 from cronjobs.models.moves.notices import give_notice
 from cronjobs.models.rollups import SETTLING, lock_mark

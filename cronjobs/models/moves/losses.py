@@ -12,8 +12,9 @@ from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, engine_alias, in_transaction, lock_unlocked, read_clock
 from cronjobs.language import gettext as _
 from cronjobs.models.announcements import announce_final, announce_lost
+from cronjobs.models.attempt import ExecutionAttempt
 from cronjobs.models.batches import update_from_values, upsert
-from cronjobs.models.execution import ExecutionAttempt, ExecutionQuerySet, JobExecution
+from cronjobs.models.execution import ExecutionQuerySet, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.loading import load_each
 from cronjobs.models.moves.followups import ask_for_followup

@@ -17,7 +17,8 @@ from cronjobs.exceptions import CronJobsError
 from cronjobs.language import gettext as _
 from cronjobs.language import gettext_noop
 from cronjobs.limits import RateLimit
-from cronjobs.models.execution import SERIAL, ExecutionAttempt, JobExecution
+from cronjobs.models.attempt import ExecutionAttempt
+from cronjobs.models.execution import SERIAL, JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.queue import Queue
 
