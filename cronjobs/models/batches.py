@@ -160,10 +160,10 @@ class _Statement:
 
     def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the value as the driver takes it."""
-        # NULL, and whole numbers, are what they are; and most of it.
-        if value is None or type(value) is int:
-            return value
         field = self._fields[name]
+        # Django asks fields long questions about each; of most values only one answer is possible.
+        if value is None or (type(value) is int and not isinstance(field, models.JSONField)):
+            return value
         if isinstance(value, str) and not isinstance(field, models.JSONField):
             return str(value)
         if isinstance(value, datetime):
