@@ -55,6 +55,10 @@ class NodeQuerySet(models.QuerySet["Node"]):
         """Return those that are alive and of which a thread hangs."""
         return self.alive().exclude(stuck="")
 
+    def cut_off(self) -> Self:
+        """Return those that are alive and can hand nothing to Celery's broker."""
+        return self.alive().filter(broker_away_since__isnull=False)
+
     def staff(self) -> Staff:
         """Count those that are alive, in one statement."""
         found = self.alive().aggregate(alive=Count("pk"), draining=Count("drain_requested_at"))
@@ -102,6 +106,9 @@ class Node(models.Model):
         default="",
         help_text=_("Those of its threads that have given no sign of life for too long."),
     )
+    # Written by the thread that hands executions to Celery's broker, while that takes none.
+    broker_away_since = models.DateTimeField(_("without a broker since"), null=True)
+    broker_away_because = models.CharField(_("why"), max_length=200, blank=True, default="")
     drain_requested_at = models.DateTimeField(_("asked to drain"), null=True)
     drain_requested_by = models.CharField(_("asked to drain by"), max_length=150, blank=True, default="")
     # At most 120 pairs of Unix seconds and bytes, a minute apart, oldest first. Lists of nodes need not read it.

@@ -119,7 +119,13 @@ class NodeProcess:
         self._resources = ExitStack()
 
     def _make_courier(self) -> Courier:
-        return Courier(time=self._time, queues=self.queues, on_death=self._fail, pulse=self._vitals.pulse("courier"))
+        return Courier(
+            node=self.name,
+            time=self._time,
+            queues=self.queues,
+            on_death=self._fail,
+            pulse=self._vitals.pulse("courier"),
+        )
 
     @property
     def failure(self) -> BaseException | None:

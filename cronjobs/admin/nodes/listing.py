@@ -68,7 +68,8 @@ class NodeAdmin(DrainingAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, node: Any) -> str:
-        return rendering.lines(cells.state(node), cells.stuck_warning(node), cells.skew_warning(node))
+        warnings = cells.stuck_warning(node), cells.broker_warning(node), cells.skew_warning(node)
+        return rendering.lines(cells.state(node), *warnings)
 
     @admin.display(description=gettext_lazy("load"))
     def shown_load(self, node: Any) -> str:

@@ -46,6 +46,7 @@ def node_page(node: Any, executions: Sequence[JobExecution]) -> dict[str, Any]:
         "is_draining": node.state == NodeStatus.DRAINING,
         "is_silent": node.state == NodeStatus.SILENT,
         "stuck": ", ".join(node.stuck_threads) if cells.is_there(node) else "",
+        "broker_away": cells.broker_banner(node),
         "may_change": node.state != NodeStatus.STOPPED,
         "drain_request": cells.drain_request(node) if node.state == NodeStatus.DRAINING else "",
         "figures": [(label, value) for label, value in figures if value != rendering.NOTHING],

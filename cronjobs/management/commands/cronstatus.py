@@ -16,6 +16,7 @@ from cronjobs.dependencies import describe_dependencies
 from cronjobs.health import (
     Probe,
     Status,
+    broker_sentence,
     check_celery,
     check_mongodb,
     check_node,
@@ -67,8 +68,8 @@ node), queue, workers (of Celery), health, and runningExecutions (the newest hun
 
 Unhealthy is, of the whole installation: no node is alive that takes work; none has ticked lately; a
 thread of one that is alive is stuck (CRONJOBS["STUCK_AFTER"]); a due time has not been decided for a
-minute; nobody serves a queue in which something has been waiting for Celery for a minute; or MongoDB is
-configured and cannot be used. Of a host or a node: none of it is alive; or one
+minute; nobody serves a queue in which something has been waiting for Celery for a minute; no node that
+takes work has reached Celery's broker for a minute; or MongoDB is configured and cannot be used. Of a host or a node: none of it is alive; or one
 that is alive is stuck, or takes work and has not ticked lately. What is paused, draining or overrunning
 is not unhealthy. Each finding is a line on standard error. With --this-host or --node only nodes are
 shown, and only they count.
@@ -211,6 +212,8 @@ class Command(BaseCommand):
         for each in nodes:
             if each.stuck_threads:
                 self.stdout.write(self.style.WARNING(stuck_sentence(each)))
+            if each.broker_away_since is not None:
+                self.stdout.write(self.style.WARNING(broker_sentence(each, now)))
 
     def _show_workers(self, now: datetime, workers: Sequence[Any], celery: Probe) -> None:
         if celery.status == Status.NOT_CONFIGURED:

@@ -105,6 +105,10 @@ class Node(Document):
     stuckThreads = ListField(
         child=CharField(), help_text="Those of its threads that have given no sign of life for STUCK_AFTER."
     )
+    brokerAwaySince = DateTimeField(
+        allow_null=True, help_text="Since when it could hand nothing to Celery's broker; null while it can."
+    )
+    brokerAwayBecause = CharField(allow_null=True)
     drainRequestedAt = DateTimeField(allow_null=True)
     drainRequestedBy = CharField(allow_null=True)
     cpuPercent = Count(

@@ -35,6 +35,8 @@ _RUNCRON: Example = {
     "running": 1,
     "state": "alive",
     "stuckThreads": [],
+    "brokerAwaySince": None,
+    "brokerAwayBecause": None,
     "drainRequestedAt": None,
     "drainRequestedBy": None,
     "cpuPercent": 3,
