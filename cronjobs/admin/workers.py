@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from cronjobs import permissions
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import worker_badge
+from cronjobs.admin.badges import node_badge
 from cronjobs.admin.nodes import cells
 from cronjobs.admin.nodes.listing import ProcessList, rank
 from cronjobs.admin.nodes.page import work_rows
@@ -43,7 +43,7 @@ class WorkerAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, worker: Any) -> str:
-        return worker_badge(worker.state)
+        return node_badge(worker.state)
 
     @admin.display(description=gettext_lazy("load"))
     def shown_load(self, worker: Any) -> str:
@@ -105,8 +105,8 @@ def _page(worker: Any, executions: Sequence[JobExecution]) -> dict[str, Any]:
     )
     return {
         "title": worker.name,
-        "badge": worker_badge(worker.state),
-        "is_stopping": worker.state == NodeStatus.DRAINING,
+        "badge": node_badge(worker.state),
+        "is_draining": worker.state == NodeStatus.DRAINING,
         "is_silent": worker.state == NodeStatus.SILENT,
         "may_change": worker.state != NodeStatus.STOPPED,
         "figures": [(label, value) for label, value in figures if value != rendering.NOTHING],

@@ -39,12 +39,12 @@ def check_celery() -> Probe:
     now = read_clock(engine_alias(JobExecution))
     due = _due(now)
     crew = CeleryWorker.objects.crew()
-    served = {queue for each in CeleryWorker.objects.alive().filter(stopping=False) for queue in each.queue_names}
+    served = {queue for each in CeleryWorker.objects.alive().filter(draining=False) for queue in each.queue_names}
     away = list(Node.objects.cut_off().order_by("name").defer("memory_trend"))
     unserved = {queue: each for queue, each in due.items() if queue not in served}
     details = {
         "workers": crew.alive,
-        "stopping": crew.stopping,
+        "draining": crew.draining,
         "concurrency": crew.concurrency,
         "dispatched": JobExecution.objects.dispatched().count(),
         "unserved": {queue: each.number for queue, each in unserved.items()},
@@ -79,7 +79,7 @@ def _as_it_should_be(crew: Crew, details: dict[str, Any]) -> Probe:
     if not crew.alive:
         return notice("No Celery worker is alive, and nothing has been waiting for one for long.", **details)
     are = f"{count(crew.alive, 'Celery worker')} {'is' if crew.alive == 1 else 'are'} alive"
-    return fine(f"{are}, {crew.stopping} of them stopping." if crew.stopping else f"{are}.", **details)
+    return fine(f"{are}, {crew.draining} of them draining." if crew.draining else f"{are}.", **details)
 
 
 @probe("broker")

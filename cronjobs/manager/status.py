@@ -131,7 +131,7 @@ def _celery() -> dict[str, int] | None:
     crew = CeleryWorker.objects.crew()
     return {
         "workers": crew.alive,
-        "stopping": crew.stopping,
+        "draining": crew.draining,
         "concurrency": crew.concurrency,
         "dispatched": JobExecution.objects.dispatched().count(),
     }

@@ -17,10 +17,10 @@ from cronjobs.models.execution import JobExecution
 
 
 class Crew(NamedTuple):
-    """How many Celery workers are alive, how many of these are stopping, and what the others can do at once."""
+    """How many Celery workers are alive, how many of these drain, and what the others can do at once."""
 
     alive: int
-    stopping: int
+    draining: int
     concurrency: int
 
 
@@ -32,12 +32,12 @@ class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
         return self.filter(stopped_at=None, heartbeat_at__gt=database_now_plus(-get_settings().lease))
 
     def serving(self, queue: str) -> list[CeleryWorker]:
-        """Return those that are alive, do not stop, and take messages from `queue`."""
-        return [each for each in self.alive().filter(stopping=False) if queue in each.queue_names]
+        """Return those that are alive, do not drain, and take messages from `queue`."""
+        return [each for each in self.alive().filter(draining=False) if queue in each.queue_names]
 
     def crew(self) -> Crew:
         """Count those that are alive, in one statement."""
-        goes_on = Q(stopping=False)
+        goes_on = Q(draining=False)
         found = self.alive().aggregate(
             alive=Count("pk"), working=Count("pk", filter=goes_on), concurrency=Sum("concurrency", filter=goes_on)
         )
@@ -60,7 +60,7 @@ class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
             state=Case(
                 When(stopped_at__isnull=False, then=Value(NodeStatus.STOPPED)),
                 When(heartbeat_at__lte=silent_since, then=Value(NodeStatus.SILENT)),
-                When(stopping=True, then=Value(NodeStatus.DRAINING)),
+                When(draining=True, then=Value(NodeStatus.DRAINING)),
                 default=Value(NodeStatus.ALIVE),
                 output_field=CharField(),
             )
@@ -79,7 +79,7 @@ class CeleryWorker(models.Model):
     started_at = models.DateTimeField(_("started"))
     heartbeat_at = models.DateTimeField(_("last heartbeat"))
     # It finishes what it has begun, and takes no more.
-    stopping = models.BooleanField(_("stopping"), default=False)
+    draining = models.BooleanField(_("draining"), default=False)
     stopped_at = models.DateTimeField(_("stopped"), null=True)
     rss_bytes = models.PositiveBigIntegerField(_("memory"), null=True, help_text=_("Of all its processes together."))
 

@@ -136,7 +136,7 @@ def _workers(now: datetime) -> dict[str, Any]:
 
     # As the node.
     alive = make(WORKER, -10 * MINUTE)
-    make("x-2:5150", -10 * MINUTE, stopping=True)
+    make("x-2:5150", -10 * MINUTE, draining=True)
     dead = make("x-3:5150", HOUR / 2)
     make("x-4:5150", HOUR, stopped_at=now - HOUR)
     return {"worker": alive, "dead_worker": dead}

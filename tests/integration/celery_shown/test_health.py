@@ -70,12 +70,12 @@ class TestWithCelery:
 
     def test_living_workers_are_fine(self, make_worker):
         make_worker("a")
-        make_worker("b", stopping=True)
+        make_worker("b", draining=True)
         make_worker("c", silent_for=timedelta(minutes=5))
 
         found = health.check_celery()
 
-        assert (found.status, found.message) == ("ok", "2 Celery workers are alive, 1 of them stopping.")
+        assert (found.status, found.message) == ("ok", "2 Celery workers are alive, 1 of them draining.")
         assert (found.details["workers"], found.details["concurrency"]) == (2, 4)
         # Workers are no nodes.
         assert health.check_nodes().details["alive"] == 1

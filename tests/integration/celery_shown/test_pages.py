@@ -55,12 +55,12 @@ def _jobs(make_job: Any) -> None:
     ("silent_for", "columns", "state"),
     [
         pytest.param(timedelta(seconds=5), {}, "Alive", id="alive"),
-        pytest.param(timedelta(seconds=5), {"stopping": True}, "Stopping", id="stopping"),
-        pytest.param(timedelta(minutes=5), {"stopping": True}, "Dead", id="dead"),
+        pytest.param(timedelta(seconds=5), {"draining": True}, "Draining", id="draining"),
+        pytest.param(timedelta(minutes=5), {"draining": True}, "Dead", id="dead"),
         pytest.param(timedelta(0), {"stopped_at": timezone.now()}, "Stopped", id="stopped"),
     ],
 )
-def test_a_worker_is_alive_stopping_dead_or_stopped(admin_client, make_worker, silent_for, columns, state):
+def test_a_worker_is_alive_draining_dead_or_stopped(admin_client, make_worker, silent_for, columns, state):
     worker = make_worker(WORKER, "default", "heavy", silent_for=silent_for, rss_bytes=81_500_000, **columns)
 
     for url in (WORKERS, f"{WORKERS}{worker.pk}/change/"):
@@ -145,7 +145,7 @@ def test_queues_show_what_is_with_the_broker(admin_client, settings):
 
 def test_the_dashboard_counts_workers_and_what_is_with_the_broker(admin_client, make_worker):
     make_worker("a", concurrency=8)
-    make_worker("b", stopping=True)
+    make_worker("b", draining=True)
     make_worker("c", silent_for=timedelta(minutes=5))
     make_worker("d", stopped_at=timezone.now())
     for _ in range(3):
@@ -154,7 +154,7 @@ def test_the_dashboard_counts_workers_and_what_is_with_the_broker(admin_client, 
 
     text = text_of(admin_client, DASHBOARD)
 
-    assert "Celery workers 2 alive 8 at once, 1 of them stopping, 1 dead" in text
+    assert "Celery workers 2 alive 8 at once, 1 of them draining, 1 dead" in text
     assert "With the broker 2" in text
     assert "A Celery worker fell silent without saying that it stops: c." in text
     assert "Queue Waiting With the broker Oldest for" in text

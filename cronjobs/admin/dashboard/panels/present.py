@@ -85,10 +85,10 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
 
 
 def _celery(workers: Workers, dispatched: int) -> Iterator[Fact]:
-    alive, stopping, silent = len(workers.alive), len(workers.alive) - len(workers.at_work), len(workers.silent)
+    alive, draining, silent = len(workers.alive), len(workers.alive) - len(workers.at_work), len(workers.silent)
     notes = [ngettext("%d at once", "%d at once", workers.concurrency) % workers.concurrency]
-    if stopping:
-        notes.append(ngettext("%d of them stopping", "%d of them stopping", stopping) % stopping)
+    if draining:
+        notes.append(ngettext("%d of them draining", "%d of them draining", draining) % draining)
     if silent:
         notes.append(ngettext("%d dead", "%d dead", silent) % silent)
     yield Fact(_("Celery workers"), ngettext("%d alive", "%d alive", alive) % alive, ", ".join(notes))

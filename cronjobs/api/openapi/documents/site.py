@@ -176,7 +176,7 @@ class CeleryStatus(Document):
     """How many Celery workers there are, and what they have before them."""
 
     workers = Count(help_text="Those that are alive.")
-    stopping = Count(help_text="Of these, those that take no more.")
+    draining = Count(help_text="Of these, those that take no more.")
     concurrency = Count(help_text="How many executions the others can perform at once.")
     dispatched = Count(help_text="How many executions are with the broker, and not begun.")
 
