@@ -39,7 +39,7 @@ def check_celery() -> Probe:
     now = read_clock(engine_alias(JobExecution))
     due = _due(now)
     crew = CeleryWorker.objects.crew()
-    served = {queue for each in CeleryWorker.objects.alive().filter(draining=False) for queue in each.queue_names}
+    served = {queue for each in CeleryWorker.objects.at_work() for queue in each.queue_names}
     away = list(Node.objects.cut_off().order_by("name").defer("memory_trend"))
     unserved = {queue: each for queue, each in due.items() if queue not in served}
     details = {
