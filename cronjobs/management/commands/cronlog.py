@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from time import sleep
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
@@ -21,6 +21,7 @@ from cronjobs.management.outcomes import (
     reasons,
 )
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, JobExecution
 from cronjobs.models.log_lines import Place, all_lines, line_text, place_of
@@ -47,7 +48,7 @@ _PAUSE_SECONDS = 1.0
 _NOT_READ = ("params", "result")
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around rows that others write."""
 
     help = "Show what became of an execution: its outcome, log, error and traceback."

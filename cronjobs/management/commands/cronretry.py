@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.journal import tell_of_execution
@@ -13,6 +13,7 @@ from cronjobs.management.arguments import add_examples, as_json, said, who
 from cronjobs.management.executions import number, numbered
 from cronjobs.management.jobs import warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import JobExecution
 from cronjobs.models.reruns import Rerun, retry
 
@@ -34,7 +35,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one request per execution."""
 
     help = "Run executions that have ended again, as new ones."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
@@ -37,6 +37,7 @@ from cronjobs.management.output import (
 )
 from cronjobs.management.queues import limits
 from cronjobs.management.running import running_document, running_row
+from cronjobs.management.shell import ShellCommand
 from cronjobs.management.workers import WORKER_HEADER, celery_line, living_workers, worker_row
 from cronjobs.manager.status import node_document, status_document, worker_document
 from cronjobs.models import Job, JobExecution, Node
@@ -109,7 +110,7 @@ class JobState:
         return "paused" if self.is_everything_paused or self.job.is_paused_at(now) else ""
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """Three tables, or one JSON document."""
 
     # Supervisors call it often: checking would import every view of the project, and croncheck does that.

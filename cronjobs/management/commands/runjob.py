@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.executors.inline import run_inline
 from cronjobs.journal import tell_of_execution
@@ -16,6 +16,7 @@ from cronjobs.management.arguments import add_examples, as_json, instant, quiet_
 from cronjobs.management.echo import job_log_echoed
 from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained, in_seconds
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.scheduler.requests import in_utc, run_once_at
 from cronjobs.states import ExecutionStatus
@@ -45,7 +46,7 @@ exit codes:
 _GOOD = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SKIPPED)
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the inline executor."""
 
     help = "Perform a job in this process and show its log and its result."
