@@ -30,6 +30,13 @@ NO_CELERY = gettext_noop(
 NEXT_TO_BROKER = gettext_noop("It is next in line to be handed to the broker, as soon as that takes it.")
 
 
+def waits_for(execution: JobExecution) -> str | None:
+    """Return who has to act next, so that one that waits may start once it is due; None of any other."""
+    if execution.status != ExecutionStatus.QUEUED or execution.waits_for not in WaitsFor.values:
+        return None
+    return WaitsFor(execution.waits_for).name.lower()
+
+
 def why_waiting(execution: JobExecution, *, now: datetime) -> str:
     """Return in one sentence why `execution` has not started by `now` (aware); empty if it does not wait.
 

@@ -62,6 +62,7 @@ class Courier(threading.Thread):
         self._wait, self._failures = self._poll, 0
         # As the node's row says; None: the broker takes what it is given.
         self._away_since: datetime | None = None
+        self._dispatched = 0
         self._backoff = Backoff(self._alias, "Dispatching")
 
     def heed(self, seen: Look) -> None:
@@ -69,6 +70,11 @@ class Courier(threading.Thread):
         self._is_apart, self._is_draining = seen.is_any_queue_paused, seen.is_draining
         if seen.is_dispatchable and not seen.is_everything_paused:
             self._woken.set()
+
+    @property
+    def dispatched(self) -> int:
+        """How many executions it has handed over so far."""
+        return self._dispatched
 
     def close(self) -> None:
         """Dispatch nothing more; when this returns, everything dispatched is with the broker or waits again.
@@ -98,12 +104,21 @@ class Courier(threading.Thread):
         except Exception as error:
             raise BrokerAway(why_away(error)) from error
         finally:
+            self._tell_of(len(claimed.executions) - len(waiting))
             if waiting:
                 take_back(waiting.values())
         return claimed
 
+    def _tell_of(self, sent: int) -> None:
+        self._dispatched += sent
+        if sent:
+            logger.info("Handed %s to the broker.", "1 execution" if sent == 1 else f"{sent} executions")
+
     def dispatch_everything(self) -> None:
         """Hand over all that is due and has a place, on the caller's thread; a broker that is away is told in the log."""
+        if self._failures:
+            # It would take seconds each time to find that out anew.
+            return
         try:
             while self.dispatch_once().executions:
                 pass

@@ -149,6 +149,11 @@ class NodeProcess:
             return len(self._claims)
 
     @property
+    def dispatched(self) -> int:
+        """How many executions this node has handed to the broker of Celery."""
+        return 0 if self._courier is None else self._courier.dispatched
+
+    @property
     def stuck(self) -> tuple[str, ...]:
         """The names of those of the node's threads that have given no sign of life for too long; the database is not asked."""
         return tuple(each.name for each in self._vitals.stuck())
@@ -180,19 +185,24 @@ class NodeProcess:
         self._prepare()
         self._keeper.start()
         self.clock.tick_once()
-        if self._courier is not None:
-            self._courier.dispatch_everything()
+        self._dispatch_everything()
         total = 0
         while self._failure is None and not (enough and enough.is_set()):
             claimed = self._dispatcher.claim_once()
-            if not claimed and not self.running and not self._follow_up():
-                break
+            if not claimed and not self.running:
+                if not self._follow_up():
+                    break
+                self._dispatch_everything()
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
         self._watcher.look_once()
         self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
+
+    def _dispatch_everything(self) -> None:
+        if self._courier is not None:
+            self._courier.dispatch_everything()
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
         """Claim nothing more, wait up to `grace` for what runs, and return whether all of it ended.

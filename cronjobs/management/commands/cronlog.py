@@ -144,7 +144,7 @@ def _attempts(execution: JobExecution, attempt: int | None) -> Iterable[Executio
 def _document(execution: JobExecution, attempt: int | None) -> dict[str, Any]:
     # LOG_MAX_BYTES bounds what this holds.
     return {
-        **outcome_document(execution),
+        **outcome_document(execution, read_clock(engine_alias(JobExecution))),
         "attempts": [attempt_document(each) for each in _attempts(execution, attempt)],
         "lines": [line_document(each) for each in all_lines(execution.pk, after=Place(), attempt=attempt)],
     }

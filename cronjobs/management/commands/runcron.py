@@ -128,7 +128,8 @@ class Command(ShellCommand):
         if isinstance(performed, Exception):
             with _explained():
                 raise performed
-        self.stdout.write(f"{performed} executions performed.")
+        handed = f" {node.dispatched} handed to Celery." if get_settings().celery_app else ""
+        self.stdout.write(f"{performed} executions performed.{handed}")
 
     def _start(self, node: NodeProcess, received: queue.SimpleQueue[int], supervisor: Supervisor) -> bool:
         """Start the node as soon as the database answers; return False if a signal came first."""

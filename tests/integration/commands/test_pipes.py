@@ -15,7 +15,9 @@ from tests.servers import ROOT, command_environment
 @pytest.mark.slow
 @pytest.mark.sqlite_only
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("arguments", [["cronstatus", "--json"], ["cronpreview", "--expression", "* * * * *"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["cronstatus", "--json"], ["cronpreview", "--expression", "* * * * *"]], ids=" ".join
+)
 def test_a_command_whose_reader_has_gone_ends_without_a_traceback(arguments):
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
