@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cronjobs.admin import rendering
-from cronjobs.database import database_now_plus
+from cronjobs.database import database_now_plus, read_clock
 from cronjobs.models import JobExecution, Queue
-from cronjobs.models.moves import begin
+from cronjobs.models.moves import begin, claim
 from tests.integration.celery_shown.conftest import dispatched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("with_celery", "node")]
@@ -137,7 +137,7 @@ def test_queues_show_what_is_with_the_broker(admin_client, settings):
 
     text = text_of(admin_client, QUEUES)
     assert "Waiting With the broker Running" in text
-    assert f"default Open {rendering.NOTHING} 3 2 0" in text
+    assert f"default Open {rendering.NOTHING} Waiting 3 With the broker 2 Running 0" in text
 
     settings.CRONJOBS = {}
     assert "broker" not in text_of(admin_client, QUEUES)
@@ -156,11 +156,25 @@ def test_the_dashboard_counts_workers_and_what_is_with_the_broker(admin_client, 
 
     assert "Celery workers 2 alive 8 at once, 1 of them draining, 1 dead" in text
     assert "With the broker 2" in text
+    assert "Running 0 0 of 8 on nodes, 0 of 12 on Celery workers" in text
     assert "A Celery worker fell silent without saying that it stops: c." in text
     assert "Queue Waiting With the broker Oldest for" in text
     assert "default 3 2" in text
     # Workers are no nodes.
     assert "Nodes 1 alive" in text
+
+
+def test_the_dashboard_counts_what_runs_on_nodes_and_on_workers_apart(admin_client, make_worker, make_job, settings):
+    make_worker(WORKER)
+    run_on(WORKER, 3)
+    make_job("succeeds", executor="thread")
+    JobExecution.objects.request("succeeds")
+    claim(node="web-1:4711", limit=1, now=read_clock("default"))
+
+    assert "Running 4 1 of 8 on nodes, 3 of 4 on Celery workers" in text_of(admin_client, DASHBOARD)
+
+    settings.CRONJOBS = {}
+    assert "Running 4 of 8 workers" in text_of(admin_client, DASHBOARD)
 
 
 def test_the_headline_says_that_nobody_serves_a_queue(admin_client, make_worker, make_job):
