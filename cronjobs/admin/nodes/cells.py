@@ -61,15 +61,12 @@ def broker_warning(node: Any) -> str:
     """Return for how long a node has been without the broker; empty if it is not, or nobody is there."""
     if not is_there(node) or node.broker_away_since is None:
         return ""
-    return _late(_("No broker for %(duration)s") % {"duration": _broker_away_for(node)})
+    return _late(_("No broker for %(duration)s") % {"duration": broker_away_for(node)})
 
 
-def broker_banner(node: Any) -> str:
-    """Return for how long a node could hand nothing to the broker, and why; empty if it can, or nobody is there."""
-    if not is_there(node) or node.broker_away_since is None:
-        return ""
-    text = _("Nothing could be handed to the broker for %(duration)s. %(because)s")
-    return text % {"duration": _broker_away_for(node), "because": node.broker_away_because}
+def broker_away_for(node: Any) -> str:
+    """Return for how long a node, which is, has been without the broker."""
+    return rendering.duration(max(node.now - node.broker_away_since, timedelta(0)))
 
 
 def drain_request(node: Any) -> str:
@@ -163,10 +160,6 @@ def link(execution: JobExecution) -> SafeString:
     """Return the execution's name as a link to its page."""
     url = reverse("admin:cronjobs_jobexecution_change", args=[execution.pk])
     return format_html('<a href="{}">{}</a>', url, execution)
-
-
-def _broker_away_for(node: Any) -> str:
-    return rendering.duration(max(node.now - node.broker_away_since, timedelta(0)))
 
 
 def _late(text: str) -> SafeString:
