@@ -38,6 +38,8 @@ class AlertKind(TextChoices):
     LOST = "lost", pgettext_lazy("alert", "Lost")
     # A node fell silent without saying that it stops.
     NODE_GONE = "node_gone", pgettext_lazy("alert", "Node gone")
+    # A Celery worker did.
+    WORKER_GONE = "worker_gone", pgettext_lazy("alert", "Celery worker gone")
     # Executions of a queue are due, and none of them is started.
     QUEUE_STUCK = "queue_stuck", pgettext_lazy("alert", "Queue stuck")
     MONGODB_UNREACHABLE = "mongodb_unreachable", pgettext_lazy("alert", "MongoDB unreachable")
@@ -53,7 +55,7 @@ JOB_KINDS = (
     AlertKind.LOST,
 )
 # These end in silence: a thing that happened does not stop happening.
-TOLD_ONCE = frozenset({AlertKind.MISSED, AlertKind.LOST, AlertKind.NODE_GONE})
+TOLD_ONCE = frozenset({AlertKind.MISSED, AlertKind.LOST, AlertKind.NODE_GONE, AlertKind.WORKER_GONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

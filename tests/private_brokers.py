@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tests.private_servers import PrivateServer, ServerMissing, free_port
+from tests.private_servers import PrivateServer, free_port, program, running
 
 PASSWORD = "correct-horse"
 
@@ -27,12 +25,12 @@ class PrivateRedis(PrivateServer):
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     def create(self) -> None:
-        _program("redis-server", self.name)
+        program("redis-server", self.name)
 
     def _command(self) -> Sequence[str]:
         options = {"bind": "127.0.0.1", "port": self.port, "requirepass": PASSWORD, "save": "", "appendonly": "no"}
         pairs = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        return [_program("redis-server", self.name), *pairs, "--dir", str(self.directory)]
+        return [program("redis-server", self.name), *pairs, "--dir", str(self.directory)]
 
     def _connect(self) -> Any:
         import redis
@@ -93,28 +91,12 @@ class PrivateRabbitMQ(PrivateServer):
 BROKERS: dict[str, type[PrivateServer]] = {"redis": PrivateRedis, "rabbitmq": PrivateRabbitMQ}
 
 
-@contextmanager
-def private_broker(kind: str) -> Iterator[PrivateServer]:
+def private_broker(kind: str) -> AbstractContextManager[PrivateServer]:
     """Run a broker of that kind (``redis``, ``rabbitmq``) meanwhile; raise `ServerMissing` where there is none."""
-    with tempfile.TemporaryDirectory(prefix="cronjobs-broker-", ignore_cleanup_errors=True) as name:
-        server = BROKERS[kind](Path(name))
-        server.create()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.thaw()
-            server.stop()
-
-
-def _program(name: str, server: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise ServerMissing(server, name)
-    return found
+    return running(BROKERS[kind])
 
 
 def _rabbitmq_program() -> str:
     # Not the wrapper in the search path, which becomes another user.
     packaged = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-    return str(packaged) if packaged.exists() else _program("rabbitmq-server", "RabbitMQ")
+    return str(packaged) if packaged.exists() else program("rabbitmq-server", "RabbitMQ")

@@ -15,7 +15,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,8 +95,12 @@ class PrivateServer(ABC):
     def _processes(self) -> list[psutil.Process]:
         if self._child is None:
             return []
-        leader = psutil.Process(self._child.process.pid)
-        return [leader, *leader.children(recursive=True)]
+        try:
+            leader = psutil.Process(self._child.process.pid)
+            return [leader, *leader.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            # It has ended by itself.
+            return []
 
     @abstractmethod
     def create(self) -> None:
@@ -186,34 +190,42 @@ class PrivateMariaDB(PrivateServer):
 SERVERS: dict[str, type[PrivateServer]] = {"postgres": PrivatePostgres, "mariadb": PrivateMariaDB}
 
 
-@contextmanager
-def private_server(kind: str) -> Iterator[PrivateServer]:
+def private_server(kind: str) -> AbstractContextManager[PrivateServer]:
     """Run a server of that kind (``postgres``, ``mariadb``) meanwhile; raise `ServerMissing` where there is none."""
+    return running(SERVERS[kind])
+
+
+@contextmanager
+def running(kind: type[PrivateServer]) -> Iterator[PrivateServer]:
+    """Run a server meanwhile; raise `ServerMissing` where there is none."""
     # Not in pytest's directory: the path of a socket must be short, and PostgreSQL's user must get there.
     with tempfile.TemporaryDirectory(prefix="cronjobs-server-", ignore_cleanup_errors=True) as name:
-        server = SERVERS[kind](Path(name))
+        server = kind(Path(name))
         server.create()
         try:
             server.start()
             yield server
         finally:
+            server.thaw()
             server.stop()
+
+
+def program(name: str, server: str, *, path: str | None = None) -> str:
+    """Return where a program of `server` is, in the search path unless `path` is another; raise `ServerMissing`."""
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise ServerMissing(server, name)
+    return found
 
 
 def _postgres_program(name: str) -> str:
     # Debian keeps the server's programs out of the search path.
     packaged = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    found = str(packaged[-1]) if packaged else shutil.which(name)
-    if found is None:
-        raise ServerMissing("PostgreSQL", name)
-    return found
+    return str(packaged[-1]) if packaged else program(name, "PostgreSQL")
 
 
 def _mariadb_program(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-    if found is None:
-        raise ServerMissing("MariaDB", name)
-    return found
+    return program(name, "MariaDB", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
 def _as_nobody_special() -> list[str]:

@@ -85,18 +85,11 @@ def key_badge(state: KeyState) -> SafeString:
 
 
 def node_badge(state: str) -> SafeString:
-    """Return the label of the state that a node is in."""
+    """Return the label of the state that a node, or a Celery worker, is in."""
     known = NodeStatus(state)
     is_silent = known == NodeStatus.SILENT
     title = gettext("It fell silent without saying that it stops.") if is_silent else ""
     return badge(known.label, NODE_TONES[known], title=title)
-
-
-def worker_badge(state: str) -> SafeString:
-    """Return the label of a Celery worker's state: that of a node, but nobody has asked it to drain."""
-    if state == NodeStatus.DRAINING:
-        return badge(gettext("Stopping"), NODE_TONES[NodeStatus.DRAINING])
-    return node_badge(state)
 
 
 def overrun_badge(execution: JobExecution, *, now: datetime) -> SafeString:

@@ -33,7 +33,7 @@ class QueueAdmin(PageAdmin):
         "shown_waiting",
         "shown_dispatched",
         "shown_running",
-        "description",
+        "shown_description",
     )
     list_display_links = ("shown_name",)
     fields = ("name", "limit", "paused", "description")
@@ -55,19 +55,23 @@ class QueueAdmin(PageAdmin):
 
     @admin.display(description=gettext_lazy("most at once"))
     def shown_limit(self, queue: Queue) -> str:
-        return rendering.NOTHING if queue.limit is None else str(queue.limit)
+        return rendering.nothing() if queue.limit is None else rendering.labelled(_("Most at once"), str(queue.limit))
 
     @admin.display(description=gettext_lazy("waiting"))
     def shown_waiting(self, queue: Any) -> str:
-        return rendering.NOTHING if queue.is_everything else str(queue.waiting)
+        return _number(queue, _("Waiting"), queue.waiting)
 
     @admin.display(description=gettext_lazy("with the broker"))
     def shown_dispatched(self, queue: Any) -> str:
-        return rendering.NOTHING if queue.is_everything else str(queue.dispatched)
+        return _number(queue, _("With the broker"), queue.dispatched)
 
     @admin.display(description=gettext_lazy("running"))
     def shown_running(self, queue: Any) -> str:
-        return rendering.NOTHING if queue.is_everything else str(queue.running)
+        return _number(queue, _("Running"), queue.running)
+
+    @admin.display(description=gettext_lazy("description"))
+    def shown_description(self, queue: Queue) -> str:
+        return queue.description or rendering.nothing()
 
     @admin.action(description=gettext_lazy("Pause selected queues"), permissions=["change"])
     def pause(self, request: HttpRequest, queues: QuerySet[Queue]) -> HttpResponse | None:
@@ -156,3 +160,8 @@ class QueueAdmin(PageAdmin):
     def _report_rest(self, request: HttpRequest, count: int, text: str) -> None:
         if count:
             self.message_user(request, text % count, messages.INFO)
+
+
+def _number(queue: Queue, label: str, number: int) -> str:
+    """Return how many executions of a queue there are; of everything nobody counts them here."""
+    return rendering.nothing() if queue.is_everything else rendering.labelled(label, str(number))

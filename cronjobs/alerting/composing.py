@@ -193,7 +193,7 @@ def _no_success(about: _About) -> str:
     return text % {"since": about.since, "limit": _span(about, "no_success_after")}
 
 
-def _node_gone(about: _About) -> str:
+def _process_gone(about: _About) -> str:
     return _("Its last heartbeat was at %(since)s, and it did not say that it stops.") % {"since": about.since}
 
 
@@ -214,7 +214,8 @@ _SENTENCES: Mapping[AlertKind, Callable[[_About], str]] = {
     AlertKind.LATE: _late,
     AlertKind.OVERRUNNING: _overrunning,
     AlertKind.NO_SUCCESS: _no_success,
-    AlertKind.NODE_GONE: _node_gone,
+    AlertKind.NODE_GONE: _process_gone,
+    AlertKind.WORKER_GONE: _process_gone,
     AlertKind.QUEUE_STUCK: _queue_stuck,
     AlertKind.MONGODB_UNREACHABLE: _mongodb,
 }

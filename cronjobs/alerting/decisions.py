@@ -5,7 +5,14 @@ from __future__ import annotations
 from cronjobs.alerting.changes import Change
 from cronjobs.alerting.evidence import Evidence
 from cronjobs.alerting.judging import failing, happened
-from cronjobs.alerting.sights import late, overrunning, silent_nodes, stuck_queues, unreachable_mongodb, without_success
+from cronjobs.alerting.sights import (
+    late,
+    overrunning,
+    silent_processes,
+    stuck_queues,
+    unreachable_mongodb,
+    without_success,
+)
 from cronjobs.alerts import AlertKind
 from cronjobs.models.alerts import NoticeOf
 
@@ -19,7 +26,7 @@ def decide(found: Evidence) -> list[Change]:
         *overrunning(found),
         *late(found),
         *without_success(found),
-        *silent_nodes(found),
+        *silent_processes(found),
         *stuck_queues(found),
         *unreachable_mongodb(found),
     ]

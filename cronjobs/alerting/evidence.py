@@ -104,6 +104,8 @@ class Evidence:
     successes: Mapping[int, datetime | None] = field(default_factory=dict)
     # With their last heartbeats. None: after an outage nobody can tell who is gone.
     silent_nodes: Mapping[str, datetime] | None = field(default_factory=dict)
+    # The same of Celery workers.
+    silent_workers: Mapping[str, datetime] | None = field(default_factory=dict)
     paused_queues: frozenset[str] = frozenset()
     is_everything_paused: bool = False
     # None: there is no MongoDB, or nobody wants to know.

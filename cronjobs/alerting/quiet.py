@@ -7,13 +7,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from cronjobs.alerting.watched import names_limited_to_success
 from cronjobs.alerts import AlertKind
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus, engine_alias
-from cronjobs.models import AlertNotice, AlertRound, AlertState, Job, JobExecution, Node
+from cronjobs.models import AlertNotice, AlertRound, AlertState, CeleryWorker, Job, JobExecution, Node
 from cronjobs.models.asking import ask
 
 # What is due for so long has been passed over by a node at least once.
@@ -26,7 +26,7 @@ def is_quiet() -> bool:
     if names_limited_to_success() != []:
         # Whether one of them is too long without a success is seen only in its history.
         return False
-    found = ask(_signs(settings.lease), engine_alias(AlertState))
+    found = ask(_signs(settings.lease, with_celery=bool(settings.celery_app)), engine_alias(AlertState))
     # Without a row somebody looks for the first time.
     if not found or any(any(row) for row in found):
         return False
@@ -34,18 +34,20 @@ def is_quiet() -> bool:
 
 
 @cache
-def _signs(lease: timedelta) -> Callable[[str], QuerySet[Any]]:
-    """Return what makes the question whether there is anything to weigh, where claims last for `lease`."""
+def _signs(lease: timedelta, *, with_celery: bool) -> Callable[[str], QuerySet[Any]]:
+    """Return what makes the question whether there is anything to weigh, where claims last for `lease`, and with Celery or without."""
 
     def make(alias: str) -> QuerySet[Any]:
         executions = JobExecution.objects.using(alias)
+        is_silent = Q(stopped_at=None, heartbeat_at__lte=database_now_plus(-lease))
         rows: tuple[QuerySet[Any], ...] = (
             AlertNotice.objects.using(alias),
             AlertState.objects.using(alias).filter(firing=True),
             executions.waiting().filter(run_after__lte=database_now_plus(-PASSED_OVER)),
             executions.running(),
             Job.objects.using(alias).filter(no_success_after__isnull=False),
-            Node.objects.using(alias).filter(stopped_at=None, heartbeat_at__lte=database_now_plus(-lease)),
+            Node.objects.using(alias).filter(is_silent),
+            *([CeleryWorker.objects.using(alias).filter(is_silent)] if with_celery else []),
         )
         signs = {f"sign_{number}": Exists(each.order_by()) for number, each in enumerate(rows)}
         return AlertRound.objects.using(alias).order_by().annotate(**signs).values_list(*signs)

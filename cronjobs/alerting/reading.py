@@ -14,7 +14,7 @@ from cronjobs.alerting.quiet import PASSED_OVER, is_mongodb_reached
 from cronjobs.alerting.watched import Wanted, watched_jobs
 from cronjobs.alerts import JOB_KINDS, AlertKind
 from cronjobs.conf import get_settings
-from cronjobs.models import AlertNotice, AlertState, Job, JobExecution, Node, Queue
+from cronjobs.models import AlertNotice, AlertState, CeleryWorker, Job, JobExecution, Node, Queue
 from cronjobs.models.pausing import why_everything_is_paused
 
 # So many notices are weighed at once; the others at the next look.
@@ -22,7 +22,9 @@ _MOST_NOTICES: Final = 500
 # Of what waits, and of what runs, so many of the oldest are looked at.
 _MOST_ROWS: Final = 2_000
 # Those that may begin without a notice, with any subject.
-_BY_SIGHT: Final = tuple(kind for kind in AlertKind if kind not in BY_HISTORY and kind != AlertKind.NODE_GONE)
+_BY_SIGHT: Final = tuple(
+    kind for kind in AlertKind if kind not in {*BY_HISTORY, AlertKind.NODE_GONE, AlertKind.WORKER_GONE}
+)
 _NOTICE = ("pk", "execution_id", "job_id", "what", "at")
 
 
@@ -53,7 +55,8 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
         is_running_cut=len(running) == _MOST_ROWS,
         running=running,
         successes=successes,
-        silent_nodes=_silent_nodes() if is_calm else None,
+        silent_nodes=_silent(Node) if is_calm else None,
+        silent_workers=(_silent(CeleryWorker) if settings.celery_app else {}) if is_calm else None,
         paused_queues=_paused_queues() if is_pause_of_interest else frozenset(),
         is_everything_paused=is_pause_of_interest and bool(why_everything_is_paused()),
         is_mongodb_reached=is_mongodb_reached() if AlertKind.MONGODB_UNREACHABLE in site_kinds else None,
@@ -65,9 +68,10 @@ def gather(now: datetime, *, is_calm: bool = True) -> Evidence:
 def _states(notices: Iterable[Notice]) -> dict[tuple[str, str], State]:
     """Return what fires, and of what does not, whatever may begin again: only the version that was read can be changed."""
     names = _names_of({each.job_id for each in notices if each.job_id is not None})
-    # Each crash leaves the name of a node that never comes again.
+    # Each crash leaves the name of a process that never comes again.
     nodes = Q(kind=AlertKind.NODE_GONE, subject__in=Node.objects.order_by().values("name"))
-    wanted = Q(firing=True) | Q(kind__in=_BY_SIGHT) | Q(kind__in=BY_HISTORY, subject__in=names) | nodes
+    workers = Q(kind=AlertKind.WORKER_GONE, subject__in=CeleryWorker.objects.order_by().values("name"))
+    wanted = Q(firing=True) | Q(kind__in=_BY_SIGHT) | Q(kind__in=BY_HISTORY, subject__in=names) | nodes | workers
     rows = AlertState.objects.filter(wanted).order_by()
     columns = ("kind", "subject", "firing", "since", "version", "execution_id", "judged_at")
     return {(kind, subject): State(*rest) for kind, subject, *rest in rows.values_list(*columns)}
@@ -96,5 +100,5 @@ def _paused_queues() -> frozenset[str]:
     return frozenset(Queue.objects.paused().values_list("name", flat=True))
 
 
-def _silent_nodes() -> dict[str, datetime]:
-    return dict(Node.objects.dead().order_by().values_list("name", "heartbeat_at"))
+def _silent(processes: type[Node | CeleryWorker]) -> dict[str, datetime]:
+    return dict(processes.objects.dead().order_by().values_list("name", "heartbeat_at"))

@@ -69,10 +69,11 @@ def without_success(found: Evidence) -> Iterator[Change]:
     yield from _present(found, AlertKind.NO_SUCCESS, wrong, silent=unproven, frozen=_at_rest(found))
 
 
-def silent_nodes(found: Evidence) -> Iterator[Change]:
-    """Return what begins of nodes that fell silent, and ends in silence."""
-    wrong = {name: Wrong(at) for name, at in (found.silent_nodes or {}).items()}
-    yield from _present(found, AlertKind.NODE_GONE, wrong, is_complete=found.silent_nodes is not None)
+def silent_processes(found: Evidence) -> Iterator[Change]:
+    """Return what begins of nodes and Celery workers that fell silent, and ends in silence."""
+    for kind, silent in ((AlertKind.NODE_GONE, found.silent_nodes), (AlertKind.WORKER_GONE, found.silent_workers)):
+        wrong = {name: Wrong(at) for name, at in (silent or {}).items()}
+        yield from _present(found, kind, wrong, is_complete=silent is not None)
 
 
 def stuck_queues(found: Evidence) -> Iterator[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cronjobs.health._celery import check_broker, check_celery
+from cronjobs.health._celery import broker_sentence, check_broker, check_celery
 from cronjobs.health._delays import LATE, check_lag
 from cronjobs.health._engine import (
     LONG_WAIT,
@@ -32,6 +32,7 @@ __all__ = [
     "PAUSED",
     "Probe",
     "Status",
+    "broker_sentence",
     "check_all",
     "check_broker",
     "check_celery",

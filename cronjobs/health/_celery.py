@@ -12,9 +12,10 @@ from cronjobs.conf import get_settings
 from cronjobs.database import as_utc, engine_alias, read_clock
 from cronjobs.exceptions import InvalidSettings
 from cronjobs.executors.celery import reach_broker
+from cronjobs.executors.celery.outages import why_away
 from cronjobs.health._delays import LATE
 from cronjobs.health._probes import Probe, count, fail, fine, nothing_there, notice, probe, warn
-from cronjobs.models import CeleryWorker, JobExecution
+from cronjobs.models import CeleryWorker, JobExecution, Node
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.moves import in_open_queues
 from cronjobs.models.waiting import NEXT_TO_BROKER, why_waiting
@@ -38,17 +39,22 @@ def check_celery() -> Probe:
     now = read_clock(engine_alias(JobExecution))
     due = _due(now)
     crew = CeleryWorker.objects.crew()
-    served = {queue for each in CeleryWorker.objects.alive().filter(stopping=False) for queue in each.queue_names}
+    served = {queue for each in CeleryWorker.objects.at_work() for queue in each.queue_names}
+    away = list(Node.objects.cut_off().order_by("name").defer("memory_trend"))
     unserved = {queue: each for queue, each in due.items() if queue not in served}
     details = {
         "workers": crew.alive,
-        "stopping": crew.stopping,
+        "draining": crew.draining,
         "concurrency": crew.concurrency,
         "dispatched": JobExecution.objects.dispatched().count(),
         "unserved": {queue: each.number for queue, each in unserved.items()},
+        "brokerAway": {each.name: each.broker_away_because for each in away},
     }
     if late := {queue: each for queue, each in unserved.items() if now - each.since > LATE}:
         return fail(*_unserved_sentences(late), **details)
+    if away:
+        sentences = [broker_sentence(each, now) for each in away[:_MOST_NAMED]]
+        return fail(*sentences, **details) if _is_cut_off(now) else warn(*sentences, **details)
     if (wait := _undispatched_for(now)) > LATE:
         sentence = (
             f"An execution has been due for {wait.total_seconds():.0f} s, and no node has handed it to the broker: "
@@ -73,7 +79,7 @@ def _as_it_should_be(crew: Crew, details: dict[str, Any]) -> Probe:
     if not crew.alive:
         return notice("No Celery worker is alive, and nothing has been waiting for one for long.", **details)
     are = f"{count(crew.alive, 'Celery worker')} {'is' if crew.alive == 1 else 'are'} alive"
-    return fine(f"{are}, {crew.stopping} of them stopping." if crew.stopping else f"{are}.", **details)
+    return fine(f"{are}, {crew.draining} of them draining." if crew.draining else f"{are}.", **details)
 
 
 @probe("broker")
@@ -85,9 +91,22 @@ def check_broker() -> Probe:
         reach_broker()
     except InvalidSettings as error:
         return fail(str(error))
-    except Exception as error:  # noqa: BLE001 - what a driver says may hold the address, and with it a password
-        return fail(f"The broker cannot be reached: {type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, there is no connection
+        return fail(why_away(error))
     return fine("The broker can be reached.")
+
+
+def broker_sentence(node: Node, now: datetime) -> str:
+    """Return since when `node` could hand nothing to the broker, and why."""
+    span = now - (node.broker_away_since or now)
+    seconds = max(0.0, span.total_seconds())
+    return f"Node {node.name} could hand nothing to the broker for {seconds:.0f} s. {node.broker_away_because}"
+
+
+def _is_cut_off(now: datetime) -> bool:
+    """Return whether nothing has reached the broker for long: no node that takes work has found it."""
+    since = list(Node.objects.at_work().values_list("broker_away_since", flat=True))
+    return bool(since) and all(each is not None and now - each > LATE for each in since)
 
 
 def _due(now: datetime) -> Mapping[str, _Due]:

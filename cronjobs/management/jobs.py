@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.management.arguments import said
-from cronjobs.models import Job, Node
+from cronjobs.models import Job, JobExecution, Node
+from cronjobs.models.choices import WaitsFor
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.registry import registry
 
@@ -29,6 +30,11 @@ def refusals_explained(name: str, *, broken: int = 1) -> Iterator[None]:
         raise CommandError(said(error), returncode=2) from error
     except CronJobsError as error:
         raise CommandError(f"Job {name} cannot run: {said(error)}", returncode=broken) from error
+
+
+def performer(execution: JobExecution) -> str:
+    """Return who performs an execution that was recorded."""
+    return "a node" if execution.waits_for == WaitsFor.NODE else "a Celery worker"
 
 
 def warn_if_it_waits(command: BaseCommand) -> None:

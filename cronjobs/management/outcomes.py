@@ -9,7 +9,7 @@ from typing import Any
 
 from cronjobs.management.output import distance, from_now, in_seconds
 from cronjobs.models import ExecutionAttempt, JobExecution
-from cronjobs.models.waiting import why_waiting
+from cronjobs.models.waiting import waits_for, why_waiting
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import rfc3339
 
@@ -67,7 +67,7 @@ def reasons(execution: JobExecution, now: datetime) -> Iterator[str]:
         yield f"Missed: {_due_times(execution.missed_count or 0)}, from {first} to {last}."
 
 
-def outcome_document(execution: JobExecution) -> dict[str, Any]:
+def outcome_document(execution: JobExecution, now: datetime) -> dict[str, Any]:
     """Return the same as JSON data."""
     return {
         "executionId": execution.pk,
@@ -77,6 +77,8 @@ def outcome_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "node": execution.node or None,
+        "waitsFor": waits_for(execution),
+        "waitsBecause": why_waiting(execution, now=now) or None,
         "scheduledFor": rfc3339(execution.scheduled_for),
         "startedAt": None if execution.started_at is None else rfc3339(execution.started_at),
         "finishedAt": None if execution.finished_at is None else rfc3339(execution.finished_at),

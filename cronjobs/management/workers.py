@@ -22,7 +22,7 @@ def living_workers() -> list[Any]:
 
 def worker_row(worker: Any, now: datetime) -> tuple[str, ...]:
     """Return what the columns of `WORKER_HEADER` say of one of `living_workers`."""
-    state, busy = "stopping" if worker.stopping else "alive", f"{worker.running}/{worker.concurrency}"
+    state, busy = "draining" if worker.draining else "alive", f"{worker.running}/{worker.concurrency}"
     queues, up = ", ".join(worker.queue_names), distance(now - worker.started_at)
     return worker.name, state, busy, queues, mebibytes(worker.rss_bytes), up
 

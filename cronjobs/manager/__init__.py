@@ -130,7 +130,7 @@ class CronManager:
         return node
 
     def execute_job(self, name: str, /, **params: Any) -> JobExecution:
-        """Record that a job should run now and return the row; a node performs it.
+        """Record that a job should run now and return the row; a node, or a Celery worker, performs it.
 
         Raises `JobNotFound`, `InvalidParameters` and whatever makes the job broken.
         """

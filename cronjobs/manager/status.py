@@ -67,6 +67,8 @@ def node_document(node: Any) -> dict[str, Any]:
         "running": node.running,
         "state": str(node.state),
         "stuckThreads": node.stuck_threads,
+        "brokerAwaySince": _time(node.broker_away_since),
+        "brokerAwayBecause": node.broker_away_because or None,
         "drainRequestedAt": _time(node.drain_requested_at),
         "drainRequestedBy": node.drain_requested_by or None,
         "cpuPercent": node.cpu_percent,
@@ -129,7 +131,7 @@ def _celery() -> dict[str, int] | None:
     crew = CeleryWorker.objects.crew()
     return {
         "workers": crew.alive,
-        "stopping": crew.stopping,
+        "draining": crew.draining,
         "concurrency": crew.concurrency,
         "dispatched": JobExecution.objects.dispatched().count(),
     }

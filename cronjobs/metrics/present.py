@@ -23,7 +23,7 @@ def what_is() -> Iterator[Family]:
     yield from _of_nodes(now)
     yield from _of_queues(now)
     if get_settings().celery_app:
-        yield from _of_celery()
+        yield from _of_celery(now)
 
 
 def _of_nodes(now: datetime) -> Iterator[Family]:
@@ -84,12 +84,15 @@ def _of_queues(now: datetime) -> Iterator[Family]:
     yield Family.by("job", "job_running", "Executions of a job that run, on all nodes.", of_job)
 
 
-def _of_celery() -> Iterator[Family]:
+def _of_celery(now: datetime) -> Iterator[Family]:
+    away = {
+        each.name: 0.0 if each.broker_away_since is None else _seconds(now - each.broker_away_since)
+        for each in Node.objects.alive().defer("memory_trend").order_by("name")
+    }
+    yield Family.by("node", "node_broker_away_seconds", "For how long a node could hand nothing to the broker.", away)
     workers: list[Any] = list(CeleryWorker.objects.with_state().order_by("name"))
-    names = {NodeStatus.DRAINING: "stopping"}
-    states = dict.fromkeys(("alive", "stopping", "silent", "stopped"), 0)
-    states |= Counter(names.get(each.state, str(each.state)) for each in workers)
-    meaning = "Celery workers that take work, are stopping, have fallen silent, or were stopped within a day."
+    states = dict.fromkeys(NodeStatus.values, 0) | Counter(str(each.state) for each in workers)
+    meaning = "Celery workers that take work, drain, have fallen silent, or were stopped within a day."
     yield Family.by("state", "celery_workers", meaning, states)
     concurrency = sum(each.concurrency for each in workers if each.state == NodeStatus.ALIVE)
     yield Family.single("celery_concurrency", "Executions that Celery workers perform at once at most.", concurrency)

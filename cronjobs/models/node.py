@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
-from django.db.models import Case, CharField, Count, Value, When
+from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.conf import get_settings
-from cronjobs.database import database_now_plus
 from cronjobs.models.batches import EngineManager
-from cronjobs.models.choices import NodeStatus
+from cronjobs.models.process import Process, ProcessQuerySet
 from cronjobs.permissions import NODE_PERMISSIONS
 
 
@@ -32,62 +30,31 @@ def stuck_text(names: Sequence[str]) -> str:
 _END_OF_TIME = 253_402_300_800
 
 
-class NodeQuerySet(models.QuerySet["Node"]):
-    """Nodes, by whether they live."""
+class NodeQuerySet(ProcessQuerySet["Node"]):
+    """Nodes, by whether they live. Due times are decided, and executions started, by those at work only."""
 
-    def alive(self) -> Self:
-        """Return the nodes that have not stopped and whose last heartbeat is younger than a lease."""
-        return self.filter(stopped_at=None, heartbeat_at__gt=database_now_plus(-get_settings().lease))
-
-    def dead(self) -> Self:
-        """Return the nodes that fell silent without saying that they stop."""
-        return self.filter(stopped_at=None, heartbeat_at__lte=database_now_plus(-get_settings().lease))
-
-    def at_work(self) -> Self:
-        """Return those that are alive and take work: due times are decided, and executions started, by these only."""
-        return self.alive().filter(drain_requested_at=None)
-
-    def draining(self) -> Self:
-        """Return those that are alive and have been asked to drain."""
-        return self.alive().filter(drain_requested_at__isnull=False)
+    DRAINS = Q(drain_requested_at__isnull=False)
 
     def stuck(self) -> Self:
         """Return those that are alive and of which a thread hangs."""
         return self.alive().exclude(stuck="")
+
+    def cut_off(self) -> Self:
+        """Return those that are alive and can hand nothing to Celery's broker."""
+        return self.alive().filter(broker_away_since__isnull=False)
 
     def staff(self) -> Staff:
         """Count those that are alive, in one statement."""
         found = self.alive().aggregate(alive=Count("pk"), draining=Count("drain_requested_at"))
         return Staff(at_work=found["alive"] - found["draining"], draining=found["draining"])
 
-    def with_state(self) -> Self:
-        """Return them with their `state`, a `NodeStatus`, as it is by the database's clock."""
-        silent_since = database_now_plus(-get_settings().lease)
-        return self.annotate(
-            state=Case(
-                When(stopped_at__isnull=False, then=Value(NodeStatus.STOPPED)),
-                When(heartbeat_at__lte=silent_since, then=Value(NodeStatus.SILENT)),
-                When(drain_requested_at__isnull=False, then=Value(NodeStatus.DRAINING)),
-                default=Value(NodeStatus.ALIVE),
-                output_field=CharField(),
-            )
-        )
 
+class Node(Process):
+    """One ``runcron`` process."""
 
-class Node(models.Model):
-    """One ``runcron`` process. Claims are not tied to this row: deleting it loses nothing."""
-
-    name = models.CharField(_("name"), max_length=150, unique=True)
-    hostname = models.CharField(_("host"), max_length=100)
-    pid = models.PositiveIntegerField(_("process"))
-    version = models.CharField(_("version"), max_length=50)
     workers = models.PositiveSmallIntegerField(_("workers"))
     running = models.PositiveSmallIntegerField(_("running"), default=0)
-    started_at = models.DateTimeField(_("started"))
-    heartbeat_at = models.DateTimeField(_("last heartbeat"))
     last_tick_at = models.DateTimeField(_("last tick"), null=True)
-    stopped_at = models.DateTimeField(_("stopped"), null=True)
-    rss_bytes = models.PositiveBigIntegerField(_("memory"), null=True)
     cpu_percent = models.PositiveIntegerField(
         _("CPU load in %"),
         null=True,
@@ -102,6 +69,9 @@ class Node(models.Model):
         default="",
         help_text=_("Those of its threads that have given no sign of life for too long."),
     )
+    # Written by the thread that hands executions to Celery's broker, while that takes none.
+    broker_away_since = models.DateTimeField(_("without a broker since"), null=True)
+    broker_away_because = models.CharField(_("why"), max_length=200, blank=True, default="")
     drain_requested_at = models.DateTimeField(_("asked to drain"), null=True)
     drain_requested_by = models.CharField(_("asked to drain by"), max_length=150, blank=True, default="")
     # At most 120 pairs of Unix seconds and bytes, a minute apart, oldest first. Lists of nodes need not read it.
@@ -109,15 +79,11 @@ class Node(models.Model):
 
     objects = EngineManager.from_queryset(NodeQuerySet)()
 
-    class Meta:
+    class Meta(Process.Meta):
         verbose_name = _("node")
         verbose_name_plural = _("nodes")
-        ordering = ("-heartbeat_at",)
         permissions = NODE_PERMISSIONS
         indexes: ClassVar = [models.Index(fields=["heartbeat_at"], name="cronjobs_node_heartbeat")]
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def stuck_threads(self) -> list[str]:

@@ -30,6 +30,13 @@ NO_CELERY = gettext_noop(
 NEXT_TO_BROKER = gettext_noop("It is next in line to be handed to the broker, as soon as that takes it.")
 
 
+def waits_for(execution: JobExecution) -> str | None:
+    """Return who has to act next, so that one that waits may start once it is due; None of any other."""
+    if execution.status != ExecutionStatus.QUEUED or execution.waits_for not in WaitsFor.values:
+        return None
+    return WaitsFor(execution.waits_for).name.lower()
+
+
 def why_waiting(execution: JobExecution, *, now: datetime) -> str:
     """Return in one sentence why `execution` has not started by `now` (aware); empty if it does not wait.
 
@@ -59,6 +66,7 @@ def _reasons(execution: JobExecution, now: datetime) -> Iterator[str]:
         yield _(ALL_DRAINING if staff.draining else NO_NODE)
     yield _limit(execution, job)
     if execution.waits_for == WaitsFor.DISPATCH:
+        yield _broker_away()
         yield _dispatch_limit(execution)
         yield _(NEXT_TO_BROKER)
     yield _(NO_WORKER)
@@ -72,6 +80,16 @@ def _with_broker(execution: JobExecution) -> str:
     else:
         text = _("It is with the broker since %(time)s, and no Celery worker that is alive serves queue %(queue)s.")
     return text % {"time": rfc3339(since), "queue": execution.queue}
+
+
+def _broker_away() -> str:
+    """Return since when no node that takes work has been able to hand anything to the broker, and why."""
+    nodes = list(Node.objects.at_work().only("broker_away_since", "broker_away_because"))
+    since = [each.broker_away_since for each in nodes if each.broker_away_since is not None]
+    if not nodes or len(since) < len(nodes):
+        return ""
+    text = _("Nothing can be handed to the broker since %(time)s. %(because)s")
+    return text % {"time": rfc3339(max(since)), "because": nodes[0].broker_away_because}
 
 
 def _dispatch_limit(execution: JobExecution) -> str:

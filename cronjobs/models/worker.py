@@ -5,39 +5,35 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
-from django.db.models import Case, CharField, Count, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from cronjobs.conf import get_settings
-from cronjobs.database import database_now_plus
 from cronjobs.models.batches import EngineManager
-from cronjobs.models.choices import NodeStatus
 from cronjobs.models.execution import JobExecution
+from cronjobs.models.process import Process, ProcessQuerySet
 
 
 class Crew(NamedTuple):
-    """How many Celery workers are alive, how many of these are stopping, and what the others can do at once."""
+    """How many Celery workers are alive, how many of these drain, and what the others can do at once."""
 
     alive: int
-    stopping: int
+    draining: int
     concurrency: int
 
 
-class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
+class WorkerQuerySet(ProcessQuerySet["CeleryWorker"]):
     """Workers, by whether they live."""
 
-    def alive(self) -> Self:
-        """Return those that have not stopped and whose last heartbeat is younger than a lease."""
-        return self.filter(stopped_at=None, heartbeat_at__gt=database_now_plus(-get_settings().lease))
+    DRAINS = Q(draining=True)
 
     def serving(self, queue: str) -> list[CeleryWorker]:
-        """Return those that are alive, do not stop, and take messages from `queue`."""
-        return [each for each in self.alive().filter(stopping=False) if queue in each.queue_names]
+        """Return those that are alive, do not drain, and take messages from `queue`."""
+        return [each for each in self.at_work() if queue in each.queue_names]
 
     def crew(self) -> Crew:
         """Count those that are alive, in one statement."""
-        goes_on = Q(stopping=False)
+        goes_on = ~self.DRAINS
         found = self.alive().aggregate(
             alive=Count("pk"), working=Count("pk", filter=goes_on), concurrency=Sum("concurrency", filter=goes_on)
         )
@@ -53,46 +49,21 @@ class WorkerQuerySet(models.QuerySet["CeleryWorker"]):
         """Return the queues that those which are alive take messages from."""
         return {queue for each in self.alive() for queue in each.queue_names}
 
-    def with_state(self) -> Self:
-        """Return them with their `state`, a `NodeStatus`, as it is by the database's clock."""
-        silent_since = database_now_plus(-get_settings().lease)
-        return self.annotate(
-            state=Case(
-                When(stopped_at__isnull=False, then=Value(NodeStatus.STOPPED)),
-                When(heartbeat_at__lte=silent_since, then=Value(NodeStatus.SILENT)),
-                When(stopping=True, then=Value(NodeStatus.DRAINING)),
-                default=Value(NodeStatus.ALIVE),
-                output_field=CharField(),
-            )
-        )
 
+class CeleryWorker(Process):
+    """One ``celery worker``, with all its processes."""
 
-class CeleryWorker(models.Model):
-    """One ``celery worker``, with all its processes. Claims are not tied to this row: deleting it loses nothing."""
-
-    name = models.CharField(_("name"), max_length=150, unique=True)
-    hostname = models.CharField(_("host"), max_length=100)
-    pid = models.PositiveIntegerField(_("process"))
-    version = models.CharField(_("version"), max_length=50)
     concurrency = models.PositiveIntegerField(_("at once"))
     queues = models.JSONField(_("queues"), default=list)
-    started_at = models.DateTimeField(_("started"))
-    heartbeat_at = models.DateTimeField(_("last heartbeat"))
     # It finishes what it has begun, and takes no more.
-    stopping = models.BooleanField(_("stopping"), default=False)
-    stopped_at = models.DateTimeField(_("stopped"), null=True)
-    rss_bytes = models.PositiveBigIntegerField(_("memory"), null=True, help_text=_("Of all its processes together."))
+    draining = models.BooleanField(_("draining"), default=False)
 
     objects = EngineManager.from_queryset(WorkerQuerySet)()
 
-    class Meta:
+    class Meta(Process.Meta):
         verbose_name = _("Celery worker")
         verbose_name_plural = _("Celery workers")
-        ordering = ("-heartbeat_at",)
         indexes: ClassVar = [models.Index(fields=["heartbeat_at"], name="cronjobs_worker_heartbeat")]
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def queue_names(self) -> list[str]:

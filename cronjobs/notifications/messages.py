@@ -37,6 +37,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     ),
     AlertKind.LOST: (gettext_noop("Job {} has lost an execution"), gettext_noop("Job {} loses nothing any more")),
     AlertKind.NODE_GONE: (gettext_noop("Node {} is gone"), gettext_noop("Node {} is back")),
+    AlertKind.WORKER_GONE: (gettext_noop("Celery worker {} is gone"), gettext_noop("Celery worker {} is back")),
     AlertKind.QUEUE_STUCK: (gettext_noop("Queue {} is stuck"), gettext_noop("Queue {} moves again")),
     AlertKind.MONGODB_UNREACHABLE: (
         gettext_noop("MongoDB cannot be reached"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection
+from datetime import datetime
+
+from django.db.models import QuerySet
 
 from cronjobs.conf import get_settings
 from cronjobs.database import Backoff, SteadyClock, belongs_to_the_engine, drop_connection, engine_alias
-from cronjobs.executors.celery import make_publisher
-from cronjobs.models import JobExecution
+from cronjobs.executors.celery import make_publisher, reach_broker
+from cronjobs.executors.celery.outages import why_away
+from cronjobs.models import JobExecution, Node
 from cronjobs.models.moves import Claimed, dispatch, take_back
 from cronjobs.scheduler.looks import Look
 from cronjobs.vitals import Pulse
@@ -28,25 +32,27 @@ _LAST_WORDS = 5.0
 
 
 class BrokerAway(Exception):
-    """The broker takes no messages. Says what went wrong by its name only: its text may hold an address."""
+    """The broker takes no messages. Says why in a sentence of our own: a driver's may hold an address."""
 
 
 class Courier(threading.Thread):
     """A thread that dispatches when it is woken.
 
-    What it cannot hand over waits for its dispatch again, so it is any node's to try.
+    What it cannot hand over waits for its dispatch again, so it is any node's to try. While the broker takes nothing,
+    the row of its node says since when, and why.
     """
 
     def __init__(
         self,
         *,
+        node: str,
         time: SteadyClock,
         queues: Collection[str] | None = None,
         on_death: Callable[[BaseException], None] = lambda error: None,
         pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-courier", daemon=True)
-        self._time, self._queues, self._on_death = time, queues, on_death
+        self._node, self._time, self._queues, self._on_death = node, time, queues, on_death
         self._pulse = pulse or Pulse("courier")
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
@@ -54,6 +60,9 @@ class Courier(threading.Thread):
         self._publisher = make_publisher()
         self._is_apart = self._is_draining = self._is_more = False
         self._wait, self._failures = self._poll, 0
+        # As the node's row says; None: the broker takes what it is given.
+        self._away_since: datetime | None = None
+        self._dispatched = 0
         self._backoff = Backoff(self._alias, "Dispatching")
 
     def heed(self, seen: Look) -> None:
@@ -61,6 +70,11 @@ class Courier(threading.Thread):
         self._is_apart, self._is_draining = seen.is_any_queue_paused, seen.is_draining
         if seen.is_dispatchable and not seen.is_everything_paused:
             self._woken.set()
+
+    @property
+    def dispatched(self) -> int:
+        """How many executions it has handed over so far."""
+        return self._dispatched
 
     def close(self) -> None:
         """Dispatch nothing more; when this returns, everything dispatched is with the broker or waits again.
@@ -88,14 +102,23 @@ class Courier(threading.Thread):
                 del waiting[sent.pk]
                 self._pulse.beat()
         except Exception as error:
-            raise BrokerAway(type(error).__name__) from error
+            raise BrokerAway(why_away(error)) from error
         finally:
+            self._tell_of(len(claimed.executions) - len(waiting))
             if waiting:
                 take_back(waiting.values())
         return claimed
 
+    def _tell_of(self, sent: int) -> None:
+        self._dispatched += sent
+        if sent:
+            logger.info("Handed %s to the broker.", "1 execution" if sent == 1 else f"{sent} executions")
+
     def dispatch_everything(self) -> None:
         """Hand over all that is due and has a place, on the caller's thread; a broker that is away is told in the log."""
+        if self._failures:
+            # It would take seconds each time to find that out anew.
+            return
         try:
             while self.dispatch_once().executions:
                 pass
@@ -128,6 +151,10 @@ class Courier(threading.Thread):
         """Dispatch what is due, and settle when to look again."""
         try:
             dispatched = self.dispatch_once(least_room=least_room)
+            if self._failures and not dispatched.executions:
+                # It was not tried: others have handed over what was due, or that is paused, or the node drains.
+                _try_broker()
+            self._note_that_it_is_back()
         except BrokerAway as error:
             self._failed(error)
             return
@@ -146,8 +173,32 @@ class Courier(threading.Thread):
             self._wait = min(self._poll, max(_SOON, self._wait * _LONGER))
 
     def _failed(self, error: BrokerAway) -> None:
-        # What a driver says may hold the broker's address, and with it a password.
         level = logging.WARNING if not self._failures else logging.DEBUG
-        logger.log(level, "Nothing can be handed to the broker: %s", error)
+        logger.log(level, "Nothing can be handed to the broker. %s", error)
         self._failures += 1
         self._is_more, self._wait = True, min(_LONGEST_WAIT, 0.1 * 2.0 ** min(self._failures, 10))
+        self._note_that_it_is_away(str(error))
+
+    def _note_that_it_is_away(self, because: str) -> None:
+        self._away_since = self._away_since or self._time.now()
+        try:
+            # With every try: somebody may have deleted the row of a node that lives.
+            self._row().update(broker_away_since=self._away_since, broker_away_because=because)
+        except Exception as error:  # noqa: BLE001 - the next try may come through; the log has it already
+            self._wait = max(self._wait, self._backoff.failed(error))
+
+    def _note_that_it_is_back(self) -> None:
+        if self._away_since is not None:
+            self._row().update(broker_away_since=None, broker_away_because="")
+            self._away_since = None
+
+    def _row(self) -> QuerySet[Node]:
+        return Node.objects.filter(name=self._node)
+
+
+def _try_broker() -> None:
+    """Raise `BrokerAway` if there is no connection to be had."""
+    try:
+        reach_broker()
+    except Exception as error:
+        raise BrokerAway(why_away(error)) from error

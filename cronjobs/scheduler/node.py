@@ -121,7 +121,13 @@ class NodeProcess:
         self._resources = ExitStack()
 
     def _make_courier(self) -> Courier:
-        return Courier(time=self._time, queues=self.queues, on_death=self._fail, pulse=self._vitals.pulse("courier"))
+        return Courier(
+            node=self.name,
+            time=self._time,
+            queues=self.queues,
+            on_death=self._fail,
+            pulse=self._vitals.pulse("courier"),
+        )
 
     @property
     def failure(self) -> BaseException | None:
@@ -143,6 +149,11 @@ class NodeProcess:
         """How many executions this node holds now."""
         with self._lock:
             return len(self._claims)
+
+    @property
+    def dispatched(self) -> int:
+        """How many executions this node has handed to the broker of Celery."""
+        return 0 if self._courier is None else self._courier.dispatched
 
     @property
     def stuck(self) -> tuple[str, ...]:
@@ -176,19 +187,24 @@ class NodeProcess:
         self._prepare()
         self._keeper.start()
         self.clock.tick_once()
-        if self._courier is not None:
-            self._courier.dispatch_everything()
+        self._dispatch_everything()
         total = 0
         while self._failure is None and not (enough and enough.is_set()):
             claimed = self._dispatcher.claim_once()
-            if not claimed and not self.running and not self._follow_up():
-                break
+            if not claimed and not self.running:
+                if not self._follow_up():
+                    break
+                self._dispatch_everything()
             total += claimed
             with self._idle:
                 self._idle.wait(timeout=0.05)
         self._watcher.look_once()
         self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
+
+    def _dispatch_everything(self) -> None:
+        if self._courier is not None:
+            self._courier.dispatch_everything()
 
     def stop(self, *, grace: timedelta, hurry: threading.Event | None = None) -> bool:
         """Claim nothing more, wait up to `grace` for what runs, and return whether all of it ended.

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, SteadyClock, database_now_plus
 from cronjobs.executors.leases import renewal_interval
-from cronjobs.models import Node
+from cronjobs.models import CeleryWorker, Node
 from cronjobs.models.moves import give_to_nodes, recall, rescue
 from cronjobs.models.node import stuck_text
 from cronjobs.processes import installed_version, resident_bytes
@@ -54,8 +54,9 @@ class Upkeep:
         self._calm_since = self._last_beat = time.monotonic()
 
     def introduce(self) -> None:
-        """Insert the node's row and forget nodes of long ago."""
-        Node.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
+        """Insert the node's row and forget nodes and Celery workers of long ago."""
+        for model in (Node, CeleryWorker):
+            model.objects.filter(heartbeat_at__lt=database_now_plus(-_REMEMBERED)).delete()
         self._insert()
         self._calm_since = self._last_beat = time.monotonic()
 

@@ -122,7 +122,8 @@ def _nodes(now: datetime) -> dict[str, Any]:
         return Node.objects.create(name=name, **facts, **times, **columns).pk
 
     # A little ahead, so that it is alive for as long as the tests take.
-    alive = make("web-1:4711:7f3a", -10 * MINUTE, running=2, clock_skew_ms=3, stuck="recorder, leases")
+    away = {"broker_away_since": now - MINUTE, "broker_away_because": "La peranto ne respondas."}
+    alive = make("web-1:4711:7f3a", -10 * MINUTE, running=2, clock_skew_ms=3, stuck="recorder, leases", **away)
     dead = make("web-2:4711:0000", HOUR)
     make("web-3:4711:0000", HOUR, stopped_at=now - HOUR)
     return {"node": alive, "dead": dead}
@@ -136,7 +137,7 @@ def _workers(now: datetime) -> dict[str, Any]:
 
     # As the node.
     alive = make(WORKER, -10 * MINUTE)
-    make("x-2:5150", -10 * MINUTE, stopping=True)
+    make("x-2:5150", -10 * MINUTE, draining=True)
     dead = make("x-3:5150", HOUR / 2)
     make("x-4:5150", HOUR, stopped_at=now - HOUR)
     return {"worker": alive, "dead_worker": dead}

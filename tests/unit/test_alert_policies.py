@@ -90,6 +90,7 @@ def test_what_sql_has_written_keeps_no_job_from_running(column):
 def test_each_kind_is_about_a_job_or_about_the_site_and_has_a_name():
     assert set(AlertKind) - set(JOB_KINDS) == {
         AlertKind.NODE_GONE,
+        AlertKind.WORKER_GONE,
         AlertKind.QUEUE_STUCK,
         AlertKind.MONGODB_UNREACHABLE,
     }

@@ -21,7 +21,7 @@ JOB = WatchedJob(
     policy=AlertPolicy(on="late, overrunning, no_success", **LIMITS),
     counts_from=NOW - timedelta(days=9),
 )
-SITE = frozenset({AlertKind.NODE_GONE, AlertKind.QUEUE_STUCK, AlertKind.MONGODB_UNREACHABLE})
+SITE = frozenset({AlertKind.NODE_GONE, AlertKind.WORKER_GONE, AlertKind.QUEUE_STUCK, AlertKind.MONGODB_UNREACHABLE})
 
 
 def seen(states: dict[Any, State] | None = None, *, job: WatchedJob | None = JOB, **found: Any) -> Evidence:
@@ -50,6 +50,7 @@ LATE: dict[str, Any] = {"waiting": [waiting(2)]}
 LONG: dict[str, Any] = {"running": [running(2)]}
 WITHOUT: dict[str, Any] = {"successes": {1: NOW - 61 * MINUTE}}
 GONE: dict[str, Any] = {"silent_nodes": {"web-1": NOW - MINUTE}}
+WORKER: dict[str, Any] = {"silent_workers": {"celery@box-1:5": NOW - MINUTE}}
 DOWN: dict[str, Any] = {"is_mongodb_reached": False}
 
 
@@ -65,6 +66,7 @@ DOWN: dict[str, Any] = {"is_mongodb_reached": False}
             DOWN, {"is_mongodb_reached": True}, ["mongodb_unreachable ", "mongodb_unreachable  over"], id="MongoDB"
         ),
         pytest.param(GONE, {}, ["node_gone web-1"], id="a node, whose end is silent"),
+        pytest.param(WORKER, {}, ["worker_gone celery@box-1:5"], id="a Celery worker, whose end is silent"),
     ],
 )
 def test_it_begins_once_and_is_over_once(wrong, right, words):

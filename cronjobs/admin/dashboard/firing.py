@@ -11,7 +11,7 @@ from cronjobs.alerts import AlertKind
 from cronjobs.models import AlertState, Queue
 
 # The dashboard looks for these itself, and tells of them in its own words.
-_SEEN_BY_ITSELF: Final = (AlertKind.NODE_GONE, AlertKind.MONGODB_UNREACHABLE)
+_SEEN_BY_ITSELF: Final = (AlertKind.NODE_GONE, AlertKind.WORKER_GONE, AlertKind.MONGODB_UNREACHABLE)
 # Stands where a kind does: what people have paused is read together with what fires.
 _PAUSED: Final = "paused"
 

@@ -26,6 +26,8 @@ class NodeFacts:
     is_draining: bool
     workers: int
     heartbeat_at: datetime
+    # None: it can hand executions to Celery's broker, as far as it has tried.
+    broker_away_since: datetime | None
     ticked_at: datetime
     rss_bytes: int | None
     trend: Sequence[tuple[datetime, int]]
@@ -59,6 +61,11 @@ class Nodes:
         return [each for each in self.nodes if not each.is_alive]
 
     @property
+    def cut_off(self) -> list[NodeFacts]:
+        """Those of the living that can hand nothing to Celery's broker."""
+        return [each for each in self.alive if each.broker_away_since is not None]
+
+    @property
     def workers(self) -> int:
         """How many executions can run at the same time."""
         return sum(each.workers for each in self.at_work)
@@ -88,6 +95,7 @@ def _facts(node: Any) -> NodeFacts:
         is_draining=node.drain_requested_at is not None,
         workers=node.workers,
         heartbeat_at=node.heartbeat_at,
+        broker_away_since=node.broker_away_since,
         ticked_at=node.last_tick_at or node.started_at,
         rss_bytes=node.rss_bytes,
         trend=[(datetime.fromtimestamp(at, UTC), size) for at, size in node.memory_points()],

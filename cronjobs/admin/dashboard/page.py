@@ -72,9 +72,10 @@ def _panels() -> dict[str, Any]:
     jobs = read_jobs(now, is_everything_paused=waiting.is_everything_paused)
     timeline = read_timeline(jobs)
     hours = last_hours(now, timezone.get_current_timezone())
+    workers = read_workers()
     findings = Findings(
         nodes=nodes,
-        workers=read_workers(),
+        workers=workers,
         waiting=waiting,
         mongodb=mongodb_probe(),
         broken=jobs.broken,
@@ -87,7 +88,9 @@ def _panels() -> dict[str, Any]:
         "timeline": panels.timeline_panel(timeline, jobs),
         "hours": panels.hours_panel(hours),
         "ranking": panels.ranking_panel(hours, jobs),
-        "upcoming": panels.upcoming_panel(upcoming(jobs, workers=nodes.workers), jobs, waiting),
+        "upcoming": panels.upcoming_panel(
+            upcoming(jobs, workers=nodes.workers + (workers.concurrency if workers else 0)), jobs, waiting
+        ),
         "cleanup": panels.cleanup_panel(hours, jobs),
         "memory": panels.memory_panel(nodes),
     }

@@ -91,6 +91,7 @@ def _of_workers(found: Findings) -> Iterator[Matter]:
     workers = found.workers
     if workers is None:
         return
+    yield from _of_broker(found.nodes)
     unserved = found.waiting.unserved(workers.served)
     # Others may be about to begin where some have just ended.
     late = [each.name for each in unserved if each.celery_wait is not None and each.celery_wait > health.LATE]
@@ -109,6 +110,23 @@ def _of_workers(found: Findings) -> Iterator[Matter]:
             len(recent),
         )
         yield Matter(Tone.ODD, text % {"count": len(recent), "names": _names(recent)})
+
+
+def _of_broker(nodes: Nodes) -> Iterator[Matter]:
+    away = {each.name: each.broker_away_since for each in nodes.cut_off if each.broker_away_since is not None}
+    if not away:
+        return
+    if all(each.name in away for each in nodes.at_work):
+        text = _("No node could hand anything to Celery's broker for %(duration)s.")
+        span = max(nodes.now - max(away.values()), timedelta(0))
+        yield Matter(Tone.BAD, text % {"duration": rendering.duration(span)})
+    else:
+        text = ngettext(
+            "A node can hand nothing to Celery's broker: %(names)s.",
+            "%(count)d nodes can hand nothing to Celery's broker: %(names)s.",
+            len(away),
+        )
+        yield Matter(Tone.ODD, text % {"count": len(away), "names": _names(list(away))})
 
 
 def _of_mongodb(probe: health.Probe | None) -> Iterator[Matter]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -42,6 +43,7 @@ class ShownExecution(NamedTuple):
     status: str
     started_at: datetime | None
     finished_at: datetime | None
+    node: str
     # The end of what it says, if it ended badly.
     error: str = ""
 
@@ -56,7 +58,7 @@ class ShownExecution(NamedTuple):
         return self.status == ExecutionStatus.RUNNING
 
 
-_COLUMNS: Final = ("pk", "job_name", "status", "started_at", "finished_at")
+_COLUMNS: Final = ("pk", "job_name", "status", "started_at", "finished_at", "node")
 # Of the others nothing that may be long is read.
 _ERROR: Final = Case(
     When(
@@ -112,6 +114,8 @@ class Timeline:
     # What ended badly, newest first.
     bad: Sequence[ShownExecution]
     running: int
+    # The same by the process, which is a node or a Celery worker.
+    running_on: Mapping[str, int]
     # There may be more that run than these.
     is_running_cut: bool
 
@@ -138,6 +142,7 @@ def read_timeline(jobs: Jobs) -> Timeline:
         since=ended[MOST_ENDED - 1].finished_at if len(ended) > MOST_ENDED else None,
         bad=[each for each in ended[:MOST_ENDED] if each.is_bad],
         running=len(running[:MOST_RUNNING]),
+        running_on=Counter(each.node for each in running[:MOST_RUNNING]),
         is_running_cut=len(running) > MOST_RUNNING,
     )
 

@@ -57,6 +57,18 @@ def stuck_warning(node: Any) -> str:
     return _late(_("Stuck: %(threads)s") % {"threads": ", ".join(node.stuck_threads)})
 
 
+def broker_warning(node: Any) -> str:
+    """Return for how long a node has been without the broker; empty if it is not, or nobody is there."""
+    if not is_there(node) or node.broker_away_since is None:
+        return ""
+    return _late(_("No broker for %(duration)s") % {"duration": broker_away_for(node)})
+
+
+def broker_away_for(node: Any) -> str:
+    """Return for how long a node, which is, has been without the broker."""
+    return rendering.duration(max(node.now - node.broker_away_since, timedelta(0)))
+
+
 def drain_request(node: Any) -> str:
     """Return who has asked the node to drain, and how long ago."""
     since = rendering.duration(max(node.now - node.drain_requested_at, timedelta(0)))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from cronjobs.admin import rendering
-from cronjobs.admin.badges import Tone, node_badge, overrun_badge
+from cronjobs.admin.badges import Tone
 from cronjobs.admin.nodes import cells
 from cronjobs.admin.pictures import sparkline
+from cronjobs.admin.processes import identity, up_for
 from cronjobs.models import JobExecution
 from cronjobs.models.choices import NodeStatus
 
@@ -21,39 +20,47 @@ from cronjobs.models.choices import NodeStatus
 _MOST_BARS = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A row of the table of what the node runs."""
-
-    execution: JobExecution
-    overrun: SafeString
-    started: str
-    duration: str
-
-
 def node_page(node: Any, executions: Sequence[JobExecution]) -> dict[str, Any]:
-    """Return the template's variables; the node has its `state` and the database's `now`."""
+    """Return the template's variables that are nodes' own; the node has its `state` and the database's `now`."""
     figures = (
         (_("Load"), cells.load(node, len(executions))),
         (_("CPU"), cells.cpu(node)),
         (_("Memory"), rendering.memory(node.rss_bytes)),
-        (_("Up for"), rendering.duration(node.now - node.started_at) if cells.is_there(node) else rendering.NOTHING),
+        (_("Up for"), up_for(node)),
     )
     return {
-        "title": node.name,
-        "node": node,
-        "badge": node_badge(node.state),
-        "is_draining": node.state == NodeStatus.DRAINING,
-        "is_silent": node.state == NodeStatus.SILENT,
-        "stuck": ", ".join(node.stuck_threads) if cells.is_there(node) else "",
-        "may_change": node.state != NodeStatus.STOPPED,
-        "drain_request": cells.drain_request(node) if node.state == NodeStatus.DRAINING else "",
-        "figures": [(label, value) for label, value in figures if value != rendering.NOTHING],
-        "facts": list(_facts(node)),
+        "banners": list(_banners(node)),
+        "figures": figures,
+        "facts": [*identity(node), (_("Workers"), str(node.workers))],
         "signs": list(_signs(node)),
-        "work": work_rows(executions, node),
         **memory_section(node.memory_points()),
     }
+
+
+def _banners(node: Any) -> Iterator[str]:
+    if node.state == NodeStatus.DRAINING:
+        text = _(
+            "It claims nothing more and decides no due times; it ends when what it runs has ended. Asked %(request)s."
+        )
+        yield text % {"request": cells.drain_request(node)}
+    elif node.state == NodeStatus.SILENT:
+        yield _(
+            "It fell silent without saying that it stops. What it ran is given up by other nodes when its leases have run out."
+        )
+    if not cells.is_there(node):
+        return
+    if node.stuck_threads:
+        text = _(
+            "Threads that give no sign of life: %(threads)s. The log of the node says where they hang; "
+            "if they do not go on, restart it."
+        )
+        yield text % {"threads": ", ".join(node.stuck_threads)}
+    if node.broker_away_since is not None:
+        text = _(
+            "Nothing could be handed to the broker for %(duration)s. %(because)s "
+            "What is Celery's to perform waits, and loses nothing; other nodes hand it over if they can."
+        )
+        yield text % {"duration": cells.broker_away_for(node), "because": node.broker_away_because}
 
 
 def memory_section(points: Sequence[tuple[int, int]]) -> dict[str, Any]:
@@ -77,13 +84,6 @@ def _at_most(sizes: Sequence[int], most: int) -> list[int]:
     return [max(sizes[n : n + step]) for n in range(0, len(sizes), step)]
 
 
-def _facts(node: Any) -> Iterator[tuple[str, str]]:
-    yield _("Host"), node.hostname
-    yield _("Process"), str(node.pid)
-    yield _("Version"), node.version
-    yield _("Workers"), str(node.workers)
-
-
 def _signs(node: Any) -> Iterator[tuple[str, str]]:
     yield _("Started"), rendering.moment(node.started_at)
     yield _("Last heartbeat"), cells.heartbeat(node)
@@ -93,17 +93,3 @@ def _signs(node: Any) -> Iterator[tuple[str, str]]:
         yield _("Asked to drain"), rendering.lines(rendering.moment(node.drain_requested_at), node.drain_requested_by)
     if node.stopped_at is not None:
         yield _("Stopped"), rendering.moment(node.stopped_at)
-
-
-def work_rows(executions: Sequence[JobExecution], process: Any) -> list[Work]:
-    """Return the rows of the table of what a node, or a Celery worker, runs; it has the database's `now`."""
-    return [_work(each, process) for each in executions]
-
-
-def _work(execution: JobExecution, node: Any) -> Work:
-    return Work(
-        execution=execution,
-        overrun=overrun_badge(execution, now=node.now),
-        started=rendering.moment(execution.started_at),
-        duration=rendering.running_time(execution, now=node.now),
-    )

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from cronjobs.api.errors import ErrorCode
 from cronjobs.models import JobExecution
-from cronjobs.models.choices import WaitsFor
+from cronjobs.models.waiting import waits_for
 from cronjobs.progress import read_progress
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import rfc3339
@@ -51,7 +51,7 @@ def summary_document(execution: JobExecution) -> dict[str, Any]:
         "attempt": execution.attempt,
         "maxAttempts": execution.max_attempts,
         "queuedAt": rfc3339(execution.queued_at),
-        "waitsFor": _waits_for(execution),
+        "waitsFor": waits_for(execution),
         "dispatchedAt": time(execution.dispatched_at),
         "startedAt": time(execution.started_at),
         "finishedAt": time(execution.finished_at),
@@ -88,13 +88,6 @@ def execution_address(request: Request, execution: JobExecution) -> str:
 def time(moment: datetime | None) -> str | None:
     """Return a time as every answer has it."""
     return None if moment is None else rfc3339(moment)
-
-
-def _waits_for(execution: JobExecution) -> str | None:
-    """Return who has to act next, so that one that waits may start once it is due; None of any other."""
-    if execution.status != ExecutionStatus.QUEUED or execution.waits_for not in WaitsFor.values:
-        return None
-    return WaitsFor(execution.waits_for).name.lower()
 
 
 def _progress(execution: JobExecution) -> dict[str, Any] | None:

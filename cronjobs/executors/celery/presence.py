@@ -68,7 +68,7 @@ class Presence(threading.Thread):
         alias = engine_alias(CeleryWorker)
         changes |= {
             "heartbeat_at": DatabaseNow(),
-            "stopping": Identity.is_stopping(),
+            "draining": Identity.is_stopping(),
             "rss_bytes": resident_bytes_of_all(),
         }
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.exceptions import JobNotFound
 from cronjobs.executors.inline import run_inline
@@ -21,6 +21,7 @@ from cronjobs.management.arguments import (
     require_mongodb,
     who,
 )
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Trigger
 from cronjobs.states import ExecutionStatus
 from cronjobs.storable import rfc3339
@@ -41,7 +42,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one call."""
 
     help = "Deactivate the active conversations that were created more than a number of minutes ago."

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from cronjobs.jobs.cleanup import get_legacy_conversation_stats
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, instant, minutes, require_mongodb
+from cronjobs.management.shell import ShellCommand
 
 EXAMPLES = """\
 examples:
@@ -26,7 +27,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one call."""
 
     help = "Count the conversations in MongoDB; nothing is written."

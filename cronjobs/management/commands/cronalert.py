@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, quiet_log
 from cronjobs.management.output import database_errors_explained, from_now, in_seconds, table, terminal_width
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import AlertDelivery, AlertState
 from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.notifications.configured import notifier_names
@@ -43,7 +44,7 @@ class _Tried(NamedTuple):
     milliseconds: int
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the notifiers, and around the rows of what fires."""
 
     help = "Show what is wrong now; send a test message through the notifiers."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.management.arguments import add_examples, as_json, instant, who
 from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job
 from cronjobs.scheduler.backfills import Backfill, Tally
 from cronjobs.scheduler.requests import in_utc
@@ -38,7 +39,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around a back-fill."""
 
     help = "Create the executions of a past range of a job's due times."

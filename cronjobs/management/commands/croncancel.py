@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.journal import tell_of_cancellation
 from cronjobs.management.actors import shell
@@ -14,6 +14,7 @@ from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.executions import number, numbered
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import Cancellation, cancel
 from cronjobs.models.moves.cancellations import REASON_MAX_LENGTH
@@ -50,7 +51,7 @@ _HOW_IT_ENDS = (
 )
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one move."""
 
     help = "Cancel executions that wait, and ask those that run to stop."

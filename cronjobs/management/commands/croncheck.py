@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.health import Probe, Status, check_all, check_broker
 from cronjobs.management.arguments import add_examples, as_json, quiet_log
+from cronjobs.management.shell import ShellCommand
 from cronjobs.storable import rfc3339
 
 EXAMPLES = """\
@@ -33,7 +34,7 @@ exit codes:
 _NODES = "nodes"
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the probes."""
 
     help = "Check this installation and say in a sentence what is wrong."

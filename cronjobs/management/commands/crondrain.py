@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.exceptions import NodeNotAlive, NodeNotFound
 from cronjobs.journal import changed, record_changes
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.status import node_document
 from cronjobs.models import JobExecution, Node
 from cronjobs.models.choices import NodeStatus
@@ -39,7 +40,7 @@ exit codes:
 _PAUSE = 0.5
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one row."""
 
     help = "Ask a node to drain: to claim nothing more, and to end when what it runs has ended."

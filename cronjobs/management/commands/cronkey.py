@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.journal import changed, record_addition, record_changes, tell_of_rotation
@@ -26,6 +26,7 @@ from cronjobs.management.keys import (
     span,
 )
 from cronjobs.management.output import database_errors_explained, table, terminal_width
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import ApiKey, Job
 from cronjobs.models.api_key import LIFETIME, MARK, active_user
 from cronjobs.permissions import ADD_JOBS, KEY_ACTIONS, key_permission
@@ -52,7 +53,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the rows of keys."""
 
     help = "Make, list, replace and revoke keys of the HTTP API."

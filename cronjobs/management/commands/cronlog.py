@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from time import sleep
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
@@ -21,6 +21,7 @@ from cronjobs.management.outcomes import (
     reasons,
 )
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.records import attempt_document, line_document
 from cronjobs.models import ExecutionAttempt, JobExecution
 from cronjobs.models.log_lines import Place, all_lines, line_text, place_of
@@ -47,7 +48,7 @@ _PAUSE_SECONDS = 1.0
 _NOT_READ = ("params", "result")
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around rows that others write."""
 
     help = "Show what became of an execution: its outcome, log, error and traceback."
@@ -143,7 +144,7 @@ def _attempts(execution: JobExecution, attempt: int | None) -> Iterable[Executio
 def _document(execution: JobExecution, attempt: int | None) -> dict[str, Any]:
     # LOG_MAX_BYTES bounds what this holds.
     return {
-        **outcome_document(execution),
+        **outcome_document(execution, read_clock(engine_alias(JobExecution))),
         "attempts": [attempt_document(each) for each in _attempts(execution, attempt)],
         "lines": [line_document(each) for each in all_lines(execution.pk, after=Place(), attempt=attempt)],
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from cronjobs.management.arguments import add_examples, as_json, instant
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained
 from cronjobs.management.pausing import pause_document, switched
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job
 from cronjobs.scheduler.requests import in_utc
 
@@ -31,7 +32,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one row."""
 
     help = "Pause a job."

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.conf import get_settings
@@ -19,6 +19,7 @@ from cronjobs.exceptions import InvalidSchedule
 from cronjobs.management.arguments import add_examples, as_json, instant
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained, table, terminal_width
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.previews import preview_job
 from cronjobs.scheduler.requests import in_utc
@@ -84,7 +85,7 @@ class Shown:
         return nominal.advice() if isinstance(nominal, Cron) else ()
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A table, or one JSON document."""
 
     help = "Show when a job or a schedule is going to run."

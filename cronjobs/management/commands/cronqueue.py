@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from difflib import get_close_matches
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.conf import get_settings
 from cronjobs.database import engine_alias
@@ -16,6 +16,7 @@ from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained, table, terminal_width
 from cronjobs.management.queues import sentence, state
+from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.status import queue_document
 from cronjobs.models import JobExecution, Queue
 from cronjobs.models.pausing import why_everything_is_paused
@@ -41,7 +42,7 @@ exit codes:
 _MOST = 2_147_483_647
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the queues' rows."""
 
     help = "Show the queues; pause, resume or limit one; pause or resume everything."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained
 from cronjobs.management.pausing import pause_document, switched
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job
 from cronjobs.models.job import JobQuerySet
 from cronjobs.models.pausing import why_everything_is_paused
@@ -29,7 +30,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one row."""
 
     help = "Resume a job that was paused."

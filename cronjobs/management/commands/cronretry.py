@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.exceptions import CannotRetry, ExecutionNotFound
 from cronjobs.journal import tell_of_execution
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, said, who
 from cronjobs.management.executions import number, numbered
-from cronjobs.management.jobs import warn_if_it_waits
+from cronjobs.management.jobs import performer, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import JobExecution
 from cronjobs.models.reruns import Rerun, retry
 
@@ -22,7 +23,7 @@ examples:
   manage.py cronretry 4711 4712 --json
 
 Each becomes a new execution of the same job, for the same time (context.scheduled_for) and with
-the same parameters, which a node performs. Queue, priority and number of attempts are the job's
+the same parameters, which a node, or a Celery worker, performs. Queue, priority and number of attempts are the job's
 as it is now. What was skipped, or cancelled before it began, can be run like this as well; what
 is still open has to be cancelled first. While such a repetition waits or runs, asking again adds
 nothing. Your name is kept.
@@ -34,7 +35,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one request per execution."""
 
     help = "Run executions that have ended again, as new ones."
@@ -72,7 +73,7 @@ def _retry(execution: JobExecution) -> Rerun | CannotRetry | ExecutionNotFound:
 
 def _sentence(execution: JobExecution, rerun: Rerun) -> str:
     if rerun.is_new:
-        return f"{execution} runs again as #{rerun.execution.pk}; a node performs it."
+        return f"{execution} runs again as #{rerun.execution.pk}; {performer(rerun.execution)} performs it."
     return f"{execution} is being run again already, as #{rerun.execution.pk}."
 
 

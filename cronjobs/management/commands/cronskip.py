@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from cronjobs.management.arguments import add_examples, as_json, who
 from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.requests import in_utc, skip_next
 from cronjobs.storable import rfc3339
@@ -29,7 +30,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around one request."""
 
     help = "Skip the next occurrence of a job."

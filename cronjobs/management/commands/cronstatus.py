@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from cronjobs.database import engine_alias, read_clock
@@ -16,6 +16,7 @@ from cronjobs.dependencies import describe_dependencies
 from cronjobs.health import (
     Probe,
     Status,
+    broker_sentence,
     check_celery,
     check_mongodb,
     check_node,
@@ -36,6 +37,7 @@ from cronjobs.management.output import (
 )
 from cronjobs.management.queues import limits
 from cronjobs.management.running import running_document, running_row
+from cronjobs.management.shell import ShellCommand
 from cronjobs.management.workers import WORKER_HEADER, celery_line, living_workers, worker_row
 from cronjobs.manager.status import node_document, status_document, worker_document
 from cronjobs.models import Job, JobExecution, Node
@@ -67,8 +69,8 @@ node), queue, workers (of Celery), health, and runningExecutions (the newest hun
 
 Unhealthy is, of the whole installation: no node is alive that takes work; none has ticked lately; a
 thread of one that is alive is stuck (CRONJOBS["STUCK_AFTER"]); a due time has not been decided for a
-minute; nobody serves a queue in which something has been waiting for Celery for a minute; or MongoDB is
-configured and cannot be used. Of a host or a node: none of it is alive; or one
+minute; nobody serves a queue in which something has been waiting for Celery for a minute; no node that
+takes work has reached Celery's broker for a minute; or MongoDB is configured and cannot be used. Of a host or a node: none of it is alive; or one
 that is alive is stuck, or takes work and has not ticked lately. What is paused, draining or overrunning
 is not unhealthy. Each finding is a line on standard error. With --this-host or --node only nodes are
 shown, and only they count.
@@ -108,7 +110,7 @@ class JobState:
         return "paused" if self.is_everything_paused or self.job.is_paused_at(now) else ""
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """Three tables, or one JSON document."""
 
     # Supervisors call it often: checking would import every view of the project, and croncheck does that.
@@ -211,6 +213,8 @@ class Command(BaseCommand):
         for each in nodes:
             if each.stuck_threads:
                 self.stdout.write(self.style.WARNING(stuck_sentence(each)))
+            if each.broker_away_since is not None:
+                self.stdout.write(self.style.WARNING(broker_sentence(each, now)))
 
     def _show_workers(self, now: datetime, workers: Sequence[Any], celery: Probe) -> None:
         if celery.status == Status.NOT_CONFIGURED:

@@ -9,10 +9,11 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.utils import timezone
 
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, require_mongodb
+from cronjobs.management.shell import ShellCommand
 
 if TYPE_CHECKING:
     from cronjobs.management.loading import Export, LoadCounts
@@ -37,7 +38,7 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around reading and inserting."""
 
     help = "Load exported conversations and quotes into MongoDB; what is there already is left alone."

@@ -7,11 +7,12 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution
 from cronjobs.retention import LARGEST_BATCH, LEAST_AGE, Pace, Policy, Purge, current_policy, kept_at_least
 from cronjobs.retention.report import count_document, sentence, time_document
@@ -45,7 +46,7 @@ _AGE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdw])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around a purge."""
 
     help = "Delete executions and other records that are older than they are kept."

@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connections
 
 from cronjobs.conf import get_settings
 from cronjobs.health import NOT_MIGRATED, explain_database_error
 from cronjobs.management.queues import unknown_queues
+from cronjobs.management.shell import ShellCommand
 from cronjobs.management.supervisor import Supervisor
 from cronjobs.registry import is_valid_queue
 from cronjobs.scheduler.node import NodeProcess
@@ -38,7 +39,7 @@ _LOOK_INTERVAL = 0.5
 _LAST_PATIENCE = 10.0
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """Shell around `NodeProcess`."""
 
     # Checking everything would import every view of the project into a process that shows none.
@@ -127,7 +128,8 @@ class Command(BaseCommand):
         if isinstance(performed, Exception):
             with _explained():
                 raise performed
-        self.stdout.write(f"{performed} executions performed.")
+        handed = f" {node.dispatched} handed to Celery." if get_settings().celery_app else ""
+        self.stdout.write(f"{performed} executions performed.{handed}")
 
     def _start(self, node: NodeProcess, received: queue.SimpleQueue[int], supervisor: Supervisor) -> bool:
         """Start the node as soon as the database answers; return False if a signal came first."""

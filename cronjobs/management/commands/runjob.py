@@ -7,15 +7,16 @@ from argparse import ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.executors.inline import run_inline
 from cronjobs.journal import tell_of_execution
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
 from cronjobs.management.echo import job_log_echoed
-from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
+from cronjobs.management.jobs import performer, refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained, in_seconds
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution, Trigger
 from cronjobs.scheduler.requests import in_utc, run_once_at
 from cronjobs.states import ExecutionStatus
@@ -25,15 +26,15 @@ EXAMPLES = """\
 examples:
   manage.py runjob health-check
   manage.py runjob send-digest --param days=2 --param 'to=["a@example.com"]'
-  manage.py runjob send-digest --param days=2 --queue    a node performs it
-  manage.py runjob send-digest --at 2026-03-01T09:00:00Z  a node performs it then, beside its schedule
+  manage.py runjob send-digest --param days=2 --queue    a node, or a Celery worker, performs it
+  manage.py runjob send-digest --at 2026-03-01T09:00:00Z  then, and beside its schedule
   manage.py runjob health-check --json | jq .result
 
 A value is JSON where it can be read as JSON, else text: 2 is a number, "2" and two are texts.
 The job runs in this process, whatever else of it runs, as one attempt: a failure is not
 retried. Its log goes to standard error (nothing with --verbosity 0; debugging lines and the
 job's traceback with 2), its result to standard output, and both to the history. With --queue
-or --at a node performs it by the job's own rules.
+or --at whoever performs the job does so, by the job's own rules.
 
 exit codes:
   0  succeeded, or was skipped by the job itself; with --queue or --at: recorded
@@ -45,7 +46,7 @@ exit codes:
 _GOOD = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SKIPPED)
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A shell around the inline executor."""
 
     help = "Perform a job in this process and show its log and its result."
@@ -62,10 +63,10 @@ class Command(BaseCommand):
             dest="given",
             help="Repeatable.",
         )
-        parser.add_argument("--queue", action="store_true", help="Only record the request; a node performs it.")
         parser.add_argument(
-            "--at", type=instant, metavar="ISO", help="Only record it; a node performs it at this time to come."
+            "--queue", action="store_true", help="Only record the request; a node, or a Celery worker, performs it."
         )
+        parser.add_argument("--at", type=instant, metavar="ISO", help="Only record it, for this time to come.")
         parser.add_argument("--json", action="store_true", help="Print the execution as JSON.")
 
     def handle(
@@ -145,9 +146,9 @@ def _document(execution: JobExecution, at: datetime | None) -> dict[str, Any]:
 
 def _sentence(execution: JobExecution, at: datetime | None) -> str:
     if at is not None:
-        return f"{execution} is queued for {in_utc(at)}; a node performs it then."
+        return f"{execution} is queued for {in_utc(at)}; {performer(execution)} performs it then."
     if execution.status == ExecutionStatus.QUEUED:
-        return f"{execution} is queued; a node performs it."
+        return f"{execution} is queued; {performer(execution)} performs it."
     took = "" if execution.duration_ms is None else f" in {in_seconds(execution.duration_ms)}"
     reason = f": {execution.reason}" if execution.reason else "."
     result = "" if execution.result is None else f"\n{as_json(execution.result)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cronjobs.database import read_clock
@@ -9,7 +11,7 @@ from cronjobs.models import JobExecution
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.moves import dispatch, recall
 from tests.acceptance.conftest import status_of
-from tests.commands import run_command
+from tests.commands import run_command, run_command_process
 from tests.integration.dispatching import hire
 from tests.servers import wait_for
 
@@ -172,3 +174,20 @@ def test_what_is_called_off_while_with_the_broker_is_never_begun(site, broker, m
     wait_for(lambda: REFUSED in worker.output())
     assert status_of(execution) == "cancelled"
     assert marks.lines() == []
+
+
+def test_a_node_that_runs_once_hands_over_what_is_due_and_what_comes_of_it(site, broker, marks):
+    marks.job(queue=site.queue, overlap="allow")
+    marks.job("here", queue=site.queue, executor="thread")
+    marks.job("after", queue=site.queue, depends_on="here")
+    for name in ("marks", "marks", "here"):
+        JobExecution.objects.request(name)
+    environment = {**broker.environment, "TEST_CRONJOBS": json.dumps(site.settings)}
+
+    out, err, code = run_command_process("runcron", "--once", **environment)
+
+    assert (out, code) == ("1 executions performed. 3 handed to Celery.\n", 0)
+    assert "Handed 2 executions to the broker." in err
+    assert "Handed 1 execution to the broker." in err
+    assert broker.depth() == 3
+    assert calls(marks) == [JobExecution.objects.get(job_name="here").pk]

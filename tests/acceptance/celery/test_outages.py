@@ -7,8 +7,9 @@ import signal
 import pytest
 from django.db import connection
 
-from cronjobs.models import JobExecution
+from cronjobs.models import JobExecution, Node
 from cronjobs.models.choices import WaitsFor
+from cronjobs.models.moves import cancel
 from tests.acceptance.conftest import status_of
 from tests.acceptance.test_outages import locked_by_another_process
 from tests.brokers import Broker
@@ -44,6 +45,12 @@ def requested(number, name="marks"):
     return [JobExecution.objects.request(name) for _ in range(number)]
 
 
+def noted():
+    """Return since when, and why, the only node has been without a broker; None, while it is not."""
+    since, because = Node.objects.values_list("broker_away_since", "broker_away_because").get()
+    return None if since is None else (since, because)
+
+
 def statuses(executions):
     return {status_of(each) for each in executions}
 
@@ -77,6 +84,34 @@ def test_a_broker_that_goes_away_delays_and_loses_nothing_and_nodes_do_their_own
     # Once, however often it has tried.
     assert node.output().count("Nothing can be handed to the broker") <= 2
     assert [log for log in (node.output(), worker.output()) if PASSWORD in log] == []
+
+
+def test_a_node_s_row_says_since_when_and_why_the_broker_takes_nothing(site, server, marks):
+    node = site.start_node()
+    site.start_worker()
+    first = requested(1)
+    wait_for(lambda: statuses(first) == {"succeeded"})
+
+    server.stop()
+    requested(1)
+    since, because = wait_for(noted)
+    assert because == "The broker cannot be reached: it refuses connections."
+    assert since > first[0].finished_at
+    # Nothing is left to be handed over: that it is back is noticed all the same.
+    cancel(JobExecution.objects.waiting(), reason="Not now.", by="ann")
+    server.start()
+    wait_for(lambda: noted() is None)
+
+    server.freeze()
+    requested(1)
+    again, because = wait_for(noted)
+    assert because == "The broker cannot be reached: it does not answer."
+    assert again > since
+    server.thaw()
+    last = requested(1)
+    wait_for(lambda: statuses(last) == {"succeeded"})
+    wait_for(lambda: noted() is None)
+    assert PASSWORD not in node.output()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])

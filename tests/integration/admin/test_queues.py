@@ -34,8 +34,8 @@ def test_the_list_shows_what_is_decided_and_what_is_in_each(operator, queues, ma
 
     shown = text_of(get(operator, QUEUES))
 
-    assert "heavy Paused 7 2 1" in shown
-    assert f"default Open {rendering.NOTHING} 0 0" in shown
+    assert "heavy Paused Most at once 7 Waiting 2 Running 1" in shown
+    assert f"default Open {rendering.NOTHING} Waiting 0 Running 0" in shown
     assert "Everything Open" in shown
 
 

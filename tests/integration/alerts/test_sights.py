@@ -8,7 +8,7 @@ import pytest
 
 from cronjobs.database import read_clock
 from cronjobs.executors.inline import perform_inline, run_inline
-from cronjobs.models import Alert, AlertState, Job, JobExecution, Node, Queue
+from cronjobs.models import Alert, AlertState, CeleryWorker, Job, JobExecution, Node, Queue
 from cronjobs.models.moves import claim
 from cronjobs.models.queue import EVERYTHING
 from tests.integration.alerts.conftest import firing
@@ -139,6 +139,30 @@ def test_a_node_that_falls_silent_is_told_of_once_each_time_and_its_return_is_no
 
     Node.objects.filter(pk=gone.pk).update(heartbeat_at=now - 9 * MINUTE)
     assert (look(), firing()) == (["node_gone gone"] * 2, ["node_gone gone"])
+
+
+def test_a_celery_worker_that_falls_silent_is_told_of_as_a_node_is(look, settings):
+    settings.CRONJOBS = {**settings.CRONJOBS, "CELERY_APP": "project.celery.app"}
+    now = read_clock("default")
+    facts = {"hostname": "h", "pid": 1, "version": "1", "concurrency": 1, "started_at": now}
+    for name, heartbeat_at, stopped_at in (
+        ("alive", now, None),
+        ("stopped", now - 9 * MINUTE, now - 9 * MINUTE),
+        ("gone", now - 9 * MINUTE, None),
+    ):
+        CeleryWorker.objects.create(name=name, heartbeat_at=heartbeat_at, stopped_at=stopped_at, **facts)
+
+    assert look() == look() == ["worker_gone gone"]
+    assert firing() == ["worker_gone gone"]
+
+    CeleryWorker.objects.filter(name="gone").update(heartbeat_at=now)
+    assert (look(), firing()) == (["worker_gone gone"], [])
+
+    CeleryWorker.objects.filter(name="gone").update(heartbeat_at=now - 9 * MINUTE)
+    assert look() == ["worker_gone gone"] * 2
+    # Where Celery performs nothing any more, nobody misses it.
+    settings.CRONJOBS = {}
+    assert (look(), firing()) == (["worker_gone gone"] * 2, [])
 
 
 def test_a_node_that_is_forgotten_is_no_longer_gone(look):

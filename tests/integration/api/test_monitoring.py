@@ -45,8 +45,9 @@ def expressions():
 
 
 @pytest.fixture
-def exposed(viewer, make_job, database_now):
+def exposed(viewer, make_job, database_now, settings):
     """The values of each label of each metric, on a site where there is something of everything."""
+    settings.CRONJOBS = {**settings.CRONJOBS, "CELERY_APP": "project.celery.app"}
     Queue.objects.create(name="heavy", limit=2, paused=True)
     facts = {
         "hostname": "host",

@@ -191,6 +191,8 @@ def test_a_node_says_how_it_is(viewer):
         "running": 2,
         "state": "alive",
         "stuckThreads": [],
+        "brokerAwaySince": None,
+        "brokerAwayBecause": None,
         "drainRequestedAt": None,
         "drainRequestedBy": None,
         "cpuPercent": None,

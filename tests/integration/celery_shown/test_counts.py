@@ -47,14 +47,14 @@ def work(make_job: Any) -> None:
 def test_workers_over_http_by_their_state(caller, make_worker, work):
     make_worker("silent", silent_for=timedelta(minutes=5))
     make_worker("stopped", silent_for=timedelta(seconds=9), stopped_at=timezone.now())
-    make_worker("stopping", "x", silent_for=timedelta(seconds=6), stopping=True)
+    make_worker("draining", "x", silent_for=timedelta(seconds=6), draining=True)
     make_worker(WORKER, "default", "heavy", rss_bytes=2**20)
 
     found = document(caller.get("/cron/workers"))
 
     assert [(each["name"], each["state"]) for each in found["workers"]] == [
         (WORKER, "alive"),
-        ("stopping", "draining"),
+        ("draining", "draining"),
         ("stopped", "stopped"),
         ("silent", "silent"),
     ]
@@ -112,12 +112,12 @@ def test_a_queue_without_a_row_is_counted_as_well(caller, work):
 
 def test_the_status_counts_workers_and_what_is_with_the_broker(caller, make_worker, work):
     make_worker(WORKER)
-    make_worker("stopping", stopping=True, concurrency=8)
+    make_worker("draining", draining=True, concurrency=8)
     make_worker("silent", silent_for=timedelta(minutes=5))
 
     found = document(caller.get("/cron/status"))
 
-    assert found["celery"] == {"workers": 2, "stopping": 1, "concurrency": 4, "dispatched": 2}
+    assert found["celery"] == {"workers": 2, "draining": 1, "concurrency": 4, "dispatched": 2}
     assert len(found["nodes"]) == 1
 
 
@@ -150,14 +150,14 @@ def test_where_celery_performs_nothing_nothing_is_said_of_it(caller, settings, m
 
 def test_metrics_count_workers_and_what_is_with_the_broker(caller, make_worker, work):
     make_worker(WORKER)
-    make_worker("stopping", stopping=True)
+    make_worker("draining", draining=True)
     make_worker("silent", silent_for=timedelta(minutes=5))
 
     lines = caller.get("/cron/metrics").content.decode().splitlines()
 
     for line in (
         'cronjobs_celery_workers{state="alive"} 1',
-        'cronjobs_celery_workers{state="stopping"} 1',
+        'cronjobs_celery_workers{state="draining"} 1',
         'cronjobs_celery_workers{state="silent"} 1',
         'cronjobs_celery_workers{state="stopped"} 0',
         "cronjobs_celery_concurrency 4",

@@ -70,12 +70,12 @@ class TestWithCelery:
 
     def test_living_workers_are_fine(self, make_worker):
         make_worker("a")
-        make_worker("b", stopping=True)
+        make_worker("b", draining=True)
         make_worker("c", silent_for=timedelta(minutes=5))
 
         found = health.check_celery()
 
-        assert (found.status, found.message) == ("ok", "2 Celery workers are alive, 1 of them stopping.")
+        assert (found.status, found.message) == ("ok", "2 Celery workers are alive, 1 of them draining.")
         assert (found.details["workers"], found.details["concurrency"]) == (2, 4)
         # Workers are no nodes.
         assert health.check_nodes().details["alive"] == 1
@@ -162,8 +162,8 @@ def test_croncheck_reaches_the_broker(use_broker, kind):
 @pytest.mark.parametrize(
     ("url", "error"),
     [
-        pytest.param("redis://:hunter2@127.0.0.1:1/0", "ConnectionError", id="redis"),
-        pytest.param("amqp://ann:hunter2@127.0.0.1:1//", "ConnectionRefusedError", id="rabbitmq"),
+        pytest.param("redis://:hunter2@127.0.0.1:1/0", "it refuses connections", id="redis"),
+        pytest.param("amqp://ann:hunter2@127.0.0.1:1//", "it refuses connections", id="rabbitmq"),
     ],
 )
 def test_croncheck_says_that_the_broker_is_away_without_its_password(use_broker, url, error):
@@ -186,7 +186,7 @@ def test_a_broker_that_refuses_the_password_does_not_repeat_it(use_broker):
 
     out, err, _ = run_command("croncheck")
 
-    assert "The broker cannot be reached: AccessRefused.\n" in out
+    assert "The broker refuses the user or the password.\n" in out
     assert "hunter2" not in out + err
 
 

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cronjobs.admin import rendering
-from cronjobs.database import database_now_plus
+from cronjobs.database import database_now_plus, read_clock
 from cronjobs.models import JobExecution, Queue
-from cronjobs.models.moves import begin
+from cronjobs.models.moves import begin, claim
 from tests.integration.celery_shown.conftest import dispatched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("with_celery", "node")]
@@ -55,12 +55,12 @@ def _jobs(make_job: Any) -> None:
     ("silent_for", "columns", "state"),
     [
         pytest.param(timedelta(seconds=5), {}, "Alive", id="alive"),
-        pytest.param(timedelta(seconds=5), {"stopping": True}, "Stopping", id="stopping"),
-        pytest.param(timedelta(minutes=5), {"stopping": True}, "Dead", id="dead"),
+        pytest.param(timedelta(seconds=5), {"draining": True}, "Draining", id="draining"),
+        pytest.param(timedelta(minutes=5), {"draining": True}, "Dead", id="dead"),
         pytest.param(timedelta(0), {"stopped_at": timezone.now()}, "Stopped", id="stopped"),
     ],
 )
-def test_a_worker_is_alive_stopping_dead_or_stopped(admin_client, make_worker, silent_for, columns, state):
+def test_a_worker_is_alive_draining_dead_or_stopped(admin_client, make_worker, silent_for, columns, state):
     worker = make_worker(WORKER, "default", "heavy", silent_for=silent_for, rss_bytes=81_500_000, **columns)
 
     for url in (WORKERS, f"{WORKERS}{worker.pk}/change/"):
@@ -137,7 +137,7 @@ def test_queues_show_what_is_with_the_broker(admin_client, settings):
 
     text = text_of(admin_client, QUEUES)
     assert "Waiting With the broker Running" in text
-    assert f"default Open {rendering.NOTHING} 3 2 0" in text
+    assert f"default Open {rendering.NOTHING} Waiting 3 With the broker 2 Running 0" in text
 
     settings.CRONJOBS = {}
     assert "broker" not in text_of(admin_client, QUEUES)
@@ -145,7 +145,7 @@ def test_queues_show_what_is_with_the_broker(admin_client, settings):
 
 def test_the_dashboard_counts_workers_and_what_is_with_the_broker(admin_client, make_worker):
     make_worker("a", concurrency=8)
-    make_worker("b", stopping=True)
+    make_worker("b", draining=True)
     make_worker("c", silent_for=timedelta(minutes=5))
     make_worker("d", stopped_at=timezone.now())
     for _ in range(3):
@@ -154,13 +154,27 @@ def test_the_dashboard_counts_workers_and_what_is_with_the_broker(admin_client, 
 
     text = text_of(admin_client, DASHBOARD)
 
-    assert "Celery workers 2 alive 8 at once, 1 of them stopping, 1 dead" in text
+    assert "Celery workers 2 alive 8 at once, 1 of them draining, 1 dead" in text
     assert "With the broker 2" in text
+    assert "Running 0 0 of 8 on nodes, 0 of 12 on Celery workers" in text
     assert "A Celery worker fell silent without saying that it stops: c." in text
     assert "Queue Waiting With the broker Oldest for" in text
     assert "default 3 2" in text
     # Workers are no nodes.
     assert "Nodes 1 alive" in text
+
+
+def test_the_dashboard_counts_what_runs_on_nodes_and_on_workers_apart(admin_client, make_worker, make_job, settings):
+    make_worker(WORKER)
+    run_on(WORKER, 3)
+    make_job("succeeds", executor="thread")
+    JobExecution.objects.request("succeeds")
+    claim(node="web-1:4711", limit=1, now=read_clock("default"))
+
+    assert "Running 4 1 of 8 on nodes, 3 of 4 on Celery workers" in text_of(admin_client, DASHBOARD)
+
+    settings.CRONJOBS = {}
+    assert "Running 4 of 8 workers" in text_of(admin_client, DASHBOARD)
 
 
 def test_the_headline_says_that_nobody_serves_a_queue(admin_client, make_worker, make_job):

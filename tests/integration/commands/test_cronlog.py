@@ -135,6 +135,8 @@ def test_what_waits_says_why(make_job):
     assert first == f"noop #{execution.pk}: queued."
     assert second.startswith("It waits: ")
     assert "node" in second
+    told = json.loads(run_command("cronlog", str(execution.pk), "--json").out)
+    assert (told["waitsFor"], f"It waits: {told['waitsBecause']}") == ("node", second)
 
 
 def test_who_has_called_it_off_is_said(make_job):

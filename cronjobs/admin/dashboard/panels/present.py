@@ -71,8 +71,7 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
         yield from _celery(found.workers, waiting.dispatched)
     yield _mongodb(found.mongodb)
     running = _("more than %d") % timeline.running if timeline.is_running_cut else str(timeline.running)
-    workers = sum(each.workers for each in nodes.alive)
-    yield Fact(_("Running"), running, ngettext("of %d worker", "of %d workers", workers) % workers if workers else "")
+    yield Fact(_("Running"), running, _places(found, timeline))
     depth = _("more than %d") % MOST_COUNTED if waiting.is_cut else str(waiting.depth)
     held = waiting.held_back
     yield Fact(
@@ -84,11 +83,28 @@ def _facts(found: Findings, timeline: Timeline) -> Iterator[Fact]:
     yield Fact(_("Oldest of these"), rendering.NOTHING if wait is None else rendering.duration(wait))
 
 
+def _places(found: Findings, timeline: Timeline) -> str:
+    """Return of how many that could run at once these are, on nodes and on Celery workers."""
+    places = sum(each.workers for each in found.nodes.alive)
+    if found.workers is None:
+        return ngettext("of %d worker", "of %d workers", places) % places if places else ""
+    if timeline.is_running_cut:
+        return ""
+    there = sum(timeline.running_on.get(each.name, 0) for each in found.workers.workers)
+    facts = {
+        "here": timeline.running - there,
+        "places": places,
+        "there": there,
+        "most": sum(each.concurrency for each in found.workers.alive),
+    }
+    return _("%(here)d of %(places)d on nodes, %(there)d of %(most)d on Celery workers") % facts
+
+
 def _celery(workers: Workers, dispatched: int) -> Iterator[Fact]:
-    alive, stopping, silent = len(workers.alive), len(workers.alive) - len(workers.at_work), len(workers.silent)
+    alive, draining, silent = len(workers.alive), len(workers.alive) - len(workers.at_work), len(workers.silent)
     notes = [ngettext("%d at once", "%d at once", workers.concurrency) % workers.concurrency]
-    if stopping:
-        notes.append(ngettext("%d of them stopping", "%d of them stopping", stopping) % stopping)
+    if draining:
+        notes.append(ngettext("%d of them draining", "%d of them draining", draining) % draining)
     if silent:
         notes.append(ngettext("%d dead", "%d dead", silent) % silent)
     yield Fact(_("Celery workers"), ngettext("%d alive", "%d alive", alive) % alive, ", ".join(notes))

@@ -105,6 +105,10 @@ class Node(Document):
     stuckThreads = ListField(
         child=CharField(), help_text="Those of its threads that have given no sign of life for STUCK_AFTER."
     )
+    brokerAwaySince = DateTimeField(
+        allow_null=True, help_text="Since when it could hand nothing to Celery's broker; null while it can."
+    )
+    brokerAwayBecause = CharField(allow_null=True)
     drainRequestedAt = DateTimeField(allow_null=True)
     drainRequestedBy = CharField(allow_null=True)
     cpuPercent = Count(
@@ -172,7 +176,7 @@ class CeleryStatus(Document):
     """How many Celery workers there are, and what they have before them."""
 
     workers = Count(help_text="Those that are alive.")
-    stopping = Count(help_text="Of these, those that take no more.")
+    draining = Count(help_text="Of these, those that take no more.")
     concurrency = Count(help_text="How many executions the others can perform at once.")
     dispatched = Count(help_text="How many executions are with the broker, and not begun.")
 

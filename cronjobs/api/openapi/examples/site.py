@@ -35,6 +35,8 @@ _RUNCRON: Example = {
     "running": 1,
     "state": "alive",
     "stuckThreads": [],
+    "brokerAwaySince": None,
+    "brokerAwayBecause": None,
     "drainRequestedAt": None,
     "drainRequestedBy": None,
     "cpuPercent": 3,
@@ -138,7 +140,7 @@ STATUS: Example = {
     "paused": False,
     "nodes": [_RUNCRON],
     "queues": [_HEAVY],
-    "celery": {"workers": 1, "stopping": 0, "concurrency": 4, "dispatched": 3},
+    "celery": {"workers": 1, "draining": 0, "concurrency": 4, "dispatched": 3},
     "timestamp": NOW,
 }
 DEFINITIONS: Example = {
