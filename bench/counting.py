@@ -1,4 +1,7 @@
-"""How many SQL statements nodes send: as PostgreSQL counts them, or each node by itself."""
+"""How many SQL statements nodes send: as PostgreSQL counts them, or each node by itself.
+
+Nodes also count what they looked for to claim, and how often they found nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,16 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 CONTROL = "(transaction control)"
+STATEMENTS = "statements of the nodes"
+CLAIMS, EMPTY = "claims", "empty claims"
 # What stands in a statement of ours that looks on, and is not counted.
 LOOKING_ON = "/* bench */"
 
 _CONTROL = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "START", "SET", "PRAGMA", "LISTEN", "UNLISTEN")
 _TABLE = re.compile(r"(?:FROM|INTO|UPDATE|JOIN)\s+[`\"]?([a-z_]+)", re.IGNORECASE)
 _WITHIN = re.compile(r"\(SELECT (?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)", re.IGNORECASE)
-# Statements, and those of transaction control.
-_NUMBERS = struct.Struct("qq")
+_COUNTED = (STATEMENTS, CONTROL, CLAIMS, EMPTY)
+_NUMBERS = struct.Struct("q" * len(_COUNTED))
 
 
 def kind_of(sql: str) -> str:
@@ -45,6 +50,16 @@ def counter(directory: Path) -> Callable[[], Counter[str]]:
     """
     if connection.vendor == "postgresql" and _has_statistics():
         return _counted_by_postgres
+    nodes = node_counter(directory)
+
+    def look() -> Counter[str]:
+        return Counter({kind: count for kind, count in nodes().items() if kind in (STATEMENTS, CONTROL)})
+
+    return look
+
+
+def node_counter(directory: Path) -> Callable[[], Counter[str]]:
+    """Return what tells what the nodes have counted so far; they have to be started after this."""
     os.environ["BENCH_COUNTS"] = str(directory)
     return lambda: _counted_by_nodes(directory)
 
@@ -92,21 +107,19 @@ def _counted_by_postgres() -> Counter[str]:
 def _counted_by_nodes(directory: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for path in directory.glob("counts.*"):
-        statements, control = _NUMBERS.unpack(path.read_bytes())
-        found["statements of the nodes"] += statements
-        found[CONTROL] += control
+        found.update(dict(zip(_COUNTED, _NUMBERS.unpack(path.read_bytes()), strict=True)))
     return found
 
 
 class _Tally:
-    """Two numbers in a file of this process, which others may read at any time."""
+    """Numbers in a file of this process, which others may read at any time."""
 
     def __init__(self, directory: str) -> None:
         path = Path(directory) / f"counts.{os.getpid()}"
-        path.write_bytes(_NUMBERS.pack(0, 0))
+        self._numbers = Counter(dict.fromkeys(_COUNTED, 0))
+        path.write_bytes(bytes(_NUMBERS.size))
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), _NUMBERS.size)
-        self._numbers = [0, 0]
         self._lock = threading.Lock()
 
     def watch(self, *, connection: Any, **_: object) -> None:
@@ -114,12 +127,21 @@ class _Tally:
         if self.count not in connection.execute_wrappers:
             connection.execute_wrappers.append(self.count)
 
-    def count(self, execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+    def count(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's signature
         """Count one."""
+        result = execute(sql, params, many, context)
+        found = [CONTROL if kind_of(sql) == CONTROL else STATEMENTS]
+        if _is_claim(sql):
+            found += [CLAIMS] if context["cursor"].rowcount else [CLAIMS, EMPTY]
         with self._lock:
-            self._numbers[kind_of(sql) == CONTROL] += 1
-            _NUMBERS.pack_into(self._memory, 0, *self._numbers)
-        return execute(sql, *rest)
+            self._numbers.update(found)
+            _NUMBERS.pack_into(self._memory, 0, *(self._numbers[kind] for kind in _COUNTED))
+        return result
+
+
+def _is_claim(sql: str) -> bool:
+    """Return whether it locks what is to be claimed: by the place in the queue, past what others have locked."""
+    return "cronjobs_jobexecution" in sql and "FOR UPDATE" in sql and "claim_at" in sql.partition("ORDER BY")[2]
 
 
 def count_for_others() -> None:
