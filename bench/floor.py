@@ -7,6 +7,7 @@ clock had a row for each, those are moved on as well. Each statement is a transa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,21 @@ def write_again(taken: Taken, *, has_clock: bool = False, batch: int = BATCH) ->
             cursor.execute(*each)
         spans.append(time.perf_counter() - begun)
     return sum(spans)
+
+
+def start_late(taken: Taken, count: int, *, seconds: int = 10) -> list[float]:
+    """Write `count` executions every second, until they start; return how many milliseconds after it that was each time."""
+    cursor, rows, late = _cursor(), taken.rows[:count], []
+    # As if they came, and started; that they end is in nobody's way.
+    statements = [_ready(cursor, *each) for each in _statements(taken, rows, has_clock=True)][:3]
+    for _ in range(seconds):
+        due = math.ceil(time.time() + 0.1)
+        time.sleep(due - time.time())
+        for each in statements:
+            cursor.execute(*each)
+        late.append(round((time.time() - due) * 1_000, 2))
+        cursor.execute(f"DELETE FROM {_TABLE}")  # noqa: S608 - our own name
+    return late
 
 
 def _statements(taken: Taken, rows: Sequence[tuple[Any, ...]], *, has_clock: bool) -> Iterator[tuple[str, list[Any]]]:

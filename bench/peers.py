@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,8 +30,22 @@ _ON_SQLITE = {f"{stack}-sqlite": stack for stack in ("aps", "q2-orm", "celery")}
 Rows = Sequence[Mapping[str, Any]]
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Add which peers are run, and where they are."""
+def parse_arguments(
+    description: str, add: Callable[[ArgumentParser], None] = lambda parser: None, **numbers: tuple[float, str]
+) -> Namespace:
+    """Return the command line's options as `_bench` does, with which peers are run, and where they are."""
+
+    def add_all(parser: ArgumentParser) -> None:
+        _add_options(parser)
+        add(parser)
+
+    options = bench.parse_arguments(description, add_all, **numbers)
+    if options.peers and options.peers_home is None:
+        sys.exit("Where the peers are is not known: say --peers-home DIR, or set PEERS.")
+    return options
+
+
+def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--peers",
         type=_names,
@@ -57,7 +71,7 @@ def run(options: Namespace, what: str, *arguments: str, of: Iterable[str] = (), 
             continue
         sys.stderr.write(f"Measuring {name} …\n")
         options_of_it = ["--stack", stack, "--reps", str(rounds), *(["--db", "sqlite"] if name in _ON_SQLITE else [])]
-        if rows := _run(_home(options), [what, *options_of_it, *arguments]):
+        if rows := _run(Path(options.peers_home).resolve(), [what, *options_of_it, *arguments]):
             found[name] = rows
     return found
 
@@ -99,12 +113,6 @@ def _names(text: str) -> tuple[str, ...]:
         if name not in STACKS and name not in _ON_SQLITE:
             raise ArgumentTypeError(f"There is no peer {name!r}.")
     return names
-
-
-def _home(options: Namespace) -> Path:
-    if options.peers_home is None:
-        sys.exit("Where the peers are is not known: say --peers-home DIR, or set PEERS.")
-    return Path(options.peers_home).resolve()
 
 
 def _run(home: Path, arguments: Sequence[str]) -> Rows:
