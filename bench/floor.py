@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -43,6 +43,10 @@ class Taken:
     def value(self, row: tuple[Any, ...], column: str) -> Any:
         """Return what a row has in a column."""
         return row[self.columns.index(column)]
+
+    def first(self, count: int) -> Taken:
+        """Return the first few of them."""
+        return replace(self, rows=self.rows[:count])
 
 
 def take() -> Taken:
