@@ -72,7 +72,7 @@ def _wait_for_the_last(number: int, deadline: float) -> float:
             cursor.execute(sql)
             if cursor.fetchone()[0] >= number:
                 break
-            time.sleep(0.02)
+            time.sleep(0.05)
     return now
 
 

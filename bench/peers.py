@@ -97,7 +97,9 @@ def compared(
     least: bool = True,
 ) -> list[bench.Figure]:
     """Return each peer's figure, and how much better ours is than the best of theirs; the `least` is best, or the most."""
-    figures = [bench.Figure(metric=f"{name}: {what}", value=round(value, 3), unit=unit) for name, value in theirs.items()]
+    figures = [
+        bench.Figure(metric=f"{name}: {what}", value=round(value, 3), unit=unit) for name, value in theirs.items()
+    ]
     known = {name: value for name, value in theirs.items() if value > 0}
     if not known or not ours:
         return figures
