@@ -94,13 +94,15 @@ def scratch(
             yield directory
 
 
-def make_jobs(count: int, *, schedule: str) -> list[int]:
+def make_jobs(count: int, *, schedule: str, definition: str = "bench-noop", **columns: Any) -> list[int]:
     """Make `count` jobs with that schedule, and return their primary keys."""
-    from bench.jobs import NAME
     from cronjobs.models import Job
 
-    jobs = [Job.objects.create(name=f"bench-{i:04}", definition=NAME, schedule=schedule) for i in range(count)]
-    return [job.pk for job in jobs]
+    made = (Job(name=f"bench-{i:04}", definition=definition, schedule=schedule, **columns) for i in range(count))
+    Job.objects.bulk_create(made, batch_size=1_000)
+    return list(
+        Job.objects.filter(name__startswith="bench-", schedule=schedule).order_by("pk").values_list("pk", flat=True)
+    )
 
 
 def forget_jobs() -> None:
@@ -133,6 +135,21 @@ def database_now() -> datetime:
     from cronjobs.database import read_clock
 
     return read_clock("default")
+
+
+def analyze(*tables: str) -> None:
+    """Let the database look at what these hold, as it does by itself after a while."""
+    from django.db import connection
+
+    statements = {
+        "sqlite": "ANALYZE {table}",
+        "postgresql": "VACUUM ANALYZE {table}",
+        "mysql": "ANALYZE TABLE {table}",
+    }
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(statements[connection.vendor].format(table=connection.ops.quote_name(table)))
+    forget_connections()
 
 
 def forget_connections() -> None:

@@ -13,11 +13,6 @@ ZONES = (None, "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 STEP = timedelta(seconds=10)
 # Of so many executions one has failed, and one was skipped.
 _FAILED, _SKIPPED = 53, 71
-_ANALYZE = {
-    "sqlite": ("ANALYZE",),
-    "postgresql": ("VACUUM ANALYZE",),
-    "mysql": tuple(f"ANALYZE TABLE cronjobs_{table}" for table in ("job", "jobexecution", "executionlog")),
-}
 
 
 def make_calm_jobs(count: int) -> None:
@@ -61,7 +56,7 @@ def make_history(count: int) -> None:
     )
     while made < count:
         made += _repeat(made, limit=count - made)
-    _analyze()
+    bench.analyze("cronjobs_job", "cronjobs_jobexecution", "cronjobs_executionlog")
 
 
 def add_logs(lines: int) -> None:
@@ -76,17 +71,7 @@ def add_logs(lines: int) -> None:
                 " FROM cronjobs_jobexecution",
                 [number, f"Line {number} of what the job had to say, which is neither short nor long."],
             )
-    _analyze()
-
-
-def _analyze() -> None:
-    """Let the database look at what it has, as it does by itself after a while."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        for statement in _ANALYZE[connection.vendor]:
-            cursor.execute(statement)
-    bench.forget_connections()
+    bench.analyze("cronjobs_job", "cronjobs_jobexecution", "cronjobs_executionlog")
 
 
 def _execution(number: int, job_id: int, job_name: str, at: datetime) -> Any:

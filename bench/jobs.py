@@ -12,11 +12,13 @@ from typing import Any
 from django.db import connection
 from django.db.backends.signals import connection_created
 
+from bench import counting, ticks
 from bench.witness import Call
 from cronjobs import RetryPolicy, job
 from cronjobs.logs import JobContext
 
 NAME = "bench-noop"
+TICK = "bench-tick"
 CHILD = "bench-child"
 BUSY = "bench-busy"
 WITNESSED = "bench-witnessed"
@@ -30,6 +32,13 @@ _SOON = RetryPolicy(max_attempts=3, initial_delay=timedelta(seconds=0.5))
 def noop(context: JobContext) -> dict[str, str]:
     """Return the time."""
     return {"calledAt": datetime.now(UTC).isoformat()}
+
+
+@job(TICK, overlap="allow")
+def tick(context: JobContext) -> int:
+    """Append a line to the file BENCH_TICKS, with one call of the system, as the functions do that are given to peers."""
+    ticks.write(f"{context.job_name} {context.execution_id} {time.time():.6f}\n")
+    return 1
 
 
 @job(CHILD, executor="process", overlap="allow")
@@ -102,3 +111,4 @@ def _watch(connection: Any, **_: Any) -> None:
 
 if "BENCH_STATEMENTS" in os.environ:
     connection_created.connect(_watch)
+counting.count_for_others()

@@ -8,9 +8,14 @@ import os
 from project.settings import *  # noqa: F403 - all of them
 from project.settings import CRONJOBS as _CRONJOBS
 from project.settings import INSTALLED_APPS as _APPS
+from project.settings import LOGGING as _LOGGING
 
 INSTALLED_APPS = [*_APPS, "bench"]
 CRONJOBS = {**_CRONJOBS, **json.loads(os.environ.get("BENCH_CRONJOBS") or "{}")}
+
+if os.environ.get("BENCH_CONFLICTS"):
+    # Transactions that have to be done again are told of, and nothing else that is as small.
+    LOGGING = {**_LOGGING, "loggers": {**_LOGGING["loggers"], "cronjobs.database": {"level": "DEBUG"}}}
 
 if CELERY_BROKER_URL := os.environ.get("CELERY_BROKER_URL", ""):
     INSTALLED_APPS += ["django_celery_results"]
