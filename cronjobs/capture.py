@@ -94,7 +94,9 @@ class _Diversion:
     """Where the streams of one job lead, in the process that it runs in."""
 
     def __init__(self, sinks: dict[str, Sink], *, longest: int) -> None:
-        self.lines = {name: _Lines(sink, longest=longest) for name, sink in sinks.items()}
+        self._sinks, self._longest = sinks, longest
+        self._lines: dict[str, _Lines] = {}
+        self._lock = threading.Lock()
         self.is_open = True
         self._process = os.getpid()
 
@@ -103,9 +105,18 @@ class _Diversion:
         """Whether the job still runs, here: a thread may outlive it with its context, and it may fork."""
         return self.is_open and self._process == os.getpid()
 
+    def lines(self, name: str) -> _Lines:
+        """Return what makes lines of that stream; most jobs print nothing, and need none."""
+        with self._lock:
+            if name not in self._lines:
+                self._lines[name] = _Lines(self._sinks[name], longest=self._longest)
+            return self._lines[name]
+
     def close(self) -> None:
         self.is_open = False
-        for each in self.lines.values():
+        with self._lock:
+            used = list(self._lines.values())
+        for each in used:
             each.close()
 
 
@@ -170,7 +181,7 @@ class _Stream:
 
     def _lines(self) -> _Lines | None:
         diversion = _diversion.get()
-        return diversion.lines[self._name] if diversion is not None and diversion.applies else None
+        return diversion.lines(self._name) if diversion is not None and diversion.applies else None
 
 
 class _Standard:

@@ -42,8 +42,17 @@ def site_language() -> Iterator[None]:
 
     Without it the language of somebody's request would be stored for everybody.
     """
-    with translation.override(settings.LANGUAGE_CODE):
+    before = translation.get_language()
+    if before != settings.LANGUAGE_CODE:
+        with translation.override(settings.LANGUAGE_CODE):
+            yield
+        return
+    # As most often, in a thread of ours: to activate what is active takes longer than to look.
+    try:
         yield
+    finally:
+        if translation.get_language() != before:
+            translation.activate(before)
 
 
 def listed(parts: list[str]) -> str:

@@ -65,7 +65,13 @@ def mask_text(text: str, words: Iterable[str]) -> str:
 def is_secret(name: str, words: Iterable[str]) -> bool:
     """Return whether a value under `name` is masked: it contains one of `words`, however its parts are joined."""
     joined = _joined(name)
-    return any(_joined(word) in joined for word in words if word)
+    return any(word in joined for word in _joined_words(tuple(words)))
+
+
+# The same few for every key of every result.
+@lru_cache(maxsize=16)
+def _joined_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_joined(word) for word in words if word)
 
 
 def _mask_values(text: str, pattern: re.Pattern[str]) -> str:

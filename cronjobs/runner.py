@@ -268,6 +268,8 @@ def _ending(claim: Claim, verdict: _Verdict, now: datetime, duration_ms: int) ->
 
 
 def _storable_result(result: Any) -> Any:
+    if result is None:
+        return None
     settings = get_settings()
     return bounded_json(result, max_bytes=settings.result_max_bytes, mask=settings.mask)[0]
 

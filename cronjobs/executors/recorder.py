@@ -24,6 +24,8 @@ from cronjobs.vitals import Pulse
 logger = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 500
+# After a batch of so many the next one waits a moment, in seconds, for company: each costs as much as some ten endings.
+_MANY, _COMPANY = 8, 0.005
 # So many in a row may be a connection that the server had dropped, and the next one.
 _MOST_FAILURES = 3
 
@@ -32,7 +34,7 @@ class Recorder(threading.Thread):
     """Takes endings from any thread and makes them durable, then announces them.
 
     Endings that arrive while a batch is being written form the next batch, so nothing waits
-    for company. While the database is away everything is kept and tried again.
+    for company unless much ends. While the database is away everything is kept and tried again.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Recorder(threading.Thread):
                     self._pulse.beat(rest=LIVE_INTERVAL)
                     batch, is_open = self._gather()
                     self._write(batch)
+                    if len(batch) >= _MANY:
+                        self._gave_up.wait(_COMPANY)
         except BaseException as error:
             logger.critical("The recorder has stopped: %r", error)
             self._on_death(error)
