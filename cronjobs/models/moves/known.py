@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,12 +15,13 @@ from cronjobs.models.instances import columns_of
 from cronjobs.models.job import Job
 from cronjobs.models.loading import load_each
 
-# More than these are forgotten together.
-_MOST = 10_000
+# Of more than these the oldest are forgotten: each takes some 6 kB.
+_MOST = 2_000
 _CALENDAR = ("calendar__name", "calendar__dates")
 
 # By database and primary key: the text of the row that a job was made of, and the job. Nobody writes to these.
 _known: dict[tuple[str, int], tuple[str | bytes, Job]] = {}
+_lock = threading.Lock()
 
 
 def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
@@ -53,9 +55,11 @@ def _remember(alias: str, job: Job) -> None:
     text = getattr(job, "text", None)
     if text is None:
         return
-    if len(_known) >= _MOST:
-        _known.clear()
-    _known[alias, job.pk] = (text, job)
+    with _lock:
+        _known.pop((alias, job.pk), None)
+        _known[alias, job.pk] = (text, job)
+        if len(_known) > _MOST:
+            del _known[next(iter(_known))]
 
 
 def _with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
