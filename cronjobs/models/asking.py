@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, QuerySet, TextField, Value
+from django.db.models import F, Func, QuerySet, TextField, Value
+from django.db.models.lookups import In
 
 Row = tuple[Any, ...]
 
@@ -54,8 +55,29 @@ def ask(make: Callable[[str], QuerySet[Any]], alias: str, **values: int | str | 
     connection = connections[alias]
     known = {name: _adapted(value, connection) for name, value in values.items()}
     with connection.cursor() as cursor:
-        cursor.execute(sql, tuple(known[each.name] if type(each) is _Place else each for each in params))
+        cursor.execute(sql, filled(params, **known))
         return list(cursor.fetchall())
+
+
+def is_asked_about(column: str, places: int) -> In:
+    """Return the condition that a column has one of so many primary keys, for `ask_about`."""
+    return In(F(column), [given(f"key{n}") for n in range(places)])
+
+
+def ask_about(make: Callable[[int], Callable[[str], QuerySet[Any]]], alias: str, keys: Collection[int]) -> list[Row]:
+    """Return what `ask` does of a query about primary keys, at least one; `make` is told how many it has places for.
+
+    They are as many as a power of two, so that few queries have to be put together; the last key fills what is left.
+    What `make` returns must be the same object for the same number.
+    """
+    places = 1 << (len(keys) - 1).bit_length()
+    padded = [*keys, *[max(keys)] * (places - len(keys))]
+    return ask(make(places), alias, **{f"key{n}": key for n, key in enumerate(padded)})
+
+
+def filled(params: Row, **values: Any) -> Row:
+    """Return the parameters of a compiled query with the `values`, as the driver takes them, of what is `given` in it."""
+    return tuple(values[each.name] if type(each) is _Place else each for each in params)
 
 
 def _adapted(value: int | str | datetime, connection: BaseDatabaseWrapper) -> Any:

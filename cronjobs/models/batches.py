@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +19,10 @@ LARGEST_BATCH = 500
 # in chunks below that. Values bound to one statement.
 _MOST_VARIABLES = {"postgresql": 20_000}
 _FEW_VARIABLES = 900
+
+
+def _most_variables(connection: BaseDatabaseWrapper) -> int:
+    return _MOST_VARIABLES.get(connection.vendor, _FEW_VARIABLES)
 
 
 class EngineManager(models.Manager[M]):
@@ -47,6 +51,71 @@ def upsert(
         update_fields=update_fields,
         unique_fields=unique_fields if has_target else None,
     )
+
+
+class _Columns:
+    """Columns of a model, and how their values are handed to the driver."""
+
+    def __init__(self, model: type[Model], names: Iterable[str]) -> None:
+        self._fields: dict[str, Field[Any, Any]] = {name: model._meta.get_field(name) for name in names}  # type: ignore[misc]  # noqa: SLF001 - Django's documented API; fields all of them
+
+    def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return the value as the driver takes it."""
+        field = self._fields[name]
+        # Django asks fields long questions about each; of most values only one answer is possible.
+        if value is None or (type(value) is int and not isinstance(field, models.JSONField)):
+            return value
+        if isinstance(value, str) and not isinstance(field, models.JSONField):
+            return str(value)
+        if isinstance(value, datetime):
+            return connection.ops.adapt_datetimefield_value(value)
+        return field.get_db_prep_save(value, connection)
+
+
+def insert_new(
+    model: type[Model], *, using: str, instances: Sequence[Model], unique: Sequence[str], unchanged: str
+) -> None:
+    """Insert `instances`; one whose `unique` columns exist already changes nothing. They do not learn their keys.
+
+    As `upsert` does, in a third of the time. `unchanged` is a column that is set to itself; columns are names of
+    attributes. Must run in a transaction: large batches take several statements.
+    """
+    if not instances:
+        return
+    connection = connections[using]
+    insert = _insert(model, using, tuple(unique), unchanged)
+    chunk = max(1, _most_variables(connection) // len(insert.names))
+    with connection.cursor() as cursor:
+        for start in range(0, len(instances), chunk):
+            part = instances[start : start + chunk]
+            values = [insert.prepare(name, getattr(each, name), connection) for each in part for name in insert.names]
+            cursor.execute(insert.sql(len(part)), values)
+
+
+class _Insert(_Columns):
+    """An INSERT of rows that may be there already, whose text is made once for each number of rows."""
+
+    def __init__(self, model: type[Model], alias: str, unique: Collection[str], unchanged: str) -> None:
+        columns = {each.attname: str(each.column) for each in model._meta.concrete_fields if not each.primary_key}  # noqa: SLF001 - as above
+        super().__init__(model, columns)
+        self.names = tuple(columns)
+        connection = connections[alias]
+        quote = connection.ops.quote_name
+        self._head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(map(quote, columns.values()))}) VALUES "  # noqa: S608, SLF001 - names of our own columns
+        same = f"{quote(columns[unchanged])} = "
+        if connection.vendor == "mysql":
+            self._tail = f" ON DUPLICATE KEY UPDATE {same}VALUES({quote(columns[unchanged])})"
+        else:
+            keys = ", ".join(quote(columns[each]) for each in unique)
+            self._tail = f" ON CONFLICT ({keys}) DO UPDATE SET {same}excluded.{quote(columns[unchanged])}"
+
+    def sql(self, count: int) -> str:
+        """Return the text for so many rows."""
+        row = f"({', '.join(['%s'] * len(self.names))})"
+        return f"{self._head}{', '.join([row] * count)}{self._tail}"
+
+
+_insert = lru_cache(maxsize=8)(_Insert)
 
 
 def upsert_values(
@@ -106,7 +175,7 @@ def update_from_values(
         for value in params
     ]
     conditions = [statement.prepare(name, value, connection) for name, value in where.items()]
-    chunk = max(1, _MOST_VARIABLES.get(connection.vendor, _FEW_VARIABLES) // len(columns))
+    chunk = max(1, _most_variables(connection) // len(columns))
     updated = 0
     with connection.cursor() as cursor:
         for start in range(0, len(rows), chunk):
@@ -132,14 +201,13 @@ class _Shape(NamedTuple):
     also: tuple[tuple[str, str], ...]
 
 
-class _Statement:
+class _Statement(_Columns):
     """An UPDATE from values, whose text is made once for each number of rows."""
 
     def __init__(self, shape: _Shape) -> None:
+        super().__init__(shape.model, {*shape.columns, *shape.where, *(name for name, _ in shape.also)})
         connection = connections[shape.alias]
         self._vendor, self._shape = connection.vendor, shape
-        names = {*shape.columns, *shape.where, *(name for name, _ in shape.also)}
-        self._fields: dict[str, Field[Any, Any]] = {name: shape.model._meta.get_field(name) for name in names}  # type: ignore[misc]  # noqa: SLF001 - Django's documented API; no relations among them
         self._table = connection.ops.quote_name(shape.model._meta.db_table)  # noqa: SLF001 - as above
         # On PostgreSQL a bare NULL or literal in VALUES would be text.
         is_typed = self._vendor == "postgresql"
@@ -157,18 +225,6 @@ class _Statement:
         """Return the parameters in the order in which the text has their places."""
         is_mysql = self._vendor == "mysql"
         return [*values, *conditions, *constants] if is_mysql else [*constants, *values, *conditions]
-
-    def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
-        """Return the value as the driver takes it."""
-        field = self._fields[name]
-        # Django asks fields long questions about each; of most values only one answer is possible.
-        if value is None or (type(value) is int and not isinstance(field, models.JSONField)):
-            return value
-        if isinstance(value, str) and not isinstance(field, models.JSONField):
-            return str(value)
-        if isinstance(value, datetime):
-            return connection.ops.adapt_datetimefield_value(value)
-        return field.get_db_prep_save(value, connection)
 
     def _standard(self, count: int) -> str:
         row = f"({', '.join(self._placeholders)})"

@@ -77,15 +77,7 @@ class Clock(BackgroundScheduler):
         if seen.is_broken and mend(seen.now):
             seen = self._look()
         self._restore_now_and_then(seen.now)
-        self._is_held_up = False
-        while seen.next_due is not None and seen.next_due <= seen.now:
-            if tick(seen.now, is_paused=seen.is_everything_paused) == 0:
-                # Somebody has the rows locked: another node, which is writing them, or a person.
-                self._is_held_up = True
-                break
-            seen = self._look()
-            self._tell_of_work(seen)
-        seen = self._follow_up(seen)
+        seen = self._follow_up(self._write_what_is_due(seen))
         if seen.is_stopping:
             self._on_stop()
         self._on_look(seen)
@@ -148,6 +140,20 @@ class Clock(BackgroundScheduler):
             reconcile(seen.now, rewind=True)
         return seen
 
+    def _write_what_is_due(self, seen: Look) -> Look:
+        """Write it; return what there is to be seen then."""
+        self._is_held_up = False
+        while seen.next_due is not None and seen.next_due <= seen.now:
+            if tick(seen.now, is_paused=seen.is_everything_paused) == 0:
+                # Somebody has the rows locked: another node, which is writing them, or a person.
+                self._is_held_up = True
+                break
+            if not seen.is_everything_paused:
+                # Before the next look, which takes a while.
+                self._on_work()
+            seen = self._look()
+        return seen
+
     def _follow_up(self, seen: Look) -> Look:
         """Record what depends on executions that have ended; return what there is to be seen then."""
         if not seen.is_followup_due or seen.is_everything_paused:
@@ -156,18 +162,15 @@ class Clock(BackgroundScheduler):
         self._is_held_up = self._is_held_up or sweep.is_held_up
         return self._look() if sweep.decided else seen
 
-    def _tell_of_work(self, seen: Look) -> None:
-        if seen.is_claimable and not seen.is_everything_paused:
-            # From here on it waits for a free worker, not for the clock.
-            self._on_work()
-
     def _restore_now_and_then(self, now: datetime) -> None:
         if monotonic() - self._restored_at >= _RESTORE_INTERVAL:
             self._restored_at = monotonic()
             restore(now)
 
     def _wait_until_next(self, seen: Look) -> float:
-        self._tell_of_work(seen)
+        if seen.is_claimable and not seen.is_everything_paused:
+            # From here on it waits for a free worker, not for the clock.
+            self._on_work()
         if self._is_held_up:
             self._patience = min(self._patience * 2, self._poll)
             return self._patience

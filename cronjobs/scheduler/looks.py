@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connections
@@ -12,6 +13,7 @@ from django.db.models import QuerySet
 from cronjobs.conf import get_settings
 from cronjobs.database import DatabaseNow, as_utc, clock_sql, engine_alias
 from cronjobs.models import Job, JobExecution, Node, Queue
+from cronjobs.models.asking import filled, given
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import ExecutionQuerySet
 from cronjobs.scheduler.clock_rows import EARLIEST, LATEST, own_rows
@@ -49,25 +51,9 @@ def look(node: str = "") -> Look:
     """
     alias = engine_alias(JobExecution)
     connection = connections[alias]
-    queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
-    parts = [
-        Job.objects.using(alias).stale().order_by().values("stale")[:1],
-        Job.objects.using(alias).broken().order_by().values("stale")[:1],
-        own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
-        _due(queued, WaitsFor.NODE),
-        JobExecution.objects.using(alias).asked_to_stop().order_by("claim_at").values("status")[:1],
-        JobExecution.objects.using(alias).to_be_followed_up().order_by("followup_due").values("status")[:1],
-        queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
-        Queue.objects.using(alias).everything_paused().values("paused")[:1],
-        Queue.objects.using(alias).paused().values("paused")[:1],
-        Node.objects.using(alias).filter(name=node).order_by().values("drain_requested_at")[:1],
-        *([_due(queued, WaitsFor.DISPATCH)] if get_settings().celery_app else []),
-    ]
-    compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
-    columns = ", ".join(f"({sql})" for sql, _ in compiled)
-    params = [param for _, each in compiled for param in each]
+    sql, params = _question(alias, with_celery=bool(get_settings().celery_app))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_escaped(clock_sql(connection))}, {columns}", params)
+        cursor.execute(sql, filled(params, node=node))
         now, stale, broken, due, claimable, stopping, followup, later, everything, queue, drain, *dispatchable = (
             cursor.fetchone()
         )
@@ -85,6 +71,30 @@ def look(node: str = "") -> Look:
         drain_requested_at=None if drain is None else as_utc(drain),
         is_dispatchable=any(each is not None for each in dispatchable),
     )
+
+
+# Put together once: a node asks it every second, and twice for everything that is due.
+@lru_cache(maxsize=8)
+def _question(alias: str, *, with_celery: bool) -> tuple[str, tuple[Any, ...]]:
+    connection = connections[alias]
+    queued = JobExecution.objects.using(alias).filter(status=ExecutionStatus.QUEUED)
+    parts = [
+        Job.objects.using(alias).stale().order_by().values("stale")[:1],
+        Job.objects.using(alias).broken().order_by().values("stale")[:1],
+        own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
+        _due(queued, WaitsFor.NODE),
+        JobExecution.objects.using(alias).asked_to_stop().order_by("claim_at").values("status")[:1],
+        JobExecution.objects.using(alias).to_be_followed_up().order_by("followup_due").values("status")[:1],
+        queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
+        Queue.objects.using(alias).everything_paused().values("paused")[:1],
+        Queue.objects.using(alias).paused().values("paused")[:1],
+        Node.objects.using(alias).filter(name=given("node")).order_by().values("drain_requested_at")[:1],
+        *([_due(queued, WaitsFor.DISPATCH)] if with_celery else []),
+    ]
+    compiled = [part.query.get_compiler(connection=connection).as_sql() for part in parts]
+    columns = ", ".join(f"({sql})" for sql, _ in compiled)
+    params = tuple(param for _, each in compiled for param in each)
+    return f"SELECT {_escaped(clock_sql(connection))}, {columns}", params
 
 
 def _due(queued: ExecutionQuerySet, waits_for: WaitsFor) -> QuerySet[Any, Any]:

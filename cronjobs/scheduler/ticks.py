@@ -17,6 +17,7 @@ from cronjobs.language import gettext as _
 from cronjobs.language import ngettext
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
+from cronjobs.models.batches import insert_new
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel, give_notice
 from cronjobs.models.moves.known import known_jobs
@@ -216,8 +217,12 @@ def _insert_alone(alias: str, due: _Due, rows: list[JobExecution]) -> bool:
 
 
 def _insert_rows(executions: ExecutionQuerySet, rows: list[JobExecution]) -> None:
-    if rows:
-        insert_once(executions, rows)
+    waiting = [row for row in rows if row.status == ExecutionStatus.QUEUED]
+    insert_new(
+        JobExecution, using=executions.db, instances=waiting, unique=("job_id", "dedupe_key"), unchanged="job_name"
+    )
+    if others := [row for row in rows if row.status != ExecutionStatus.QUEUED]:
+        insert_once(executions, others)
     # Nobody else has written these: each time that they stand for is decided once.
     missed = [row for row in rows if row.status == ExecutionStatus.MISSED]
     give_notice(executions.db, ((row, row.status, row.queued_at) for row in missed))

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from cronjobs.models.asking import RowText, ask, given
+from cronjobs.models.asking import RowText, ask_about, is_asked_about
 from cronjobs.models.execution import JobExecution
 from cronjobs.models.instances import columns_of
 from cronjobs.models.job import Job
@@ -68,16 +68,13 @@ def _with_text(jobs: QuerySet[Job]) -> QuerySet[Any]:
 
 def _texts(alias: str, ids: Collection[int]) -> Mapping[int, str | bytes | None]:
     """Return the texts of the rows, by primary key."""
-    # As many places as a power of two: so few queries have to be put together.
-    places = 1 << (len(ids) - 1).bit_length()
-    padded = [*ids, *[max(ids)] * (places - len(ids))]
-    return dict(ask(_texts_query(places), alias, **{f"id{n}": pk for n, pk in enumerate(padded)}))
+    return dict(ask_about(_texts_query, alias, ids))
 
 
 @lru_cache(maxsize=16)
 def _texts_query(places: int) -> Callable[[str], QuerySet[Any]]:
     def make(alias: str) -> QuerySet[Any]:
-        jobs = Job.objects.using(alias).filter(pk__in=[given(f"id{n}") for n in range(places)])
+        jobs = Job.objects.using(alias).filter(is_asked_about("pk", places))
         return _with_text(jobs).order_by().values_list("pk", "text")
 
     return make

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -17,6 +18,7 @@ from cronjobs.exceptions import CronJobsError
 from cronjobs.language import gettext as _
 from cronjobs.language import gettext_noop
 from cronjobs.limits import RateLimit
+from cronjobs.models.asking import ask_about, is_asked_about
 from cronjobs.models.attempt import ExecutionAttempt
 from cronjobs.models.execution import SERIAL, JobExecution
 from cronjobs.models.job import Job
@@ -24,6 +26,7 @@ from cronjobs.models.queue import Queue
 
 # From rows to the same rows, locked, without those that somebody else has locked.
 _Lock = Callable[[QuerySet[Any]], QuerySet[Any]]
+_Query = Callable[[str], QuerySet[Any]]
 
 _IN_USE = gettext_noop("Somebody else is claiming from it in this moment.")
 
@@ -100,8 +103,7 @@ class _JobPlaces:
         self._started: Counter[int] = Counter()
         self.counted_at: datetime | None = None
         if limits:
-            rows = lock(Job.objects.using(alias).filter(pk__in=limits).order_by("pk"))
-            self._locked = set(rows.values_list("pk", flat=True))
+            self._locked = {pk for (pk,) in ask_about(partial(_jobs, lock), alias, limits)}
             self._count_running(alias)
             self._count_starts(alias)
 
@@ -126,8 +128,10 @@ class _JobPlaces:
             self._started[execution.job_id or 0] += 1
 
     def _count_running(self, alias: str) -> None:
-        running = JobExecution.objects.using(alias).in_a_place().filter(job_id__in=self._locked).order_by()
-        for job_id, trigger, number in running.values_list("job_id", "trigger").annotate(Count("pk")):
+        if not self._locked:
+            return
+        count = partial(_running, bool(get_settings().celery_app))
+        for job_id, trigger, number in ask_about(count, alias, self._locked):
             self._running[job_id, trigger in SERIAL] += number
 
     def _count_starts(self, alias: str) -> None:
@@ -155,6 +159,25 @@ class _JobPlaces:
 
     def _add_starts(self, rows: QuerySet[JobExecution] | QuerySet[ExecutionAttempt], job: str) -> None:
         self._started.update(dict(rows.values_list(job).annotate(Count("pk"))))
+
+
+@lru_cache(maxsize=32)
+def _jobs(lock: _Lock, places: int) -> _Query:
+    """Return what makes the query for so many jobs, locked, in the order in which everybody locks them."""
+    return lambda alias: lock(
+        Job.objects.using(alias).filter(is_asked_about("pk", places)).order_by("pk").values_list("pk")
+    )
+
+
+@lru_cache(maxsize=32)
+def _running(_with_celery: bool, places: int) -> _Query:  # noqa: FBT001 - told apart only, for the query is another one
+    """Return what makes the query for how many executions of so many jobs have a place, by job and trigger."""
+
+    def make(alias: str) -> QuerySet[Any]:
+        rows = JobExecution.objects.using(alias).in_a_place().filter(is_asked_about("job_id", places))
+        return rows.order_by().values_list("job_id", "trigger").annotate(Count("pk"))
+
+    return make
 
 
 class _QueuePlaces:
