@@ -6,11 +6,11 @@ from collections import OrderedDict
 
 from cronjobs.runner import Claim
 
-# Seconds. What is claimed ahead is what threads are expected to begin within this time.
-_AHEAD = 0.025
-_MOST_AHEAD = 200
-# How much the latest attempt counts in how long attempts usually take.
-_WEIGHT = 0.1
+# Seconds. What is claimed ahead is what threads are expected to begin within this time, but no more for each of them.
+_HORIZON = 0.025
+_MOST_EACH = 8
+# How much the latest attempt counts in how long attempts usually take, and as how long at most.
+_WEIGHT, _LONGEST = 0.1, 4 * _HORIZON
 
 
 class Backlog:
@@ -25,23 +25,28 @@ class Backlog:
         # By identity, with the time since which they are there.
         self._waiting: OrderedDict[int, tuple[Claim, float]] = OrderedDict()
         self._running: dict[int, tuple[Claim, float]] = {}
-        # How long an attempt usually takes; the first ones are waited for.
-        self._usual = _AHEAD
+        self._most_ahead = _MOST_EACH * size
+        # How long an attempt usually takes. At first, so long that nothing is claimed ahead.
+        self._usual = _HORIZON
 
     def room(self, now: float) -> int:
         """Return how many more may be claimed."""
         idle = self._size - len(self._running) - len(self._waiting)
         # Many by one statement, and not a few by each of many.
-        ahead = 0 if len(self._waiting) > _MOST_AHEAD // 2 else self._ahead(now)
+        ahead = 0 if len(self._waiting) * 2 > self._most_ahead else self._ahead(now)
         return max(0, idle if len(self._waiting) * 2 > ahead else idle + ahead)
 
     def _ahead(self, now: float) -> int:
-        quick = self._size - sum(now - begun > _AHEAD for _, begun in self._running.values())
-        return min(_MOST_AHEAD, int(quick * (_AHEAD / self._usual - 1)))
+        quick = self._size - sum(now - begun > _HORIZON for _, begun in self._running.values())
+        return max(0, min(self._most_ahead, int(quick * (_HORIZON / self._usual - 1))))
 
     def add(self, claim: Claim, now: float) -> None:
         """Let a claim wait for a thread."""
         self._waiting[id(claim)] = (claim, now)
+
+    def is_waiting(self, claim: Claim) -> bool:
+        """Return whether no thread has begun it."""
+        return id(claim) in self._waiting
 
     def begin(self, now: float) -> Claim | None:
         """Return the claim that has waited longest, which runs from now on; None, if all were withdrawn."""
@@ -53,8 +58,8 @@ class Backlog:
 
     def end(self, claim: Claim, now: float) -> None:
         """Take note that a claim runs no more."""
-        _, begun = self._running.pop(id(claim))
-        self._usual += _WEIGHT * (now - begun - self._usual)
+        _, begun = self._running.pop(id(claim), (claim, now - self._usual))
+        self._usual += _WEIGHT * (min(now - begun, _LONGEST) - self._usual)
 
     def withdraw(self, before: float) -> list[Claim]:
         """Return those that have waited since `before` or longer, and let them wait no more."""

@@ -31,6 +31,10 @@ class Executor(ABC):
         """Return the claims that have not begun, for so many seconds or longer; they never begin here."""
         return []
 
+    def is_waiting(self, claim: Claim) -> bool:
+        """Return whether it has been submitted, and has not begun."""
+        return False
+
     @abstractmethod
     def shutdown(self) -> None:
         """Take no more claims; what runs goes on."""

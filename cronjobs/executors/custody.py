@@ -48,7 +48,7 @@ class Custody:
         self._claims: dict[int, Claim] = {}
         self._keeper = LeaseKeeper(
             held=lambda: [each.execution for each in self._held()],
-            lost=lambda ids: pass_on_losses(self._held(), ids),
+            lost=lambda executions: pass_on_losses(self._held(), executions),
         )
         self._live = LiveOutput(self._looked_after)
 

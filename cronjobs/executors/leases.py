@@ -23,7 +23,7 @@ def renewal_interval() -> float:
 class LeaseKeeper(threading.Thread):
     """Renews the leases of `held()` several times per lease until closed.
 
-    `lost` is told the ids that another node has taken meanwhile. `beat` is called with each
+    `lost` is told of those that another node has taken meanwhile. `beat` is called with each
     round, after the renewal; `failed` instead, when the database did not answer.
     """
 
@@ -31,7 +31,7 @@ class LeaseKeeper(threading.Thread):
         self,
         *,
         held: Callable[[], Collection[JobExecution]],
-        lost: Callable[[set[int]], None] = lambda ids: None,
+        lost: Callable[[Collection[JobExecution]], None] = lambda executions: None,
         beat: Callable[[], None] = lambda: None,
         failed: Callable[[], None] = lambda: None,
         pulse: Pulse | None = None,
@@ -75,6 +75,5 @@ class LeaseKeeper(threading.Thread):
             return self._backoff.failed(error)
         self._backoff.succeeded()
         if lost:
-            logger.warning("Claims on executions %s were lost to another node.", sorted(lost))
             self._lost(lost)
         return self._interval

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import logging
+from collections.abc import Iterable
 
 from cronjobs.language import gettext as _
 from cronjobs.models import JobExecution
 from cronjobs.runner import Claim
+
+logger = logging.getLogger(__name__)
 
 _FACTS = ("cancel_reason", "cancel_requested_by", "cancel_requested_at")
 
@@ -21,9 +24,16 @@ def pass_on_stops(claims: Iterable[Claim]) -> None:
         claim.stop_requested.set()
 
 
-def pass_on_losses(claims: Iterable[Claim], ids: Collection[int]) -> None:
-    """Tell jobs to stop whose execution, one of `ids`, is somebody else's now: what they still do counts for nothing."""
-    for claim in claims:
-        if claim.execution.pk in ids:
-            claim.execution.cancel_reason = _("Its claim was lost.")
-            claim.stop_requested.set()
+def pass_on_losses(claims: Iterable[Claim], lost: Iterable[JobExecution]) -> None:
+    """Tell jobs to stop whose execution is one of `lost`, and so somebody else's: what they still do counts for nothing.
+
+    These very objects: the same row may have been claimed again here since.
+    """
+    those = {id(each) for each in lost}
+    found = [claim for claim in claims if id(claim.execution) in those]
+    if found:
+        ids = sorted(claim.execution.pk for claim in found)
+        logger.warning("Claims on executions %s are no longer ours.", ids)
+    for claim in found:
+        claim.execution.cancel_reason = _("Its claim was lost.")
+        claim.stop_requested.set()

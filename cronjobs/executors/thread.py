@@ -64,12 +64,18 @@ class ThreadExecutor(Executor):
         with self._lock:
             return self._backlog.withdraw(time.monotonic() - older_than)
 
+    def is_waiting(self, claim: Claim) -> bool:
+        with self._lock:
+            return self._backlog.is_waiting(claim)
+
     def shutdown(self) -> None:
         self._pool.shutdown(wait=False)
 
     def abort(self, hurry: threading.Event) -> None:
         deadline = time.monotonic() + get_settings().kill_grace.total_seconds() + _KILL_PATIENCE
         self._stop.is_wanted.set()
+        # Nothing begins any more; what has not is given up with the rest.
+        self.withdraw()
         while self._in_process and time.monotonic() < deadline:
             if hurry.is_set():
                 self._stop.is_urgent.set()
@@ -91,6 +97,7 @@ class ThreadExecutor(Executor):
             except BaseException:
                 with self._lock:
                     self._at_work -= 1
+                    self._backlog.end(claim, time.monotonic())
                 raise
 
     def _next(self) -> Claim | None:

@@ -17,12 +17,8 @@ M = TypeVar("M", bound=Model)
 LARGEST_BATCH = 500
 # SQLite's default limit of bound variables was 999 before 3.32, and MariaDB's of a statement is 16 MB; rows are sent
 # in chunks below that. Values bound to one statement.
-_MOST_VARIABLES = {"postgresql": 20_000}
-_FEW_VARIABLES = 900
-
-
-def _most_variables(connection: BaseDatabaseWrapper) -> int:
-    return _MOST_VARIABLES.get(connection.vendor, _FEW_VARIABLES)
+_MOST_VALUES = {"postgresql": 20_000}
+_FEW_VALUES = 900
 
 
 class EngineManager(models.Manager[M]):
@@ -53,11 +49,19 @@ def upsert(
     )
 
 
-class _Columns:
-    """Columns of a model, and how their values are handed to the driver."""
+class _ManyRows:
+    """A statement about any number of rows of a model: what of its text does not depend on their number."""
 
-    def __init__(self, model: type[Model], names: Iterable[str]) -> None:
+    head = row = tail = ""
+    between = ", "
+
+    def __init__(self, connection: BaseDatabaseWrapper, model: type[Model], names: Iterable[str]) -> None:
         self._fields: dict[str, Field[Any, Any]] = {name: model._meta.get_field(name) for name in names}  # type: ignore[misc]  # noqa: SLF001 - Django's documented API; fields all of them
+        self.most_values = _MOST_VALUES.get(connection.vendor, _FEW_VALUES)
+
+    def sql(self, count: int) -> str:
+        """Return the text for so many rows."""
+        return f"{self.head}{self.between.join([self.row] * count)}{self.tail}"
 
     def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the value as the driver takes it."""
@@ -84,7 +88,7 @@ def insert_new(
         return
     connection = connections[using]
     insert = _insert(model, using, tuple(unique), unchanged)
-    chunk = max(1, _most_variables(connection) // len(insert.names))
+    chunk = max(1, insert.most_values // len(insert.names))
     with connection.cursor() as cursor:
         for start in range(0, len(instances), chunk):
             part = instances[start : start + chunk]
@@ -92,27 +96,23 @@ def insert_new(
             cursor.execute(insert.sql(len(part)), values)
 
 
-class _Insert(_Columns):
-    """An INSERT of rows that may be there already, whose text is made once for each number of rows."""
+class _Insert(_ManyRows):
+    """An INSERT of rows that may be there already."""
 
     def __init__(self, model: type[Model], alias: str, unique: Collection[str], unchanged: str) -> None:
-        columns = {each.attname: str(each.column) for each in model._meta.concrete_fields if not each.primary_key}  # noqa: SLF001 - as above
-        super().__init__(model, columns)
-        self.names = tuple(columns)
         connection = connections[alias]
         quote = connection.ops.quote_name
-        self._head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(map(quote, columns.values()))}) VALUES "  # noqa: S608, SLF001 - names of our own columns
-        same = f"{quote(columns[unchanged])} = "
+        columns = {each.attname: quote(each.column) for each in model._meta.concrete_fields if not each.primary_key}  # type: ignore[arg-type]  # noqa: SLF001 - as above
+        super().__init__(connection, model, columns)
+        self.names = tuple(columns)
+        self.head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns.values())}) VALUES "  # noqa: S608, SLF001 - names of our own columns
+        self.row = f"({', '.join(['%s'] * len(columns))})"
+        same = columns[unchanged]
         if connection.vendor == "mysql":
-            self._tail = f" ON DUPLICATE KEY UPDATE {same}VALUES({quote(columns[unchanged])})"
+            self.tail = f" ON DUPLICATE KEY UPDATE {same} = VALUES({same})"
         else:
-            keys = ", ".join(quote(columns[each]) for each in unique)
-            self._tail = f" ON CONFLICT ({keys}) DO UPDATE SET {same}excluded.{quote(columns[unchanged])}"
-
-    def sql(self, count: int) -> str:
-        """Return the text for so many rows."""
-        row = f"({', '.join(['%s'] * len(self.names))})"
-        return f"{self._head}{', '.join([row] * count)}{self._tail}"
+            keys = ", ".join(columns[each] for each in unique)
+            self.tail = f" ON CONFLICT ({keys}) DO UPDATE SET {same} = excluded.{same}"
 
 
 _insert = lru_cache(maxsize=8)(_Insert)
@@ -168,14 +168,14 @@ def update_from_values(
     given = {name: "%s" for name, value in also.items() if not isinstance(value, Combinable)}
     same = {name: ("%s", (value,)) if name in given else _compiled(value, model, using) for name, value in also.items()}
     assigned = tuple((name, sql) for name, (sql, _) in same.items())
-    statement = _statement(_Shape(model, using, tuple(columns), tuple(match), tuple(where), assigned))
+    statement = _update(_Shape(model, using, tuple(columns), tuple(match), tuple(where), assigned))
     constants = [
         statement.prepare(name, value, connection) if name in given else value
         for name, (_, params) in same.items()
         for value in params
     ]
     conditions = [statement.prepare(name, value, connection) for name, value in where.items()]
-    chunk = max(1, _most_variables(connection) // len(columns))
+    chunk = max(1, statement.most_values // len(columns))
     updated = 0
     with connection.cursor() as cursor:
         for start in range(0, len(rows), chunk):
@@ -201,65 +201,51 @@ class _Shape(NamedTuple):
     also: tuple[tuple[str, str], ...]
 
 
-class _Statement(_Columns):
-    """An UPDATE from values, whose text is made once for each number of rows."""
+class _Update(_ManyRows):
+    """An UPDATE of each row to its own values."""
 
     def __init__(self, shape: _Shape) -> None:
-        super().__init__(shape.model, {*shape.columns, *shape.where, *(name for name, _ in shape.also)})
         connection = connections[shape.alias]
-        self._vendor, self._shape = connection.vendor, shape
-        self._table = connection.ops.quote_name(shape.model._meta.db_table)  # noqa: SLF001 - as above
-        # On PostgreSQL a bare NULL or literal in VALUES would be text.
-        is_typed = self._vendor == "postgresql"
-        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in shape.columns]
-        self._placeholders = [f"%s{each}" for each in types]
-        self._texts: dict[int, str] = {}
-
-    def sql(self, count: int) -> str:
-        """Return the text for so many rows."""
-        if count not in self._texts:
-            self._texts[count] = self._mysql(count) if self._vendor == "mysql" else self._standard(count)
-        return self._texts[count]
+        super().__init__(connection, shape.model, [*shape.columns, *shape.where, *(name for name, _ in shape.also)])
+        self._shape, self._is_mysql = shape, connection.vendor == "mysql"
+        table = connection.ops.quote_name(shape.model._meta.db_table)  # noqa: SLF001 - as above
+        match = " AND ".join(f"{table}.{name} = v.{name}" for name in shape.match)
+        condition = " AND ".join([match, *(f"{table}.{name} = %s" for name in shape.where)])
+        if self._is_mysql:
+            named = ", ".join(f"%s AS {name}" for name in shape.columns)
+            self.head, self.row, self.between = f"UPDATE {table} JOIN (", f"SELECT {named}", " UNION ALL "
+            self.tail = f") AS v ON {condition} SET {self._assigned(f'{table}.')}"
+            return
+        self.head = f"UPDATE {table} SET {self._assigned('')} FROM "  # noqa: S608 - names of our own columns
+        self.row = self._places(connection)
+        if connection.vendor == "sqlite":
+            # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
+            renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(shape.columns, 1))
+            self.head += f"(SELECT {renamed} FROM (VALUES "  # noqa: S608 - names of our own columns
+            self.tail = f")) AS v WHERE {condition}"
+        else:
+            self.head += "(VALUES "
+            self.tail = f") AS v ({', '.join(shape.columns)}) WHERE {condition}"
 
     def ordered(self, values: list[Any], conditions: list[Any], constants: list[Any]) -> list[Any]:
         """Return the parameters in the order in which the text has their places."""
-        is_mysql = self._vendor == "mysql"
-        return [*values, *conditions, *constants] if is_mysql else [*constants, *values, *conditions]
+        return [*values, *conditions, *constants] if self._is_mysql else [*constants, *values, *conditions]
 
-    def _standard(self, count: int) -> str:
-        row = f"({', '.join(self._placeholders)})"
-        values = f"(VALUES {', '.join([row] * count)})"
-        if self._vendor == "sqlite":
-            # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
-            renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(self._shape.columns, 1))
-            source = f"(SELECT {renamed} FROM {values}) AS v"  # noqa: S608 - names of our own columns
-        else:
-            source = f"{values} AS v ({', '.join(self._shape.columns)})"
-        return f"UPDATE {self._table} SET {self._assignments('')} FROM {source} WHERE {self._conditions()}"  # noqa: S608 - names of our own columns
+    def _places(self, connection: BaseDatabaseWrapper) -> str:
+        # On PostgreSQL a bare NULL or literal in VALUES would be text.
+        is_typed = connection.vendor == "postgresql"
+        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in self._shape.columns]
+        return f"({', '.join(f'%s{each}' for each in types)})"
 
-    def _mysql(self, count: int) -> str:
-        named = ", ".join(
-            f"{place} AS {name}" for place, name in zip(self._placeholders, self._shape.columns, strict=True)
-        )
-        source = " UNION ALL ".join([f"SELECT {named}"] * count)
-        assignments = self._assignments(f"{self._table}.")
-        matching = " AND ".join(f"{self._table}.{name} = v.{name}" for name in self._shape.match)
-        joined = " AND ".join([matching, *(f"{self._table}.{name} = %s" for name in self._shape.where)])
-        return f"UPDATE {self._table} JOIN ({source}) AS v ON {joined} SET {assignments}"  # noqa: S608 - as above
-
-    def _assignments(self, prefix: str) -> str:
+    def _assigned(self, prefix: str) -> str:
         from_values = [f"{prefix}{name} = v.{name}" for name in self._shape.columns if name not in self._shape.match]
         same = [f"{prefix}{name} = {sql}" for name, sql in self._shape.also]
         # PostgreSQL and SQLite bind in the order of the text: constants first.
         return ", ".join([*from_values, *same] if prefix else [*same, *from_values])
 
-    def _conditions(self) -> str:
-        matching = [f"{self._table}.{name} = v.{name}" for name in self._shape.match]
-        return " AND ".join([*matching, *(f"{self._table}.{name} = %s" for name in self._shape.where)])
-
 
 # The same few for every claim and for every ending.
-_statement = lru_cache(maxsize=64)(_Statement)
+_update = lru_cache(maxsize=64)(_Update)
 
 
 @lru_cache(maxsize=32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -278,6 +279,14 @@ class Job(models.Model):
         if self._resolved is None or not self._resolved.is_of(self.definition):
             self._resolved = resolve(self)
         return self._resolved
+
+    def copied(self) -> Job:
+        """Return the same job as an object of its own, which works out anew what it resolves to."""
+        job = Job.__new__(Job)
+        state = copy(self._state)
+        state.fields_cache = dict(state.fields_cache)
+        job.__dict__.update(self.__dict__, _keeps_resolved=False, _resolved=None, _state=state)
+        return job
 
     def keep_resolved(self) -> None:
         """Work out only once what the job resolves to, as long as settings and definition stay: nobody edits this one."""

@@ -85,11 +85,13 @@ def _with_broker(execution: JobExecution) -> str:
 def _broker_away() -> str:
     """Return since when no node that takes work has been able to hand anything to the broker, and why."""
     nodes = list(Node.objects.at_work().only("broker_away_since", "broker_away_because"))
-    since = [each.broker_away_since for each in nodes if each.broker_away_since is not None]
-    if not nodes or len(since) < len(nodes):
+    away = [(since, each.broker_away_because) for each in nodes if (since := each.broker_away_since) is not None]
+    if not nodes or len(away) < len(nodes):
         return ""
+    # Until then one of them could.
+    since, because = max(away)
     text = _("Nothing can be handed to the broker since %(time)s. %(because)s")
-    return text % {"time": rfc3339(max(since)), "because": nodes[0].broker_away_because}
+    return text % {"time": rfc3339(since), "because": because}
 
 
 def _dispatch_limit(execution: JobExecution) -> str:

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -57,6 +56,7 @@ class JobDefinition:
     rate_limit: RateLimit | None = None
     depends_on: Dependencies = field(default_factory=dict)
     only_if: Callable[[], bool] = field(default=lambda: True)
+    _parameters: dict[str, inspect.Parameter] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what no executor can do."""
@@ -123,7 +123,10 @@ class JobDefinition:
         return {name: value for name, value in form.cleaned_data.items() if value is not None or name in params}
 
     def _check_signature(self, params: Mapping[str, Any]) -> None:
-        known = _parameters_of(self.func)
+        if (known := self._parameters) is None:
+            known = _parameters_of(self.func)
+            # Once is enough, and every attempt asks.
+            object.__setattr__(self, "_parameters", known)
         if any(each.kind is each.VAR_KEYWORD for each in known.values()):
             return
         errors = {name: [_("There is no such parameter.")] for name in params if name not in known}
@@ -147,7 +150,6 @@ def _without(secrets: Iterable[str], text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=1_024)
 def _parameters_of(func: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return the parameters after the first one, which receives the context."""
     return dict(list(inspect.signature(func).parameters.items())[1:])

@@ -1,4 +1,4 @@
-"""Claims due executions whenever there are free workers, and hands them to the executor."""
+"""Claims due executions whenever the executor has room for them, and hands them to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cronjobs.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
-_SMALL = 16
+_GRAIN = 16
 SKEW_TO_STOP = timedelta(seconds=30)
 
 
@@ -48,7 +48,7 @@ class Dispatcher(threading.Thread):
         self._poll = get_settings().poll_interval.total_seconds()
         self._alias = engine_alias(JobExecution)
         self._is_stopped_by_skew = self._is_retrying = False
-        # Held from the decision to claim until what was claimed has started.
+        # Held from the decision to claim until the executor has what was claimed.
         self._claiming = threading.Lock()
         self._is_draining = False
         # Claims that ended in an error, by token, with the monotonic time of each.
@@ -104,7 +104,7 @@ class Dispatcher(threading.Thread):
             drop_connection(self._alias)
 
     def claim_once(self) -> int:
-        """Claim as many due executions as there are free workers, start them, and return how many."""
+        """Claim as many due executions as the executor has room for, hand them to it, and return how many."""
         self._pulse.beat()
         with self._claiming:
             if adopted := self._adopt():
@@ -113,7 +113,7 @@ class Dispatcher(threading.Thread):
             if free <= 0 or self._is_draining or get_settings().paused or self._is_out_of_time():
                 return 0
             # Of large numbers only some: each takes a query that has to be put together once.
-            return self._claim(free if free < _SMALL else free - free % _SMALL)
+            return self._claim(free if free < _GRAIN else free - free % _GRAIN)
 
     def _claim(self, free: int) -> int:
         # Until the claim says otherwise: what becomes free meanwhile may be too late for it.

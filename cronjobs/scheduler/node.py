@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -16,12 +16,11 @@ from cronjobs.conf import get_settings
 from cronjobs.database import SteadyClock, engine_alias, read_clock
 from cronjobs.executors.leases import LeaseKeeper
 from cronjobs.executors.recorder import Recorder
-from cronjobs.executors.stops import pass_on_losses, pass_on_stops
+from cronjobs.executors.stops import pass_on_stops
 from cronjobs.executors.thread import ThreadExecutor
-from cronjobs.language import gettext as _
 from cronjobs.logs import output_captured
 from cronjobs.models import Job, JobExecution, Queue
-from cronjobs.models.moves import Ending, abandon, hand_back
+from cronjobs.models.moves import Ending
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.notifications.pinger import process_pinger
 from cronjobs.notifications.sender import Sender
@@ -32,6 +31,7 @@ from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
 from cronjobs.scheduler.heartbeat import Heartbeat
+from cronjobs.scheduler.holdings import LONGEST_AHEAD, Holdings
 from cronjobs.scheduler.looks import Look
 from cronjobs.scheduler.overruns import Overruns
 from cronjobs.scheduler.plans import reconcile
@@ -45,8 +45,6 @@ logger = logging.getLogger(__name__)
 
 # How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
 _LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
-# Seconds. What is claimed, and has not begun after that, had better be some other node's.
-_LONGEST_AHEAD = 0.5
 # A node that has not looked for due times for longer than this sends no heartbeat.
 _LONGEST_SILENCE = timedelta(seconds=10)
 
@@ -59,14 +57,12 @@ class NodeProcess:
         self.queues = queues
         self.workers = workers or get_settings().workers
         self._time = SteadyClock()
-        self._lock = threading.Lock()
-        self._claims: dict[int, Claim] = {}
-        self._idle = threading.Condition(self._lock)
         self._is_draining, self._drained = False, threading.Event()
         self._failure: BaseException | None = None
         self._vitals = Vitals(get_settings().stuck_after)
         self._overruns = Overruns(self._time.now)
         self._executor = ThreadExecutor(size=self.workers, now=self._time.now, done=self._attempt_done)
+        self._held = Holdings(self.name, self._executor)
         self._recorder = Recorder(
             recorded=self._recorded,
             live=self._looked_after,
@@ -77,7 +73,7 @@ class NodeProcess:
             node=self.name,
             time=self._time,
             executor=self._executor,
-            hold=self._take,
+            hold=self._held.take,
             queues=queues,
             on_death=self._fail,
             pulse=self._vitals.pulse("dispatcher"),
@@ -87,7 +83,7 @@ class NodeProcess:
             node=self.name,
             on_look=self._heed,
             on_work=self._dispatcher.wake,
-            on_stop=lambda: pass_on_stops(self._held_claims()),
+            on_stop=lambda: pass_on_stops(self._held.claims()),
             on_death=self._fail,
             pulse=self._vitals.pulse("clock"),
         )
@@ -102,8 +98,8 @@ class NodeProcess:
         )
         self._upkeep = Upkeep(state)
         self._keeper = LeaseKeeper(
-            held=self._held,
-            lost=lambda ids: pass_on_losses(self._held_claims(), ids),
+            held=self._held.executions,
+            lost=self._held.lose,
             beat=self._upkeep.beat,
             failed=self._upkeep.distrust,
             pulse=self._vitals.pulse("leases"),
@@ -147,8 +143,7 @@ class NodeProcess:
     @property
     def running(self) -> int:
         """How many executions this node holds now."""
-        with self._lock:
-            return len(self._claims)
+        return len(self._held)
 
     @property
     def dispatched(self) -> int:
@@ -196,8 +191,8 @@ class NodeProcess:
                     break
                 self._dispatch_everything()
             total += claimed
-            with self._idle:
-                self._idle.wait(timeout=0.05)
+            self._held.hand_back(older_than=LONGEST_AHEAD)
+            self._held.wait(0.05)
         self._watcher.look_once()
         self._sender.send_what_is_due(timeout=_LAST_MESSAGES)
         return total
@@ -218,7 +213,7 @@ class NodeProcess:
         self._dispatcher.close()
         if self._courier is not None:
             self._courier.close()
-        self._hand_back(older_than=0.0)
+        self._held.hand_back(older_than=0.0)
         self._executor.shutdown()
         self._say_that_we_stop(is_stopping=True)
         hurry = hurry or threading.Event()
@@ -229,7 +224,7 @@ class NodeProcess:
         # What has ended is written before the rest is given up: a job may have come to an end when it was told to.
         self._recorder.close(timeout=5.0)
         if not is_drained:
-            self._abandon()
+            self._held.give_up()
         patience = 0.0 if hurry.is_set() else _LAST_WORDS
         self._watcher.close(timeout=patience)
         self._say_last_words(patience)
@@ -271,7 +266,7 @@ class NodeProcess:
         """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
         self._dispatcher.heed(seen)
         is_held = seen.is_draining or seen.is_everything_paused
-        self._hand_back(older_than=0.0 if is_held else _LONGEST_AHEAD)
+        self._held.hand_back(older_than=0.0 if is_held else LONGEST_AHEAD)
         if self._courier is not None:
             self._courier.heed(seen)
         if seen.is_draining != self._is_draining:
@@ -300,7 +295,7 @@ class NodeProcess:
 
     def _say_that_we_stop(self, *, is_stopping: bool) -> None:
         """Tell the jobs that run here whether they are waited for, or may take their time after all."""
-        for claim in self._held_claims():
+        for claim in self._held.claims():
             if is_stopping:
                 claim.node_stops.set()
             else:
@@ -308,43 +303,11 @@ class NodeProcess:
 
     def _drain(self, grace: timedelta, hurry: threading.Event) -> bool:
         deadline = time.monotonic() + grace.total_seconds()
-        with self._idle:
-            while self._claims and not hurry.is_set() and time.monotonic() < deadline:
-                self._idle.wait(timeout=0.1)
-            return not self._claims
-
-    def _abandon(self) -> None:
-        held = self._held()
-        reason = _("Node %(node)s stopped before it ended.") % {"node": self.name}
-        try:
-            given_up = abandon(held, reason=reason)
-        except Exception:
-            logger.exception("%d executions could not be given up.", len(held))
-            return
-        for each in given_up:
-            logger.warning("%s was given up: it is %s now.", each, each.status)
-        # Threads cannot be ended; they can still learn that what they do counts for nothing from now on.
-        pass_on_losses(self._held_claims(), {each.pk for each in given_up})
-
-    def _take(self, claim: Claim) -> None:
-        with self._lock:
-            self._claims[claim.execution.pk] = claim
-
-    def _hand_back(self, *, older_than: float) -> None:
-        """Let other nodes have what was claimed, and has not begun for so many seconds: threads take longer than expected."""
-        waiting = self._executor.withdraw(older_than=older_than)
-        if not waiting:
-            return
-        try:
-            ids = hand_back([each.execution for each in waiting])
-        except Exception as error:  # noqa: BLE001 - they run here, then, as soon as they can
-            logger.warning("%d executions could not be handed back: %s", len(waiting), type(error).__name__)
-            ids = set()
-        self._let_go(each for each in waiting if each.execution.pk in ids)
-        for each in waiting:
-            if each.execution.pk not in ids:
-                self._executor.submit(each)
-        logger.info("Node %s has handed back %d executions that it had not begun.", self.name, len(ids))
+        while self.running and not hurry.is_set() and time.monotonic() < deadline:
+            self._held.wait(0.1)
+            # What the last call could not tell.
+            self._held.hand_back(older_than=0.0)
+        return not self.running
 
     def _attempt_done(self, claim: Claim, ending: Ending) -> None:
         self._overruns.ended(claim)
@@ -352,7 +315,7 @@ class NodeProcess:
         self._dispatcher.wake_if_waiting()
 
     def _recorded(self, batch: Sequence[tuple[Claim, Ending]]) -> None:
-        self._let_go([claim for claim, _ in batch])
+        self._held.let_go(claim for claim, _ in batch)
         self._dispatcher.wake_if_waiting()
         is_urgent = any(
             ending.status == ExecutionStatus.QUEUED or ending.execution.followup_due is not None for _, ending in batch
@@ -361,26 +324,11 @@ class NodeProcess:
             # The next attempt, or what depends on this one, may be due before the clock looks again; or this was the last.
             self.clock.wakeup()
 
-    def _let_go(self, claims: Iterable[Claim]) -> None:
-        with self._idle:
-            for each in claims:
-                # The same row may have been claimed again here, under another token.
-                if self._claims.get(each.execution.pk) is each:
-                    del self._claims[each.execution.pk]
-            self._idle.notify_all()
-
-    def _held_claims(self) -> list[Claim]:
-        with self._lock:
-            return list(self._claims.values())
-
     def _looked_after(self) -> list[Claim]:
         """Return the claims whose lines are to be written, after a look at how long they take."""
-        claims = self._held_claims()
-        self._overruns.report(claims)
+        claims = self._held.claims()
+        self._overruns.report(each for each in claims if not self._executor.is_waiting(each))
         return claims
-
-    def _held(self) -> list[JobExecution]:
-        return [claim.execution for claim in self._held_claims()]
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from cronjobs import events
@@ -27,9 +27,9 @@ class Overruns:
         with self._lock:
             self._settled.add(_key(claim))
 
-    def report(self, claims: Collection[Claim]) -> None:
-        """Report those of `claims`, all that this node holds, that are overdue and not reported yet."""
-        now = self._now()
+    def report(self, running: Iterable[Claim]) -> None:
+        """Report those of the claims that run on this node, all of them, that are overdue and not reported yet."""
+        now, claims = self._now(), list(running)
         with self._lock:
             self._settled &= {_key(each) for each in claims}
             overdue = [

@@ -20,7 +20,7 @@ from cronjobs.models.announcements import announce_final
 from cronjobs.models.batches import insert_new
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel, give_notice
-from cronjobs.models.moves.known import known_jobs
+from cronjobs.models.moves.current import current_jobs
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
 from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
@@ -97,7 +97,7 @@ def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
     rows = list(lock_unlocked(due)[:BATCH])
     if not rows:
         return 0
-    jobs, unreadable = known_jobs({pk for row in rows if (pk := job_id_of(row.id)) is not None}, alias)
+    jobs, unreadable = current_jobs({pk for row in rows if (pk := job_id_of(row.id)) is not None}, alias)
     for pk, error in unreadable.items():
         _mark_broken(alias, Job(pk=pk), error)
     planned: list[_Due] = []

@@ -6,13 +6,17 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
+from cronjobs.executors.stops import pass_on_losses
 from cronjobs.executors.thread import ThreadExecutor
-from cronjobs.models import Job, JobExecution
-from cronjobs.models.moves import cancel, claim, hand_back, record
+from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models.draining import drain
+from cronjobs.models.moves import adopt, cancel, claim, hand_back, record, renew
+from cronjobs.models.queue import EVERYTHING
 from cronjobs.runner import Claim, perform
+from cronjobs.scheduler.holdings import Holdings
 from cronjobs.scheduler.node import NodeProcess
 from tests.servers import wait_for
 
@@ -68,7 +72,7 @@ def test_what_is_handed_back_is_as_it_was():
 
     ((held, _),) = claimed()
     assert facts(execution) != before
-    assert hand_back([held]) == {execution.pk}
+    assert hand_back([held]) == set()
 
     assert facts(execution) == before
     assert [each.pk for each, _ in claimed()] == [execution.pk]
@@ -98,8 +102,98 @@ def test_what_somebody_wants_to_stop_or_has_been_taken_is_not_handed_back():
     cancel(JobExecution.objects.filter(pk=asked.pk), reason="enough")
     JobExecution.objects.filter(pk=lost.pk).update(claim_token="somebody-else")
 
-    assert hand_back(held) == set()
+    # The other is not ours any more.
+    assert hand_back(held) == {asked.pk}
     assert set(JobExecution.objects.values_list("status", flat=True)) == {"running"}
+
+
+def test_after_a_lost_reply_it_can_be_asked_again():
+    JobExecution.objects.request("noop")
+    ((held, _),) = claimed()
+    hand_back([held])
+    ((again, _),) = claimed()
+
+    assert hand_back([held]) == set()
+    assert again.pk == held.pk
+    assert JobExecution.objects.get(pk=held.pk).claim_token == again.claim_token
+
+
+def test_a_claim_that_was_only_found_afterwards_stays():
+    execution = JobExecution.objects.request("noop")
+    ((held, _),) = claimed()
+    ((adopted, _),) = adopt(held.claim_token)
+
+    assert hand_back([adopted]) == {execution.pk}
+    assert JobExecution.objects.get(pk=execution.pk).status == "running"
+
+
+def test_a_claim_of_today_is_not_stopped_by_the_loss_of_yesterdays():
+    JobExecution.objects.request("noop")
+    ((first, job),) = claimed()
+    hand_back([first])
+    ((second, _),) = claimed()
+    ours = Claim.of(second, job)
+
+    # The lease keeper began its round before, and ends it now.
+    pass_on_losses([ours], renew([first]))
+
+    assert renew([first]) == [first]
+    assert not ours.stop_requested.is_set()
+
+
+def test_what_may_have_been_handed_back_is_not_begun_here_before_that_is_known(monkeypatch):
+    executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: None)
+    held = Holdings("test", executor)
+    rows = [JobExecution.objects.request("noop") for _ in range(3)]
+    claims = Claim.of_each(claimed())
+    # As behind a long attempt.
+    executor._at_work = 1
+    for each in claims:
+        held.take(each)
+        executor.submit(each)
+
+    def lose_the_reply(executions):
+        hand_back(executions)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("cronjobs.scheduler.holdings.hand_back", lose_the_reply)
+    held.hand_back(older_than=0.0)
+    assert (len(held), executor.withdraw()) == (3, [])
+
+    monkeypatch.undo()
+    held.hand_back(older_than=0.0)
+    assert len(held) == 0
+    assert JobExecution.objects.filter(pk__in=[each.pk for each in rows], status="queued", attempt=0).count() == 3
+    executor.shutdown()
+
+
+@pytest.mark.parametrize("how", ["drain", "pause"])
+def test_a_node_that_drains_or_is_paused_hands_back_what_it_has_not_begun(start_node, define, gate, how):
+    def blocks_until_told(context):
+        gate.wait(60)
+
+    node = start_node(workers=1)
+    held_up = JobExecution.objects.request(define(blocks_until_told))
+    wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
+    waiting = [JobExecution.objects.request("noop") for _ in range(3)]
+    Queue.objects.named(EVERYTHING).pause() if how == "pause" else drain(node.name, by="Ann")
+    for one in Claim.of_each(claimed()):
+        node._held.take(one)
+        node._executor.submit(one)
+
+    ids = [each.pk for each in waiting]
+    wait_for(lambda: JobExecution.objects.filter(pk__in=ids, status="queued", attempt=0).count() == 3)
+    assert node.running == 1
+
+
+def test_the_time_that_an_attempt_has_counts_from_its_beginning(make_job):
+    make_job("noop", name="hasty", overlap="allow", executor="thread", timeout=timedelta(milliseconds=1))
+    JobExecution.objects.request("hasty")
+    ((execution, job),) = claimed()
+    one = Claim.of(execution, job)
+    before = execution.deadline_at
+    one.begins(execution.started_at + timedelta(seconds=1))
+    assert execution.deadline_at == before + timedelta(seconds=1)
 
 
 def test_nothing_is_handed_back_of_nothing():
@@ -161,10 +255,11 @@ def test_what_waits_behind_a_long_attempt_is_performed_by_another_node(start_nod
     make_quick(node)
     held_up = JobExecution.objects.request(long)
     others = [JobExecution.objects.request("noop") for _ in range(30)]
+    ids = [each.pk for each in others]
+    # The first one has got hold of some, or had: it hands them back.
     wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
     start_node(workers=1)
 
-    ids = [each.pk for each in others]
     wait_for(lambda: set(JobExecution.objects.filter(pk__in=ids).values_list("status", flat=True)) == {"succeeded"})
     # Handing back is no attempt.
     assert set(JobExecution.objects.filter(pk__in=ids).values_list("attempt", flat=True)) == {1}
@@ -182,7 +277,7 @@ def test_a_node_that_stops_hands_back_what_it_has_not_begun(start_node, define, 
     # As if they had been claimed just before.
     waiting = [JobExecution.objects.request("noop") for _ in range(5)]
     for one in Claim.of_each(claimed()):
-        node._take(one)
+        node._held.take(one)
         node._executor.submit(one)
 
     def stop():

@@ -223,8 +223,8 @@ def test_renewal_extends_what_is_held_and_names_what_was_lost(make_job):
     expire(kept), expire(lost)
     JobExecution.objects.filter(pk=lost.pk).update(claim_token="somebody else's")
 
-    assert renew([kept, lost]) == {lost.pk}
-    assert renew([]) == set()
+    assert renew([kept, lost]) == [lost]
+    assert renew([]) == []
 
     kept.refresh_from_db()
     assert kept.lease_expires_at > read_clock("default")
@@ -316,7 +316,7 @@ def test_what_ended_in_this_moment_was_not_lost(make_job):
     (execution,) = claimed()
     record([], [succeeded(execution)])
 
-    assert renew([execution]) == set()
+    assert renew([execution]) == []
 
 
 @pytest.mark.parametrize("way", ["fails", "is lost"])

@@ -81,7 +81,7 @@ def test_a_node_with_the_same_name_does_not_keep_anothers_claim_alive(make_job):
     silent(first)
     ours = claimed(make_job)
 
-    assert renew([ours]) == set()
+    assert renew([ours]) == []
 
     assert [each.pk for each in rescue()] == [first.pk]
 
@@ -155,7 +155,7 @@ def test_giving_up_or_renewing_with_a_stale_token_changes_nothing(stale):
     before = everything_about(stale)
 
     assert abandon([stale], reason="The node stopped.") == []
-    assert renew([stale]) == {stale.pk}
+    assert renew([stale]) == [stale]
 
     assert everything_about(stale) == before
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob
 
 from cronjobs.models import Job, JobExecution
-from cronjobs.models.moves import known
+from cronjobs.models.moves import current
 from cronjobs.scheduler.clock_rows import clock_id
 from cronjobs.scheduler.looks import look
 from cronjobs.scheduler.plans import reconcile
@@ -45,7 +45,7 @@ def test_the_statements_of_a_tick_do_not_depend_on_how_many_jobs_are_registered(
         register(registered)
         JobExecution.objects.all().delete()
         # Both times they are new to this process.
-        known._known.clear()
+        current._known.clear()
         assert len(statements_of(look)) == 1
         counts.append(len(statements_of(lambda: tick(NOON + timedelta(seconds=1)))))
         assert JobExecution.objects.count() == DUE

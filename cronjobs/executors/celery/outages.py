@@ -27,7 +27,7 @@ def why_away(error: BaseException) -> str:
     for name, sentence in _SENTENCES.items():
         if name in names:
             return _(sentence)
-    return _("The broker cannot be reached: %(error)s.") % {"error": type(error).__name__}
+    return _("The broker takes nothing: %(error)s.") % {"error": type(error).__name__}
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,8 @@ from cronjobs.models.instances import columns_of, next_instance
 from cronjobs.models.loading import is_the_rows_fault, load_each
 from cronjobs.models.moves.places import Refusal
 from cronjobs.models.queue import Queue
+
+logger = logging.getLogger(__name__)
 
 # Executions, and why others cannot be read, by primary key.
 _Found = tuple[list[JobExecution], dict[int, Exception]]
@@ -105,6 +108,8 @@ class Candidates:
         except Exception as error:
             if not is_the_rows_fault(error):
                 raise
+            # Another way finds out which row it is, or shows that it was none.
+            logger.warning("What is due cannot be read together: %s", type(error).__name__)
             return None
         return [_execution(self.alias, row) for row in rows], {}
 

@@ -18,8 +18,8 @@ from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution, waits_for
 from cronjobs.models.job import Job
 from cronjobs.models.moves.candidates import Candidates
+from cronjobs.models.moves.current import jobs_of
 from cronjobs.models.moves.followups import ask_for_followup
-from cronjobs.models.moves.known import jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus

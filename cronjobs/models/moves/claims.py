@@ -15,7 +15,7 @@ from cronjobs.models.execution import JobExecution
 from cronjobs.models.job import Job
 from cronjobs.models.moves.candidates import Candidates, with_limited_queue
 from cronjobs.models.moves.choosing import Claimed, choose
-from cronjobs.models.moves.known import jobs_of
+from cronjobs.models.moves.current import jobs_of
 from cronjobs.models.moves.places import Places
 from cronjobs.models.pausing import why_held
 from cronjobs.states import ExecutionStatus, ensure_move
@@ -98,17 +98,19 @@ def _place_of(execution: JobExecution, jobs: dict[int, Job], alias: str) -> date
 
 
 def hand_back(claims: Collection[JobExecution]) -> set[int]:
-    """Let claims that this process holds, and has not begun, wait as if nobody had claimed them; return the ids.
+    """Let claims that this process has not begun wait as if nobody had claimed them, but for their progress.
 
-    Not those that somebody wants to stop, or that were lost: who holds them learns that in other ways.
+    Returns the ids of those that are still this process's: somebody wants to stop them, or what they were before is not
+    known (`adopt`). The others are not, whether they were handed back now, by an earlier call whose reply was lost, or
+    have been taken by somebody else.
     """
     alias = engine_alias(JobExecution)
-    # Without those whose claim was only found afterwards (`adopt`): what they were before is not known.
-    by_id = {each.pk: each for each in claims if each.before_claim}
+    by_id = {each.pk: each for each in claims}
 
     def work() -> set[int]:
-        held = JobExecution.objects.using(alias).held_by(by_id.values()).filter(cancel_requested_at=None).order_by("pk")
-        ids = set(held.select_for_update().values_list("pk", flat=True))
+        held = JobExecution.objects.using(alias).held_by(claims).order_by("pk").select_for_update()
+        asked = dict(held.values_list("pk", "cancel_requested_at"))
+        ids = {pk for pk, at in asked.items() if at is None and by_id[pk].before_claim}
         update_from_values(
             JobExecution,
             using=alias,
@@ -118,26 +120,27 @@ def hand_back(claims: Collection[JobExecution]) -> set[int]:
             where={"status": ExecutionStatus.RUNNING},
             also={"status": ExecutionStatus.QUEUED, "claim_token": "", "lease_expires_at": None},
         )
-        return ids
+        return asked.keys() - ids
 
     ensure_move(ExecutionStatus.RUNNING, ExecutionStatus.QUEUED)
     return in_transaction(alias, work) if by_id else set()
 
 
-def renew(claims: Collection[JobExecution]) -> set[int]:
-    """Extend the leases of what this process holds in one statement; return the ids that were lost.
+def renew(claims: Collection[JobExecution]) -> list[JobExecution]:
+    """Extend the leases of what this process holds in one statement; return those that were lost.
 
     Names the tokens held in memory, never a node. An expired lease that nobody has rescued
     may still be renewed.
     """
     if not claims:
-        return set()
+        return []
     ids = {each.pk for each in claims}
     renewed = JobExecution.objects.held_by(claims).update(lease_expires_at=database_now_plus(get_settings().lease))
     if renewed == len(ids):
-        return set()
+        return []
     # What ended under its token in this moment was not lost.
-    return ids - set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
+    kept = set(JobExecution.objects.last_claimed_by(claims).values_list("pk", flat=True))
+    return [each for each in claims if each.pk not in kept]
 
 
 def start(

@@ -57,7 +57,7 @@ def wrapped(error: Exception) -> Exception:
         pytest.param(ConnectionRefusedError(), BECAUSE, id="refused"),
         pytest.param(TimeoutError(), "The broker cannot be reached: it does not answer.", id="silent"),
         pytest.param(ConnectionResetError(), "The broker cannot be reached: the connection breaks off.", id="reset"),
-        pytest.param(KeyError("hunter2"), "The broker cannot be reached: RuntimeError.", id="else"),
+        pytest.param(KeyError("hunter2"), "The broker takes nothing: RuntimeError.", id="else"),
     ],
 )
 def test_why_it_takes_nothing_is_a_sentence_without_the_driver_s_words(error, sentence):

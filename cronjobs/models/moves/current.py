@@ -26,10 +26,10 @@ _lock = threading.Lock()
 
 def jobs_of(candidates: Sequence[JobExecution], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
     """Return the candidates' jobs, and those that cannot be read: what waits for them waits until they are mended."""
-    return known_jobs({each.job_id for each in candidates if each.job_id}, alias)
+    return current_jobs({each.job_id for each in candidates if each.job_id}, alias)
 
 
-def known_jobs(keys: Collection[int], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
+def current_jobs(keys: Collection[int], alias: str) -> tuple[dict[int, Job], dict[int, Exception]]:
     """Return the jobs with these primary keys, and why others cannot be read.
 
     They keep what they resolve to, and are shared: they are not to be changed.
