@@ -93,7 +93,8 @@ class NodeProcess:
             workers=self.workers,
             time=self._time,
             clock=self.clock,
-            running=lambda: self.running,
+            # What has been claimed a little ahead runs not yet.
+            running=lambda: min(self.running, self.workers),
             stuck=lambda: self.stuck,
         )
         self._upkeep = Upkeep(state)
