@@ -92,6 +92,7 @@ def insert_new(
     with connection.cursor() as cursor:
         for start in range(0, len(instances), chunk):
             part = instances[start : start + chunk]
+            insert.fill_in(part)
             values = [insert.prepare(name, getattr(each, name), connection) for each in part for name in insert.names]
             cursor.execute(insert.sql(len(part)), values)
 
@@ -102,9 +103,13 @@ class _Insert(_ManyRows):
     def __init__(self, model: type[Model], alias: str, unique: Collection[str], unchanged: str) -> None:
         connection = connections[alias]
         quote = connection.ops.quote_name
-        columns = {each.attname: quote(each.column) for each in model._meta.concrete_fields if not each.primary_key}  # type: ignore[arg-type]  # noqa: SLF001 - as above
+        fields = [each for each in model._meta.concrete_fields if not (each.primary_key or each.generated)]  # noqa: SLF001 - as above
+        columns = {each.attname: quote(each.column) for each in fields}  # type: ignore[arg-type]  # no relations to several
         super().__init__(connection, model, columns)
         self.names = tuple(columns)
+        self._filled_in = [
+            each for each in fields if getattr(each, "auto_now", False) or getattr(each, "auto_now_add", False)
+        ]
         self.head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns.values())}) VALUES "  # noqa: S608, SLF001 - names of our own columns
         self.row = f"({', '.join(['%s'] * len(columns))})"
         same = columns[unchanged]
@@ -113,6 +118,12 @@ class _Insert(_ManyRows):
         else:
             keys = ", ".join(columns[each] for each in unique)
             self.tail = f" ON CONFLICT ({keys}) DO UPDATE SET {same} = excluded.{same}"
+
+    def fill_in(self, instances: Iterable[Model]) -> None:
+        """Set what a model fills in itself when it is saved."""
+        for each in instances:
+            for field in self._filled_in:
+                field.pre_save(each, add=True)
 
 
 _insert = lru_cache(maxsize=8)(_Insert)

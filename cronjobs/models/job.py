@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import DatabaseError, models
+from django.db import DatabaseError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,7 @@ from cronjobs.conf import words_to_mask
 from cronjobs.database import read_clock
 from cronjobs.exceptions import InvalidRequest, JobNotFound
 from cronjobs.language import gettext
-from cronjobs.models.batches import EngineManager, upsert
+from cronjobs.models.batches import EngineManager, insert_new
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import CATCH_UP_CHOICES, ExecutorName, Overlap, Priority, Staleness
 from cronjobs.models.loading import load_job
@@ -125,8 +125,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         names = [each.name for each in definitions if registry.is_available(each)]
         known = set(self.filter(name__in=names).values_list("name", flat=True))
         missing = [Job(name=name, definition=name) for name in names if name not in known]
-        if missing:
-            upsert(self, missing, unique_fields=["name"], update_fields=["name"])
+        with transaction.atomic(using=self.db):
+            insert_new(Job, using=self.db, instances=missing, unique=("name",), unchanged="name")
         return len(missing)
 
 
