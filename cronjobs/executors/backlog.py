@@ -31,10 +31,17 @@ class Backlog:
 
     def room(self, now: float) -> int:
         """Return how many more may be claimed."""
-        idle = self._size - len(self._running) - len(self._waiting)
+        idle = self._idle()
         # Many by one statement, and not a few by each of many.
         ahead = 0 if len(self._waiting) * 2 > self._most_ahead else self._ahead(now)
         return max(0, idle if len(self._waiting) * 2 > ahead else idle + ahead)
+
+    def at_once(self) -> int:
+        """Return how many of these would begin at once."""
+        return max(0, self._idle())
+
+    def _idle(self) -> int:
+        return self._size - len(self._running) - len(self._waiting)
 
     def _ahead(self, now: float) -> int:
         quick = self._size - sum(now - begun > _HORIZON for _, begun in self._running.values())

@@ -27,6 +27,10 @@ class Executor(ABC):
     def submit(self, claim: Claim) -> None:
         """Start the attempt, or arrange that it starts; never blocks for its duration."""
 
+    def at_once(self) -> int:
+        """Return how many of these would begin at once."""
+        return self.free()
+
     def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
         """Return the claims that have not begun, for so many seconds or longer; they never begin here."""
         return []

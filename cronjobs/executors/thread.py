@@ -52,6 +52,10 @@ class ThreadExecutor(Executor):
         with self._lock:
             return self._backlog.room(time.monotonic())
 
+    def at_once(self) -> int:
+        with self._lock:
+            return self._backlog.at_once()
+
     def submit(self, claim: Claim) -> None:
         with self._lock:
             self._backlog.add(claim, time.monotonic())

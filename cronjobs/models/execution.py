@@ -167,6 +167,8 @@ class ExecutionQuerySet(models.QuerySet["JobExecution"]):
         In two statements, and one for every 500 (of SQLite, some 20). Nothing is recorded if any of `params` does not fit. Otherwise as
         `request`, which it also raises like.
         """
+        if isinstance(params, Mapping):
+            raise InvalidRequest(gettext("Parameters for many executions are a list with those of each."))
         job = Job.objects.named(job_name)
         terms = _Terms(job, run_after, priority, max_attempts, now=read_clock(self.db))
         rows = [terms.execution(dict(each), trigger, requested_by) for each in params]
@@ -192,6 +194,11 @@ class _Terms:
         self._start = run_after or now
         self._priority = self._resolved.priority if priority is None else parse_priority(priority)
         self._max_attempts = max_attempts or self._resolved.retry.max_attempts
+        try:
+            self._claim_at = claim_time(self._start, self._priority)
+        except OverflowError as error:
+            text = gettext("%(time)s is too early for an execution.")
+            raise InvalidRequest(text % {"time": self._start.isoformat()}) from error
 
     def execution(self, params: dict[str, Any], trigger: str, requested_by: str) -> JobExecution:
         """Return the row, unsaved."""
@@ -202,7 +209,7 @@ class _Terms:
             self._resolved,
             start=self._start,
             now=self._now,
-            claim_at=claim_time(self._start, self._priority),
+            claim_at=self._claim_at,
             max_attempts=self._max_attempts,
             priority=self._priority,
             params=storable_json(params),

@@ -14,6 +14,7 @@ from cronjobs.executors.base import Executor
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import adopt, claim, new_token
 from cronjobs.runner import Claim
+from cronjobs.scheduler.holdings import Holdings
 from cronjobs.scheduler.looks import Look
 from cronjobs.vitals import Pulse
 
@@ -26,7 +27,7 @@ SKEW_TO_STOP = timedelta(seconds=30)
 class Dispatcher(threading.Thread):
     """A thread that claims when it is woken.
 
-    `hold` is told of every claim before its attempt starts, so that its lease is renewed.
+    `held` takes every claim before its attempt starts, so that its lease is renewed.
     """
 
     def __init__(
@@ -35,14 +36,14 @@ class Dispatcher(threading.Thread):
         node: str,
         time: SteadyClock,
         executor: Executor,
-        hold: Callable[[Claim], None],
+        held: Holdings,
         queues: Collection[str] | None = None,
         on_death: Callable[[BaseException], None] = lambda error: None,
         pulse: Pulse | None = None,
     ) -> None:
         super().__init__(name="cronjobs-dispatcher", daemon=True)
         self._pulse = pulse or Pulse("dispatcher")
-        self._node, self._time, self._executor, self._hold = node, time, executor, hold
+        self._node, self._time, self._executor, self._held = node, time, executor, held
         self._queues, self._on_death = queues, on_death
         self._woken, self._closed = threading.Event(), threading.Event()
         self._poll = get_settings().poll_interval.total_seconds()
@@ -109,7 +110,7 @@ class Dispatcher(threading.Thread):
         with self._claiming:
             if adopted := self._adopt():
                 return self._start(adopted)
-            free = self._executor.free()
+            free = min(self._executor.free(), self._held.room())
             if free <= 0 or self._is_draining or get_settings().paused or self._is_out_of_time():
                 return 0
             # Of large numbers only some: each takes a query that has to be put together once.
@@ -123,6 +124,7 @@ class Dispatcher(threading.Thread):
         claimed = claim(
             node=self._node,
             limit=free,
+            at_once=self._executor.at_once(),
             now=self._time.now(),
             queues=self._queues,
             token=token,
@@ -151,7 +153,7 @@ class Dispatcher(threading.Thread):
 
     def _start(self, executions: Sequence[tuple[JobExecution, Job | None]]) -> int:
         for one in Claim.of_each(executions):
-            self._hold(one)
+            self._held.take(one)
             self._executor.submit(one)
         return len(executions)
 

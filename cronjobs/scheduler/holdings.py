@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
-from cronjobs.executors.base import Executor
-from cronjobs.executors.stops import pass_on_losses
+from cronjobs.executors.base import Done, Executor
+from cronjobs.executors.stops import pass_on_losses, pass_on_stops
 from cronjobs.language import gettext as _
 from cronjobs.models import JobExecution
 from cronjobs.models.moves import abandon, hand_back
-from cronjobs.runner import Claim
+from cronjobs.runner import Claim, never_begun
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +21,14 @@ LONGEST_AHEAD = 0.5
 
 
 class Holdings:
-    """The claims of the node `name`, whatever thread asks; `executor` performs them."""
+    """The claims of the node `name`, at most `most`, whatever thread asks; `executor` performs them.
 
-    def __init__(self, name: str, executor: Executor) -> None:
-        self._name, self._executor = name, executor
+    `ended` is told of what has come to an end without having begun.
+    """
+
+    def __init__(self, name: str, executor: Executor, *, most: int, ended: Done, now: Callable[[], datetime]) -> None:
+        self._name, self._executor, self._most = name, executor, most
+        self._ended, self._now = ended, now
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._claims: dict[int, Claim] = {}
@@ -33,6 +38,10 @@ class Holdings:
     def __len__(self) -> int:
         with self._lock:
             return len(self._claims)
+
+    def room(self) -> int:
+        """Return how many more may be held: what is held when a node is killed is lost, whether it has ended or not."""
+        return self._most - len(self)
 
     def claims(self) -> list[Claim]:
         """Return all claims."""
@@ -82,13 +91,23 @@ class Holdings:
             with self._lock:
                 self._undecided += waiting
             return
-        still_ours = [each for each in waiting if each.execution.pk in kept]
-        self.let_go(each for each in waiting if each.execution.pk not in kept)
-        for each in still_ours:
-            self._executor.submit(each)
-        if len(still_ours) < len(waiting):
-            number = len(waiting) - len(still_ours)
-            logger.info("Node %s has handed back %d executions that it had not begun.", self._name, number)
+        given = [each for each in waiting if each.execution.pk not in kept]
+        self.let_go(given)
+        if given:
+            logger.info("Node %s has handed back %d executions that it had not begun.", self._name, len(given))
+        self._end_or_go_on([each for each in waiting if each.execution.pk in kept])
+
+    def _end_or_go_on(self, claims: Sequence[Claim]) -> None:
+        """End what somebody wants to stop before it begins; let the rest wait for its thread again."""
+        try:
+            pass_on_stops(claims)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.warning("Whether %d executions are to stop cannot be asked: %s", len(claims), type(error).__name__)
+        for each in claims:
+            if each.stop_requested.is_set():
+                self._ended(each, never_begun(each, self._now()))
+            else:
+                self._executor.submit(each)
 
     def give_up(self) -> None:
         """Record of everything that is still held that this node stopped before it ended."""

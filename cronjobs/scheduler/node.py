@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 # How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
 _LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
+# For each worker, at most: what runs, what has been claimed ahead, and what has ended and is not recorded yet.
+_MOST_HELD = 24
 # A node that has not looked for due times for longer than this sends no heartbeat.
 _LONGEST_SILENCE = timedelta(seconds=10)
 
@@ -62,7 +64,13 @@ class NodeProcess:
         self._vitals = Vitals(get_settings().stuck_after)
         self._overruns = Overruns(self._time.now)
         self._executor = ThreadExecutor(size=self.workers, now=self._time.now, done=self._attempt_done)
-        self._held = Holdings(self.name, self._executor)
+        self._held = Holdings(
+            self.name,
+            self._executor,
+            most=_MOST_HELD * self.workers,
+            ended=self._attempt_done,
+            now=self._time.now,
+        )
         self._recorder = Recorder(
             recorded=self._recorded,
             live=self._looked_after,
@@ -73,7 +81,7 @@ class NodeProcess:
             node=self.name,
             time=self._time,
             executor=self._executor,
-            hold=self._held.take,
+            held=self._held,
             queues=queues,
             on_death=self._fail,
             pulse=self._vitals.pulse("dispatcher"),
@@ -266,7 +274,7 @@ class NodeProcess:
     def _heed(self, seen: Look) -> None:
         """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
         self._dispatcher.heed(seen)
-        is_held = seen.is_draining or seen.is_everything_paused
+        is_held = seen.is_draining or seen.is_everything_paused or seen.is_any_queue_paused
         self._held.hand_back(older_than=0.0 if is_held else LONGEST_AHEAD)
         if self._courier is not None:
             self._courier.heed(seen)

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from cronjobs import RetryPolicy, job
 from cronjobs.database import read_clock
+from cronjobs.executors.base import Done, Executor
 from cronjobs.models import Job, JobExecution
 from cronjobs.registry import registry
+from cronjobs.scheduler.holdings import Holdings
 
 # A Thursday; nothing is special about it but the old system's sample data.
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -78,3 +81,8 @@ def rows_of(job: Job) -> list[tuple[str, str, datetime]]:
     """Return what is recorded of a job: trigger, status and due time, oldest first."""
     rows = JobExecution.objects.filter(job=job).order_by("scheduled_for", "id")
     return list(rows.values_list("trigger", "status", "scheduled_for"))
+
+
+def holdings(executor: Executor, ended: Done = lambda claim, ending: None) -> Holdings:
+    """Return what a node with that executor would hold its claims in."""
+    return Holdings("test", executor, most=100, ended=ended, now=timezone.now)

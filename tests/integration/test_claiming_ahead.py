@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
+from cronjobs.database import SteadyClock, read_clock
 from cronjobs.executors.stops import pass_on_losses
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.models import Job, JobExecution, Queue
@@ -16,8 +17,10 @@ from cronjobs.models.draining import drain
 from cronjobs.models.moves import adopt, cancel, claim, hand_back, record, renew
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.runner import Claim, perform
+from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.holdings import Holdings
 from cronjobs.scheduler.node import NodeProcess
+from tests.integration.conftest import holdings
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,7 +146,7 @@ def test_a_claim_of_today_is_not_stopped_by_the_loss_of_yesterdays():
 
 def test_what_may_have_been_handed_back_is_not_begun_here_before_that_is_known(monkeypatch):
     executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: None)
-    held = Holdings("test", executor)
+    held = holdings(executor)
     rows = [JobExecution.objects.request("noop") for _ in range(3)]
     claims = Claim.of_each(claimed())
     # As behind a long attempt.
@@ -293,3 +296,52 @@ def test_a_node_that_stops_hands_back_what_it_has_not_begun(start_node, define, 
     gate.set()
     stopping.join(60)
     assert JobExecution.objects.get(pk=held_up.pk).status == "succeeded"
+
+
+def test_what_is_cancelled_before_it_begins_ends_though_every_thread_hangs(start_node, define, gate):
+    def blocks_until_told(context):
+        gate.wait(60)
+
+    node = start_node(workers=1)
+    held_up = JobExecution.objects.request(define(blocks_until_told))
+    wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
+    unwanted = JobExecution.objects.request("noop")
+    (one,) = Claim.of_each(claimed())
+    node._held.take(one)
+    cancel(JobExecution.objects.filter(pk=unwanted.pk), reason="Ann said so.")
+    node._executor.submit(one)
+
+    wait_for(lambda: JobExecution.objects.get(pk=unwanted.pk).status == "cancelled")
+    unwanted.refresh_from_db()
+    assert (unwanted.reason, unwanted.attempt) == ("Ann said so.", 1)
+    assert node.running == 1
+
+
+def test_what_a_rate_limits_is_not_claimed_ahead(make_job):
+    make_job("noop", name="limited", overlap="allow", rate_limit="10/m")
+    for name in ("noop", "limited", "limited", "noop", "limited"):
+        JobExecution.objects.request(name)
+
+    found = claim(node="test", limit=10, now=timezone.now(), at_once=2)
+
+    # The second and the third of the limited ones would be counted now, and begin later.
+    assert [each.job_name for each, _ in found.executions] == ["noop", "limited", "noop"]
+    assert found.is_more
+    assert [each.job_name for each, _ in claimed()] == ["limited", "limited"]
+
+
+def test_no_more_is_claimed_than_may_be_lost():
+    steady = SteadyClock()
+    steady.set(read_clock("default"))
+    executor = ThreadExecutor(size=4, now=steady.now, done=lambda claim, ending: None)
+    held = Holdings("test", executor, most=3, ended=lambda claim, ending: None, now=steady.now)
+    dispatcher = Dispatcher(node="test", time=steady, executor=executor, held=held)
+    for _ in range(6):
+        JobExecution.objects.request("noop")
+
+    assert dispatcher.claim_once() == 3
+    # Whether they have ended or not: nobody has recorded it.
+    assert dispatcher.claim_once() == 0
+    held.let_go(held.claims()[:1])
+    assert dispatcher.claim_once() == 1
+    executor.shutdown()

@@ -13,6 +13,7 @@ from cronjobs.models import JobExecution
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from tests.integration.conftest import holdings
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def steady():
 @pytest.fixture
 def dispatcher(steady):
     executor = ThreadExecutor(size=2, now=steady.now, done=lambda claim, ending: None)
-    yield Dispatcher(node="a", time=steady, executor=executor, hold=lambda claim: None)
+    yield Dispatcher(node="a", time=steady, executor=executor, held=holdings(executor))
     executor.shutdown()
 
 

@@ -23,6 +23,7 @@ from cronjobs.scheduler.node import NodeProcess
 from cronjobs.scheduler.plans import sync
 from cronjobs.scheduler.trends import MOST_POINTS, MemoryTrend
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
+from tests.integration.conftest import holdings
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -184,7 +185,7 @@ def test_a_claim_whose_reply_was_lost_is_still_run_by_a_node_that_drains(monkeyp
     execution = JobExecution.objects.request("noop")
     ended = []
     executor = ThreadExecutor(size=1, now=steady.now, done=lambda claim, ending: ended.append(claim.execution.pk))
-    dispatcher = Dispatcher(node="a", time=steady, executor=executor, hold=lambda claim: None)
+    dispatcher = Dispatcher(node="a", time=steady, executor=executor, held=holdings(executor))
     real = dispatchers.claim
 
     def claim_and_lose_the_reply(**options):

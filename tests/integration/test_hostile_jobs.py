@@ -16,6 +16,7 @@ from cronjobs.models import JobExecution
 from cronjobs.models.moves import adopt, claim
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.node import NodeProcess
+from tests.integration.conftest import holdings
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +64,7 @@ def test_a_claim_whose_reply_was_lost_is_adopted_and_runs():
     steady = SteadyClock()
     steady.set(read_clock("default"))
     executor = ThreadExecutor(size=1, now=steady.now, done=lambda claim, ending: done.append(ending))
-    dispatcher = Dispatcher(node="a", time=steady, executor=executor, hold=lambda claim: None)
+    dispatcher = Dispatcher(node="a", time=steady, executor=executor, held=holdings(executor))
     # The COMMIT arrives after its connection is gone: the rows are claimed, and nobody has been told.
     token = "a token of the dispatcher's"
     dispatcher._unanswered = {token: time.monotonic()}

@@ -162,5 +162,10 @@ def test_if_one_of_many_does_not_fit_none_is_recorded():
     with pytest.raises(InvalidRequest):
         jobs.noop.enqueue_many([{}], run_at=datetime(2026, 1, 1))  # noqa: DTZ001 - that is what is refused
 
+    with pytest.raises(InvalidRequest, match="list"):
+        jobs.noop.enqueue_many({"value": 1})
+    with pytest.raises(InvalidRequest, match="too early"):
+        jobs.noop.enqueue_many([{}], run_at=datetime.min.replace(tzinfo=UTC))
+
     assert not JobExecution.objects.exists()
     assert jobs.noop.enqueue_many([]) == []

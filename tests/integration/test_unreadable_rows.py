@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -101,3 +102,23 @@ def test_clock_rows_with_impossible_numbers_or_times_are_left_alone(make_job):
 
     assert look().now
     assert rows_of(job) == [("schedule", "queued", NOON + MINUTE)]
+
+
+# What a claim counts with, as far as a database lets it in.
+COUNTED: list[tuple[str, Any]] = {
+    "postgresql": [("attempt", 32_767)],
+    "mysql": [("attempt", 65_535)],
+    "sqlite": [("attempt", 32_767), ("attempt", "abc"), ("priority", "p"), ("max_attempts", "x")],
+}[connection.vendor]
+
+
+@pytest.mark.parametrize(("column", "value"), COUNTED)
+def test_an_execution_that_no_claim_can_start_is_skipped_and_the_others_run(column, value):
+    Job.objects.create(name="noop", definition="noop", overlap="allow")
+    bad, good = JobExecution.objects.request("noop"), JobExecution.objects.request("noop")
+    write("cronjobs_jobexecution", column, value, bad.pk)
+
+    found = claim(node="test", limit=10, now=read_clock("default"))
+
+    assert [each.pk for each, _ in found.executions] == [good.pk]
+    assert JobExecution.objects.filter(pk=bad.pk).values_list("status", flat=True).get() == "skipped"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ from cronjobs.models.queue import Queue
 logger = logging.getLogger(__name__)
 
 # Executions, and why others cannot be read, by primary key.
-_Found = tuple[list[JobExecution], dict[int, Exception]]
+Found = tuple[list[JobExecution], dict[int, Exception]]
 
 
 def with_limited_queue(executions: ExecutionQuerySet) -> ExecutionQuerySet:
@@ -45,7 +45,7 @@ def in_open_queues(executions: ExecutionQuerySet) -> ExecutionQuerySet:
 class Candidates:
     """What a claim may take from, and what it has found to be full on its way.
 
-    `waits_for` is what the rows wait for, which is the one who claims.
+    `waits_for` is what the rows wait for, which is the one who claims; `at_once` how many it begins at once (None: all).
     Usually that is the head of all queues together. Where a queue keeps its rows waiting, they
     may be very many, and stand in front of the others: `is_apart` makes it look at the head of
     each queue by itself, a few statements instead of a long way.
@@ -56,12 +56,13 @@ class Candidates:
     queues: Collection[str] | None = None
     is_apart: bool = False
     waits_for: WaitsFor = WaitsFor.NODE
+    at_once: int | None = None
     full_jobs: set[int] = field(default_factory=set)
     full_queues: set[str] = field(default_factory=set)
 
     def afresh(self) -> Candidates:
         """Return the same, with nothing found to be full: for a transaction that is tried again."""
-        return Candidates(self.alias, self.now, self.queues, is_apart=self.is_apart, waits_for=self.waits_for)
+        return replace(self, full_jobs=set(), full_queues=set())
 
     @property
     def is_any_full(self) -> bool:
@@ -83,7 +84,7 @@ class Candidates:
         elif execution.job_id is not None:
             self.full_jobs.add(execution.job_id)
 
-    def next(self, number: int) -> _Found:
+    def next(self, number: int) -> Found:
         """Lock and return up to `number` of them, and by primary key those that cannot be read.
 
         Rows that somebody else has locked are passed over.
@@ -98,7 +99,7 @@ class Candidates:
             unreadable |= bad
         return sorted(found, key=lambda each: (each.claim_at, each.pk))[:number], unreadable
 
-    def _usual(self, number: int) -> _Found | None:
+    def _usual(self, number: int) -> Found | None:
         """Return what `next` does where nothing is full, by a query that was put together once; None: not by that way."""
         if self.is_any_full:
             return None
@@ -158,5 +159,5 @@ def _execution(alias: str, row: Row) -> JobExecution:
     return execution
 
 
-def _load(rows: ExecutionQuerySet, number: int) -> _Found:
+def _load(rows: ExecutionQuerySet, number: int) -> Found:
     return load_each(lock_unlocked(rows)[:number], singly=rows)

@@ -17,7 +17,7 @@ from cronjobs.models.announcements import announce_final
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.execution import JobExecution, waits_for
 from cronjobs.models.job import Job
-from cronjobs.models.moves.candidates import Candidates
+from cronjobs.models.moves.candidates import Candidates, Found
 from cronjobs.models.moves.current import jobs_of
 from cronjobs.models.moves.followups import ask_for_followup
 from cronjobs.models.moves.places import Places
@@ -25,6 +25,9 @@ from cronjobs.registry import registry
 from cronjobs.states import ExecutionStatus
 
 logger = logging.getLogger(__name__)
+
+# As many as the column can count.
+_MOST_ATTEMPTS = 32_767
 
 # Writes what has been chosen, and returns it: locked rows, their jobs by id, and when they were chosen.
 Stamp = Callable[[list[JobExecution], dict[int, Job], datetime], list[JobExecution]]
@@ -63,7 +66,7 @@ def choose(candidates: Candidates, limit: int, stamp: Stamp, *, room: Room | Non
     refused = True
     # Rows that have to wait may fill the head of the queue; they must not hold back the rest.
     while refused and (wanted := limit - len(claimed)) > 0:
-        rows, unreadable = candidates.next(wanted)
+        rows, unreadable = _startable(candidates.next(wanted))
         _skip_unreadable(unreadable, candidates.alias)
         jobs, broken = jobs_of(rows, candidates.alias)
         ours = _not_for_others(rows, jobs, candidates)
@@ -71,10 +74,26 @@ def choose(candidates: Candidates, limit: int, stamp: Stamp, *, room: Room | Non
         foreign = {each.job_id for each in ours if each.job_id in broken or _is_foreign(jobs.get(each.job_id or 0))}
         candidates.full_jobs |= {pk for pk in foreign if pk is not None}
         known = [each for each in ours if each.job_id not in foreign]
-        chosen, now = _with_places(known, jobs, candidates, room)
+        chosen, now = _with_places(known, jobs, candidates, room, begun=len(claimed))
         claimed += [(each, jobs.get(each.job_id or 0)) for each in stamp(chosen, jobs, now)]
         refused = len(chosen) < len(rows) == wanted
     return Claimed(claimed, is_more=candidates.is_any_full or len(claimed) >= limit)
+
+
+def _startable(found: Found) -> Found:
+    """Move what no claim can start to what cannot be read: it would take the others with it."""
+    rows, unreadable = found
+    bad = {each.pk: error for each in rows if (error := _why_not_startable(each)) is not None}
+    return ([each for each in rows if each.pk not in bad], unreadable | bad) if bad else found
+
+
+def _why_not_startable(execution: JobExecution) -> Exception | None:
+    # Of SQLite, a column of numbers may hold anything.
+    if not all(type(getattr(execution, name)) is int for name in ("attempt", "max_attempts", "priority")):
+        return TypeError("its attempts or its priority are no numbers")
+    if not 0 <= execution.attempt < _MOST_ATTEMPTS:
+        return ValueError(f"{execution.attempt} attempts are too many")
+    return None
 
 
 def _not_for_others(rows: list[JobExecution], jobs: Mapping[int, Job], candidates: Candidates) -> list[JobExecution]:
@@ -98,13 +117,18 @@ def who_performs(job: Job | None, default: WaitsFor) -> WaitsFor:
 
 
 def _with_places(
-    rows: Sequence[JobExecution], jobs: dict[int, Job], candidates: Candidates, room: Room | None
+    rows: Sequence[JobExecution], jobs: dict[int, Job], candidates: Candidates, room: Room | None, *, begun: int
 ) -> tuple[list[JobExecution], datetime]:
     """Return those that may start now, and when that is; note what is full."""
     places = Places(rows, jobs, candidates.alias)
-    chosen = []
+    chosen: list[JobExecution] = []
     for each in rows:
         if room is not None and each.queue in candidates.full_queues:
+            continue
+        is_ahead = candidates.at_once is not None and begun + len(chosen) >= candidates.at_once
+        if is_ahead and each.job_id is not None and places.counts_starts_of(each):
+            # Its start is counted now, and would come when others are counted already.
+            candidates.full_jobs.add(each.job_id)
             continue
         refusal = places.take(each)
         if refusal is not None:

@@ -48,14 +48,16 @@ def claim(
     queues: Collection[str] | None = None,
     token: str | None = None,
     is_apart: bool = False,
+    at_once: int | None = None,
 ) -> Claimed:
     """Claim up to `limit` due executions for `node`, under `token` (None: a new one).
 
     `now` is the database's clock as the node knows it. Rows that another node has locked are
     passed over. A job or a queue that is at its limit, over all nodes, keeps its rows waiting, and
-    so does a paused queue; `is_apart` is for when that may be many (see `Candidates`).
+    so does a paused queue; `is_apart` is for when that may be many (see `Candidates`). More than `at_once` (None: any
+    number) are claimed only of jobs without a rate limit, whose starts would be counted before they come.
     """
-    candidates = Candidates(engine_alias(JobExecution), now, queues, is_apart=is_apart)
+    candidates = Candidates(engine_alias(JobExecution), now, queues, is_apart=is_apart, at_once=at_once)
     token = token or new_token()
 
     def stamp(rows: list[JobExecution], jobs: dict[int, Job], at: datetime) -> list[JobExecution]:

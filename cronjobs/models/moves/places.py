@@ -71,6 +71,10 @@ class Places:
         """When, by the database's clock, starts were counted: what starts now must be stamped with it. None: never."""
         return self._jobs.counted_at
 
+    def counts_starts_of(self, execution: JobExecution) -> bool:
+        """Return whether a rate limits how many executions like this one start in a period."""
+        return self._jobs.counts_starts_of(execution.job_id or 0)
+
     def take(self, execution: JobExecution) -> Refusal | None:
         """Give `execution` a place; return why there is none if so."""
         refusal = self._jobs.refusal(execution) or self._queues.refusal(execution)
@@ -106,6 +110,10 @@ class _JobPlaces:
             self._locked = {pk for (pk,) in ask_about(partial(_jobs, lock), alias, limits)}
             self._count_running(alias)
             self._count_starts(alias)
+
+    def counts_starts_of(self, job_id: int) -> bool:
+        limit = self._limits.get(job_id)
+        return limit is not None and limit.rate is not None
 
     def refusal(self, execution: JobExecution) -> Refusal | None:
         job_id = execution.job_id or 0
