@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cronjobs.database import engine_alias, engine_transaction
 from cronjobs.models import Job, JobExecution, Node
 from project.processes import Child, stop
 from tests.servers import start_command, wait_for
@@ -34,6 +36,12 @@ def start_node(transactional_db: None, tmp_path: Path) -> Iterator[StartNode]:
 
     yield start
     stop(started)
+
+
+def freeze(node: Child) -> None:
+    """Let a node stand still, outside of a write: on SQLite it would keep everybody else from writing meanwhile."""
+    with engine_transaction(engine_alias(JobExecution)):
+        node.process.send_signal(signal.SIGSTOP)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +13,7 @@ import pytest
 
 from cronjobs.models import AlertDelivery, AlertNotice, AlertRound, Job, JobExecution, Node
 from project.processes import stop
-from tests.acceptance.conftest import StartNode
+from tests.acceptance.conftest import StartNode, freeze
 from tests.receivers import Mailbox, Receiver, receiving, receiving_mail
 from tests.servers import wait_for
 
@@ -155,7 +154,7 @@ def test_a_node_that_is_killed_gives_one_message_for_it_and_one_for_what_it_had(
     start_node(**ops.settings)
     Job.objects.filter(name="marks").update(params={})
 
-    victim.process.send_signal(signal.SIGSTOP)
+    freeze(victim)
     wait_for(lambda: JobExecution.objects.get().status == "lost")
     wait_for(lambda: len(ops.receiver.received) >= 2)
     wait_until_all_is_told()

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from cronjobs.models import Job, JobExecution
-from tests.acceptance.conftest import status_of
+from tests.acceptance.conftest import freeze, status_of
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -64,7 +64,7 @@ def test_a_node_that_stood_still_learns_that_its_work_was_taken(start_node, mark
     marks.job(seconds=4.0, rerun_lost=True)
     execution = JobExecution.objects.request("marks")
     wait_for(lambda: len(marks.lines()) == 1)
-    os.kill(frozen.process.pid, signal.SIGSTOP)
+    freeze(frozen)
     try:
         start_node()
         wait_for(lambda: execution.attempts.filter(status="lost").exists())
