@@ -138,10 +138,11 @@ class PrivatePostgres(PrivateServer):
         return [*_as_nobody_special(), _postgres_program("postgres"), "-D", str(self.directory / "data"), *settings]
 
     def stop(self, *, crash: bool = False, within: float = 30.0) -> None:
+        children = [] if self._child is None else psutil.Process(self._child.process.pid).children(recursive=True)
         super().stop(crash=crash, within=within)
-        if crash:
-            # Its children notice the death of their parent, but not at once; until then they hold shared memory.
-            time.sleep(1.0)
+        # They notice the death of their parent, but not at once; until then they hold shared memory.
+        _, alive = psutil.wait_procs(children, timeout=within)
+        assert not alive, f"{len(alive)} processes of the server outlive it."
 
     def _connect(self) -> Any:
         import psycopg

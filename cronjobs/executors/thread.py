@@ -13,8 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.conf import get_settings
 from cronjobs.executors.attempts import attempt, discard, let_go_of_old_connections
-from cronjobs.executors.backlog import Backlog
 from cronjobs.executors.base import Done, Executor
+from cronjobs.executors.prefetch import Prefetch
 from cronjobs.executors.process import ForkServer, Stop, attempt_in_process, belongs_in_process, may_be_needed
 from cronjobs.models import ResolvedJob
 from cronjobs.models.moves import Ending
@@ -37,7 +37,7 @@ class ThreadExecutor(Executor):
         self._size, self._now, self._done = size, now, done
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="cronjobs-worker")
         self._lock = threading.Lock()
-        self._backlog = Backlog(size)
+        self._prefetch = Prefetch(size)
         # How many threads look for what waits, and how many of them watch a process.
         self._at_work = self._in_process = 0
         self._server, self._stop = ForkServer(), Stop()
@@ -50,15 +50,15 @@ class ThreadExecutor(Executor):
 
     def free(self) -> int:
         with self._lock:
-            return self._backlog.room(time.monotonic())
+            return self._prefetch.room(time.monotonic())
 
     def at_once(self) -> int:
         with self._lock:
-            return self._backlog.at_once()
+            return self._prefetch.at_once()
 
     def submit(self, claim: Claim) -> None:
         with self._lock:
-            self._backlog.add(claim, time.monotonic())
+            self._prefetch.add(claim, time.monotonic())
             is_any_idle = self._at_work < self._size
             self._at_work += is_any_idle
         if is_any_idle:
@@ -66,11 +66,11 @@ class ThreadExecutor(Executor):
 
     def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
         with self._lock:
-            return self._backlog.withdraw(time.monotonic() - older_than)
+            return self._prefetch.withdraw(time.monotonic() - older_than)
 
     def is_waiting(self, claim: Claim) -> bool:
         with self._lock:
-            return self._backlog.is_waiting(claim)
+            return self._prefetch.is_waiting(claim)
 
     def shutdown(self) -> None:
         self._pool.shutdown(wait=False)
@@ -101,12 +101,12 @@ class ThreadExecutor(Executor):
             except BaseException:
                 with self._lock:
                     self._at_work -= 1
-                    self._backlog.end(claim, time.monotonic())
+                    self._prefetch.end(claim, time.monotonic())
                 raise
 
     def _next(self) -> Claim | None:
         with self._lock:
-            claim = self._backlog.begin(time.monotonic())
+            claim = self._prefetch.begin(time.monotonic())
             # Together: what is submitted from now on needs another thread.
             self._at_work -= claim is None
             return claim
@@ -139,7 +139,7 @@ class ThreadExecutor(Executor):
     def _hand_over(self, claim: Claim, ending: Ending | None) -> None:
         used = let_go_of_old_connections()
         with self._lock:
-            self._backlog.end(claim, time.monotonic())
+            self._prefetch.end(claim, time.monotonic())
             self._kept.update(used)
         if ending is not None:
             self._done(claim, ending)

@@ -125,7 +125,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         names = [each.name for each in definitions if registry.is_available(each)]
         known = set(self.filter(name__in=names).values_list("name", flat=True))
         missing = [Job(name=name, definition=name) for name in names if name not in known]
-        with transaction.atomic(using=self.db):
+        with transaction.atomic(using=self.db, savepoint=False):
             insert_new(Job, using=self.db, instances=missing, unique=("name",), unchanged="name")
         return len(missing)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cronjobs.executors.base import Done, Executor
 from cronjobs.models import Job, JobExecution
 from cronjobs.registry import registry
 from cronjobs.scheduler.holdings import Holdings
+from cronjobs.scheduler.node import NodeProcess
 
 # A Thursday; nothing is special about it but the old system's sample data.
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -81,6 +82,23 @@ def rows_of(job: Job) -> list[tuple[str, str, datetime]]:
     """Return what is recorded of a job: trigger, status and due time, oldest first."""
     rows = JobExecution.objects.filter(job=job).order_by("scheduled_for", "id")
     return list(rows.values_list("trigger", "status", "scheduled_for"))
+
+
+@pytest.fixture
+def start_node(transactional_db: None) -> Iterator[Callable[..., NodeProcess]]:
+    """Start nodes in this process, with the options of `NodeProcess`; nothing is scheduled but what a test schedules."""
+    Job.objects.update(schedule="")
+    started: list[NodeProcess] = []
+
+    def start(**options: Any) -> NodeProcess:
+        node = NodeProcess(**options)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start
+    for node in started:
+        node.stop(grace=timedelta(seconds=10))
 
 
 def holdings(executor: Executor, ended: Done = lambda claim, ending: None) -> Holdings:

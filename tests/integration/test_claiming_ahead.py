@@ -6,20 +6,19 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 from django.utils import timezone
 
 from cronjobs.database import SteadyClock, read_clock
 from cronjobs.executors.stops import pass_on_losses
 from cronjobs.executors.thread import ThreadExecutor
-from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models import JobExecution, Queue
 from cronjobs.models.draining import drain
 from cronjobs.models.moves import adopt, cancel, claim, hand_back, record, renew
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.runner import Claim, perform
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.holdings import Holdings
-from cronjobs.scheduler.node import NodeProcess
 from tests.integration.conftest import holdings
 from tests.servers import wait_for
 
@@ -42,23 +41,6 @@ def gate():
     opened = threading.Event()
     yield opened
     opened.set()
-
-
-@pytest.fixture
-def start_node(gate):
-    Job.objects.update(schedule="")
-    started = []
-
-    def start(**options):
-        node = NodeProcess(**options)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start
-    gate.set()
-    for node in started:
-        node.stop(grace=timedelta(seconds=10))
 
 
 def make_quick(node):
@@ -249,20 +231,22 @@ def test_it_starts_when_it_begins_and_not_when_it_was_claimed(gate, define):
     assert first.started_at < opened_at <= second.started_at == second.first_started_at <= second.finished_at
 
 
-def test_what_waits_behind_a_long_attempt_is_performed_by_another_node(start_node, define, gate):
+def test_what_waits_behind_a_long_attempt_is_performed_by_another_node(start_node, define, caplog, gate):
     def blocks_until_told(context):
         gate.wait(60)
 
+    caplog.set_level("INFO", logger="cronjobs.scheduler.holdings")
     long = define(blocks_until_told)
     node = start_node(workers=1)
     make_quick(node)
-    held_up = JobExecution.objects.request(long)
-    others = [JobExecution.objects.request("noop") for _ in range(30)]
-    ids = [each.pk for each in others]
-    # The first one has got hold of some, or had: it hands them back.
-    wait_for(lambda: JobExecution.objects.get(pk=held_up.pk).status == "running")
+    # All at once, so that the first claim meets all of them.
+    with transaction.atomic():
+        held_up = JobExecution.objects.request(long)
+        others = JobExecution.objects.request_many("noop", [{}] * 30)
+    wait_for(lambda: f"Node {node.name} has handed back" in caplog.text)
     start_node(workers=1)
 
+    ids = [each.pk for each in others]
     wait_for(lambda: set(JobExecution.objects.filter(pk__in=ids).values_list("status", flat=True)) == {"succeeded"})
     # Handing back is no attempt.
     assert set(JobExecution.objects.filter(pk__in=ids).values_list("attempt", flat=True)) == {1}

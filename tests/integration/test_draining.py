@@ -19,7 +19,6 @@ from cronjobs.scheduler import dispatcher as dispatchers
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.looks import Look, look
-from cronjobs.scheduler.node import NodeProcess
 from cronjobs.scheduler.plans import sync
 from cronjobs.scheduler.trends import MOST_POINTS, MemoryTrend
 from cronjobs.scheduler.upkeep import NodeState, Upkeep
@@ -27,22 +26,6 @@ from tests.integration.conftest import holdings
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def start_node(transactional_db):
-    Job.objects.update(schedule="")
-    started = []
-
-    def start(**options):
-        node = NodeProcess(**options)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start
-    for node in started:
-        node.stop(grace=timedelta(seconds=10))
 
 
 @pytest.fixture

@@ -24,22 +24,6 @@ from tests.servers import wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def start_node(transactional_db):
-    Job.objects.update(schedule="")
-    started = []
-
-    def start(**options):
-        node = NodeProcess(**options)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start
-    for node in started:
-        node.stop(grace=timedelta(seconds=10))
-
-
 def statuses():
     return set(JobExecution.objects.values_list("status", flat=True))
 

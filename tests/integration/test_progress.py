@@ -124,8 +124,9 @@ def test_a_million_words_write_one_row(define):
         for number in range(1_000_000):
             context.progress(number, 1_000_000)
 
+    name = define(counts_far)
     with CaptureQueriesContext(connection) as queries:
-        execution = run_inline(define(counts_far))
+        execution = run_inline(name)
 
     assert len([each for each in queries.captured_queries if "progress" in each["sql"]]) <= 5
     assert len(queries) < 20

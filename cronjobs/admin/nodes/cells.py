@@ -80,9 +80,11 @@ def load(node: Any, running: int) -> str:
     """Return how many of the node's workers are busy, as a bar and in words."""
     if not is_there(node):
         return rendering.NOTHING
-    facts = {"running": running, "workers": node.workers}
+    # What was claimed a little ahead has no worker yet.
+    taken = min(running, node.workers)
+    facts = {"running": taken, "workers": node.workers}
     words = ngettext("%(running)d of %(workers)d worker", "%(running)d of %(workers)d workers", node.workers) % facts
-    return busy(running, node.workers, label=_("Busy workers"), words=words)
+    return busy(taken, node.workers, label=_("Busy workers"), words=words)
 
 
 def busy(running: int, most: int, *, label: str, words: str) -> SafeString:

@@ -39,12 +39,17 @@ def make_worker(db: None) -> MakeWorker:
     return make
 
 
+def living_node(hostname: str, pid: int) -> Node:
+    """Return a node that is alive."""
+    now = read_clock("default")
+    facts = {"hostname": hostname, "pid": pid, "version": "1.0", "workers": 8}
+    return Node.objects.create(name=f"{hostname}:{pid}", started_at=now, heartbeat_at=now, last_tick_at=now, **facts)
+
+
 @pytest.fixture
 def node(db: None) -> Node:
     """A node that is alive."""
-    now = read_clock("default")
-    facts = {"hostname": "web-1", "pid": 4711, "version": "1.0", "workers": 8}
-    return Node.objects.create(name="web-1:4711", started_at=now, heartbeat_at=now, last_tick_at=now, **facts)
+    return living_node("web-1", 4711)
 
 
 def dispatched(limit: int = 100) -> list[JobExecution]:

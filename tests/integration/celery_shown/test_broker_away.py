@@ -17,7 +17,7 @@ from cronjobs.models import JobExecution, Node
 from cronjobs.models.waiting import NEXT_TO_BROKER, why_waiting
 from cronjobs.storable import rfc3339
 from tests.commands import run_command
-from tests.integration.celery_shown.conftest import dispatched
+from tests.integration.celery_shown.conftest import dispatched, living_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("with_celery")]
 
@@ -35,9 +35,7 @@ def lose_broker(node: Node, *, minutes: float) -> Node:
 @pytest.fixture
 def other(node: Node) -> Node:
     """Another node that is alive."""
-    now = read_clock("default")
-    facts = {"hostname": "web-2", "pid": 5, "version": "1.0", "workers": 8}
-    return Node.objects.create(name="web-2:5", started_at=now, heartbeat_at=now, last_tick_at=now, **facts)
+    return living_node("web-2", 5)
 
 
 def text_of(client: Any, url: str) -> str:

@@ -92,7 +92,8 @@ def _places(found: Findings, timeline: Timeline) -> str:
         return ""
     there = sum(timeline.running_on.get(each.name, 0) for each in found.workers.workers)
     facts = {
-        "here": timeline.running - there,
+        # What was claimed a little ahead has no worker yet.
+        "here": min(timeline.running - there, places),
         "places": places,
         "there": there,
         "most": sum(each.concurrency for each in found.workers.alive),

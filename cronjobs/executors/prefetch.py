@@ -13,7 +13,7 @@ _MOST_EACH = 8
 _WEIGHT, _LONGEST = 0.1, 4 * _HORIZON
 
 
-class Backlog:
+class Prefetch:
     """Claims that wait for one of `size` threads, oldest first, and since when those run that have begun.
 
     Only while attempts are short is anything claimed before a thread is free for it: to claim one by one

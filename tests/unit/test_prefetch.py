@@ -6,34 +6,34 @@ from types import SimpleNamespace
 
 import pytest
 
-from cronjobs.executors.backlog import Backlog
+from cronjobs.executors.prefetch import Prefetch
 
 
 class Pool:
-    """A backlog whose attempts take as long as a test says; time passes as they do."""
+    """Claims whose attempts take as long as a test says; time passes as they do."""
 
     def __init__(self, size):
-        self.backlog, self.now = Backlog(size), 100.0
+        self.prefetch, self.now = Prefetch(size), 100.0
 
     def add(self, number=1):
         claims = [SimpleNamespace() for _ in range(number)]
         for each in claims:
-            self.backlog.add(each, self.now)
+            self.prefetch.add(each, self.now)
         return claims
 
     def perform(self, seconds, number=1):
         for _ in range(number):
             self.add()
-            claim = self.backlog.begin(self.now)
+            claim = self.prefetch.begin(self.now)
             self.now += seconds
-            self.backlog.end(claim, self.now)
+            self.prefetch.end(claim, self.now)
 
     def begin(self, number=1):
-        return [self.backlog.begin(self.now) for _ in range(number)]
+        return [self.prefetch.begin(self.now) for _ in range(number)]
 
     @property
     def room(self):
-        return self.backlog.room(self.now)
+        return self.prefetch.room(self.now)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_it_is_filled_when_half_of_it_is_gone(pool):
     begun = 0
     while pool.room == 0:
         (claim,) = pool.begin()
-        pool.backlog.end(claim, pool.now + 0.001)
+        pool.prefetch.end(claim, pool.now + 0.001)
         begun += 1
     assert begun >= 16
     assert pool.room >= 16
@@ -112,6 +112,6 @@ def test_what_is_withdrawn_never_begins(pool):
     early = pool.add(2)
     pool.now += 1.0
     (late,) = pool.add()
-    assert pool.backlog.withdraw(pool.now - 0.5) == early
+    assert pool.prefetch.withdraw(pool.now - 0.5) == early
     assert pool.begin(2) == [late, None]
-    assert pool.backlog.withdraw(pool.now) == []
+    assert pool.prefetch.withdraw(pool.now) == []
