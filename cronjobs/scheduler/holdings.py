@@ -32,7 +32,7 @@ class Holdings:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._claims: dict[int, Claim] = {}
-        # Withdrawn from the executor, and not known to be handed back.
+        # Withdrawn from the executor, and not known to be handed back, or who wants to stop them.
         self._undecided: list[Claim] = []
 
     def __len__(self) -> int:
@@ -95,19 +95,19 @@ class Holdings:
         self.let_go(given)
         if given:
             logger.info("Node %s has handed back %d executions that it had not begun.", self._name, len(given))
-        self._end_or_go_on([each for each in waiting if each.execution.pk in kept])
+        self._end([each for each in waiting if each.execution.pk in kept])
 
-    def _end_or_go_on(self, claims: Sequence[Claim]) -> None:
-        """End what somebody wants to stop before it begins; let the rest wait for its thread again."""
+    def _end(self, unwanted: Sequence[Claim]) -> None:
+        """End before it begins what somebody wants to stop; who that is may have to be asked again."""
         try:
-            pass_on_stops(claims)
+            pass_on_stops(unwanted)
         except Exception as error:  # noqa: BLE001 - as above
-            logger.warning("Whether %d executions are to stop cannot be asked: %s", len(claims), type(error).__name__)
-        for each in claims:
+            logger.warning("Who wants to stop %d executions is not known: %s", len(unwanted), type(error).__name__)
+        for each in unwanted:
             if each.stop_requested.is_set():
                 self._ended(each, never_begun(each, self._now()))
-            else:
-                self._executor.submit(each)
+        with self._lock:
+            self._undecided += [each for each in unwanted if not each.stop_requested.is_set()]
 
     def give_up(self) -> None:
         """Record of everything that is still held that this node stopped before it ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from cronjobs.conf import get_settings
 from cronjobs.database import database_now_plus, engine_alias, in_transaction, lock_unlocked
@@ -37,7 +38,16 @@ def adopt(token: str) -> list[tuple[JobExecution, Job | None]]:
     alias = engine_alias(JobExecution)
     executions = list(JobExecution.objects.using(alias).running().filter(claim_token=token).order_by("claim_at", "id"))
     jobs, _ = jobs_of(executions, alias)
+    for each in executions:
+        each.before_claim = _probably_before(each)
     return [(each, jobs.get(each.job_id or 0)) for each in executions]
+
+
+def _probably_before(execution: JobExecution) -> tuple[Any, ...]:
+    """Return what an execution was before a claim that nobody has seen, for `hand_back`: as it usually is."""
+    is_first = execution.attempt == 1
+    starts = (None, None) if is_first else (execution.started_at, execution.first_started_at)
+    return execution.attempt - 1, "", *starts, None, execution.waits_for
 
 
 def claim(
@@ -102,9 +112,8 @@ def _place_of(execution: JobExecution, jobs: dict[int, Job], alias: str) -> date
 def hand_back(claims: Collection[JobExecution]) -> set[int]:
     """Let claims that this process has not begun wait as if nobody had claimed them, but for their progress.
 
-    Returns the ids of those that are still this process's: somebody wants to stop them, or what they were before is not
-    known (`adopt`). The others are not, whether they were handed back now, by an earlier call whose reply was lost, or
-    have been taken by somebody else.
+    Returns the ids of those that are still this process's, since somebody wants to stop them. The others are not,
+    whether they were handed back now, by an earlier call whose reply was lost, or have been taken by somebody else.
     """
     alias = engine_alias(JobExecution)
     by_id = {each.pk: each for each in claims}
@@ -112,7 +121,7 @@ def hand_back(claims: Collection[JobExecution]) -> set[int]:
     def work() -> set[int]:
         held = JobExecution.objects.using(alias).held_by(claims).order_by("pk").select_for_update()
         asked = dict(held.values_list("pk", "cancel_requested_at"))
-        ids = {pk for pk, at in asked.items() if at is None and by_id[pk].before_claim}
+        ids = {pk for pk, at in asked.items() if at is None}
         update_from_values(
             JobExecution,
             using=alias,
