@@ -31,6 +31,8 @@ class Row:
     attempts: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     # The span of due times that a missed row stands for, and how many it says they are.
     missed: tuple[datetime, datetime, int] | None = None
+    # Why it has not begun, of one that is queued.
+    waits: str = ""
 
     def __str__(self) -> str:
         return f"execution {self.pk} of {self.job}, due {self.due:%H:%M:%S}, {self.status}"
@@ -127,7 +129,7 @@ def _miscounted(evidence: Evidence) -> Iterator[str]:
 def _still_open(evidence: Evidence) -> Iterator[str]:
     for row in evidence.rows:
         if row.status in _OPEN:
-            yield f"{row}: it is still open."
+            yield f"{row}: it is still open after attempt {row.attempt}. {row.waits}".rstrip()
         elif row.has_lease:
             yield f"{row}: its lease was never given up."
 

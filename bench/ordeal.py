@@ -53,12 +53,19 @@ def end_jobs() -> datetime:
 
 
 def wait_until_nothing_is_open(*, lease: float) -> None:
-    """Give what is open the time to end: to be found lost, to be repeated, to run."""
+    """Give what is open the time to end: to be found lost, to be repeated, to run.
+
+    Nothing has to be open for a while: a node that read the jobs before they were disabled may still write what was due.
+    """
     from cronjobs.models import JobExecution
 
-    deadline = time.monotonic() + 3 * lease + 45
-    while JobExecution.objects.open().exists() and time.monotonic() < deadline:
+    now = time.monotonic()
+    deadline, open_at = now + 3 * lease + 45, now
+    while now < min(deadline, open_at + REST.total_seconds()):
         time.sleep(0.2)
+        now = time.monotonic()
+        if JobExecution.objects.open().exists():
+            open_at = now
 
 
 def gather(witness: Path, start: datetime, until: datetime, *, killed: set[int] | None = None) -> Evidence:
@@ -106,7 +113,9 @@ def _due_times(start: datetime, until: datetime) -> dict[str, list[datetime]]:
 
 def _rows() -> list[Row]:
     from cronjobs.models import Job, JobExecution
+    from cronjobs.models.waiting import why_waiting
 
+    now = bench.database_now()
     rerun = set(Job.objects.filter(rerun_lost=True).values_list("name", flat=True))
     rows = JobExecution.objects.filter(job_name__startswith="bench-").prefetch_related("attempts").order_by("pk")
     return [
@@ -120,6 +129,7 @@ def _rows() -> list[Row]:
             has_lease=row.lease_expires_at is not None,
             attempts={each.attempt: (each.status, _pid_of(each.node)) for each in row.attempts.all()},
             missed=(row.missed_from, row.missed_until, row.missed_count) if row.status == "missed" else None,
+            waits=why_waiting(row, now=now),
         )
         for row in rows
     ]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -82,11 +86,13 @@ class Command(ShellCommand):
                 per_job=keep,
                 job_name=job,
             )
-            purge = Purge(policy, pace=Pace(size=batch))
+            interrupted = threading.Event()
+            purge = Purge(policy, pace=Pace(rest=interrupted.wait, size=batch))
             self._say_what_is_kept(policy)
             if older_than is not None and older_than < kept_at_least():
                 self.stderr.write(self.style.WARNING(_TOO_SOON))
-            _run(purge, dry_run=dry_run)
+            with _interruptible(interrupted):
+                _run(purge, dry_run=dry_run)
         self.stdout.write(as_json(_document(purge, policy, dry_run=dry_run)) if json else _said(purge, dry_run=dry_run))
 
     def _say_what_is_kept(self, policy: Policy) -> None:
@@ -129,15 +135,36 @@ def _check_name(name: str | None) -> None:
         raise CommandError(f"There is no job {name!r}, and nothing that it has left.", returncode=2)
 
 
-def _run(purge: Purge, *, dry_run: bool) -> None:
+@contextmanager
+def _interruptible(interrupted: threading.Event) -> Iterator[None]:
+    """Set the event at the first Ctrl-C, so that what is being deleted is also counted; end at once at the next."""
+    previous = signal.getsignal(signal.SIGINT)
+
+    def ask(_number: int, _frame: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, previous)
+
+    # Python lets only this thread say what a signal does.
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:
+        signal.signal(signal.SIGINT, ask)
     try:
-        if dry_run:
-            purge.survey()
-        else:
-            purge.perform()
+        yield
     except KeyboardInterrupt:
+        raise CommandError("Interrupted at once. What was deleted stays so. Run it again to go on.") from None
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, previous)
+
+
+def _run(purge: Purge, *, dry_run: bool) -> None:
+    if dry_run:
+        purge.survey()
+    else:
+        purge.perform()
+    if not purge.is_complete:
         so_far = sentence(purge.purged, verb="Counted" if dry_run else "Deleted")
-        raise CommandError(f"Interrupted. {so_far} Run it again to go on.") from None
+        raise CommandError(f"Interrupted. {so_far} Run it again to go on.")
 
 
 def _said(purge: Purge, *, dry_run: bool) -> str:

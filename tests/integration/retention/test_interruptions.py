@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -13,6 +14,7 @@ from cronjobs.jobs.purge import purge_history
 from cronjobs.logs import JobContext, create_job_logger
 from cronjobs.models import ExecutionLog, JobExecution
 from cronjobs.retention import Pace, Purge, current_policy
+from tests.commands import run_command
 from tests.integration.retention.conftest import add_traces, left, no_rest
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +65,33 @@ def test_an_error_in_the_middle_of_a_batch_takes_back_the_batch(history, databas
         Purge(current_policy(database_now)).perform()
 
     assert (JobExecution.objects.count(), ExecutionLog.objects.count()) == (11, 20)
+
+
+@pytest.mark.parametrize(
+    ("presses", "deleted", "said"),
+    [
+        (1, 5, "Interrupted. Deleted 5 executions, 5 attempts, 10 lines of logs. Run it again to go on."),
+        (2, 0, "Interrupted at once. What was deleted stays so. Run it again to go on."),
+    ],
+)
+def test_ctrl_c_lets_the_command_end_its_batch_and_a_second_one_takes_that_back(history, presses, deleted, said):
+    history(20)
+    left_to_press = iter(range(presses))
+
+    def press(execute, sql, params, many, context):
+        done = execute(sql, params, many, context)
+        if sql.startswith("DELETE") and "jobexecution" in sql:
+            for _ in left_to_press:
+                signal.raise_signal(signal.SIGINT)
+        return done
+
+    before = signal.getsignal(signal.SIGINT)
+    with connection.execute_wrapper(press):
+        out, err, code = run_command("purge_executions", "--batch", "5")
+
+    assert (out, err.strip(), code) == ("", f"CommandError: {said}", 1)
+    assert (JobExecution.objects.count(), orphans()) == (21 - deleted, 0)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_two_purges_at_once_delete_everything_once(history, database_now):
