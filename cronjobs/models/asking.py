@@ -64,7 +64,12 @@ def is_asked_about(column: str, places: int) -> In:
     return In(F(column), [given(f"key{n}") for n in range(places)])
 
 
-def ask_about(make: Callable[[int], Callable[[str], QuerySet[Any]]], alias: str, keys: Collection[int]) -> list[Row]:
+def ask_about(
+    make: Callable[[int], Callable[[str], QuerySet[Any]]],
+    alias: str,
+    keys: Collection[int],
+    **values: int | str | datetime,
+) -> list[Row]:
     """Return what `ask` does of a query about primary keys, at least one; `make` is told how many it has places for.
 
     They are as many as a power of two, so that few queries have to be put together; the last key fills what is left.
@@ -72,7 +77,7 @@ def ask_about(make: Callable[[int], Callable[[str], QuerySet[Any]]], alias: str,
     """
     places = 1 << (len(keys) - 1).bit_length()
     padded = [*keys, *[max(keys)] * (places - len(keys))]
-    return ask(make(places), alias, **{f"key{n}": key for n, key in enumerate(padded)})
+    return ask(make(places), alias, **values, **{f"key{n}": key for n, key in enumerate(padded)})
 
 
 def filled(params: Row, **values: Any) -> Row:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections, models, router
@@ -13,12 +15,15 @@ from django.db.models import Field, Model, QuerySet
 from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 
 LARGEST_BATCH = 500
 # SQLite's default limit of bound variables was 999 before 3.32, and MariaDB's of a statement is 16 MB; rows are sent
 # in chunks below that. Values bound to one statement.
 _MOST_VALUES = {"postgresql": 20_000}
 _FEW_VALUES = 900
+# A cast to varchar(9) would cut what is longer; the column refuses it.
+_UNLIMITED = re.compile(r"\([0-9]+\)$")
 
 
 class EngineManager(models.Manager[M]):
@@ -50,18 +55,46 @@ def upsert(
 
 
 class _ManyRows:
-    """A statement about any number of rows of a model: what of its text does not depend on their number."""
+    """A statement about any number of rows of a model, which it takes as a table of values.
 
-    head = row = tail = ""
-    between = ", "
+    PostgreSQL takes an array for each column: a place for each value would have to be looked for in a text that is
+    as long as they are many, which takes longer than all the rest. The others take row by row.
+    """
 
-    def __init__(self, connection: BaseDatabaseWrapper, model: type[Model], names: Iterable[str]) -> None:
-        self._fields: dict[str, Field[Any, Any]] = {name: model._meta.get_field(name) for name in names}  # type: ignore[misc]  # noqa: SLF001 - Django's documented API; fields all of them
-        self.most_values = _MOST_VALUES.get(connection.vendor, _FEW_VALUES)
+    def __init__(self, connection: BaseDatabaseWrapper, model: type[Model], columns: Sequence[str], *more: str) -> None:
+        get_field = model._meta.get_field  # noqa: SLF001 - Django's documented API
+        self._fields: dict[str, Field[Any, Any]] = {name: get_field(name) for name in (*columns, *more)}  # type: ignore[misc]  # fields all of them
+        self._columns = tuple(columns)
+        self._takes_arrays = connection.vendor == "postgresql"
+        self.most_rows = max(1, _MOST_VALUES.get(connection.vendor, _FEW_VALUES) // len(columns))
+        # The table, which all rows together make if there are no arrays.
+        self._row, self._between = f"({', '.join(['%s'] * len(columns))})", ", "
+        self._arrays = ", ".join(f"%s::{_UNLIMITED.sub('', self._type_of(name, connection))}[]" for name in columns)
 
-    def sql(self, count: int) -> str:
-        """Return the text for so many rows."""
-        return f"{self.head}{self.between.join([self.row] * count)}{self.tail}"
+    def _type_of(self, name: str, connection: BaseDatabaseWrapper) -> str:
+        return str(self._fields[name].rel_db_type(connection))
+
+    def table(self, count: int) -> str:
+        """Return the text of a table of so many rows: what follows FROM, or INSERT."""
+        return f"unnest({self._arrays})" if self._takes_arrays else self._between.join([self._row] * count)
+
+    def bound(self, rows: Sequence[Sequence[Any]], connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return the parameters of the table."""
+        columns = [
+            self._prepared(name, values, connection)
+            for name, values in zip(self._columns, zip(*rows, strict=True), strict=True)
+        ]
+        if self._takes_arrays:
+            # What is shorter than the others is filled up with NULL.
+            return [values or None for values in columns]
+        nothing = [None] * len(rows)
+        return [value for row in zip(*(values or nothing for values in columns), strict=True) for value in row]
+
+    def _prepared(self, name: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return what a column holds; nothing, if that is NULL in every row."""
+        if all(value is None for value in values):
+            return []
+        return [self.prepare(name, value, connection) for value in values]
 
     def prepare(self, name: str, value: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return the value as the driver takes it."""
@@ -88,13 +121,14 @@ def insert_new(
         return
     connection = connections[using]
     insert = _insert(model, using, tuple(unique), unchanged)
-    chunk = max(1, insert.most_values // len(insert.names))
     with connection.cursor() as cursor:
-        for start in range(0, len(instances), chunk):
-            part = instances[start : start + chunk]
+        for part in _parts(instances, insert.most_rows):
             insert.fill_in(part)
-            values = [insert.prepare(name, getattr(each, name), connection) for each in part for name in insert.names]
-            cursor.execute(insert.sql(len(part)), values)
+            cursor.execute(insert.sql(len(part)), insert.bound([insert.values_of(each) for each in part], connection))
+
+
+def _parts(rows: Sequence[R], most: int) -> Iterator[Sequence[R]]:
+    return (rows[start : start + most] for start in range(0, len(rows), most))
 
 
 class _Insert(_ManyRows):
@@ -105,19 +139,23 @@ class _Insert(_ManyRows):
         quote = connection.ops.quote_name
         fields = [each for each in model._meta.concrete_fields if not (each.primary_key or each.generated)]  # noqa: SLF001 - as above
         columns = {each.attname: quote(each.column) for each in fields}  # type: ignore[arg-type]  # no relations to several
-        super().__init__(connection, model, columns)
-        self.names = tuple(columns)
+        super().__init__(connection, model, tuple(columns))
+        self.values_of = attrgetter(*columns)
         self._filled_in = [
             each for each in fields if getattr(each, "auto_now", False) or getattr(each, "auto_now_add", False)
         ]
-        self.head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns.values())}) VALUES "  # noqa: S608, SLF001 - names of our own columns
-        self.row = f"({', '.join(['%s'] * len(columns))})"
+        self._head = f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns.values())})"  # noqa: SLF001 - as above
         same = columns[unchanged]
         if connection.vendor == "mysql":
-            self.tail = f" ON DUPLICATE KEY UPDATE {same} = VALUES({same})"
+            self._tail = f"ON DUPLICATE KEY UPDATE {same} = VALUES({same})"
         else:
             keys = ", ".join(columns[each] for each in unique)
-            self.tail = f" ON CONFLICT ({keys}) DO UPDATE SET {same} = excluded.{same}"
+            self._tail = f"ON CONFLICT ({keys}) DO UPDATE SET {same} = excluded.{same}"
+
+    def sql(self, count: int) -> str:
+        """Return the text for so many rows."""
+        source = "SELECT * FROM" if self._takes_arrays else "VALUES"
+        return f"{self._head} {source} {self.table(count)} {self._tail}"
 
     def fill_in(self, instances: Iterable[Model]) -> None:
         """Set what a model fills in itself when it is saved."""
@@ -186,16 +224,10 @@ def update_from_values(
         for value in params
     ]
     conditions = [statement.prepare(name, value, connection) for name, value in where.items()]
-    chunk = max(1, statement.most_values // len(columns))
     updated = 0
     with connection.cursor() as cursor:
-        for start in range(0, len(rows), chunk):
-            part = rows[start : start + chunk]
-            values = [
-                statement.prepare(name, value, connection)
-                for row in part
-                for name, value in zip(columns, row, strict=True)
-            ]
+        for part in _parts(rows, statement.most_rows):
+            values = statement.bound(part, connection)
             cursor.execute(statement.sql(len(part)), statement.ordered(values, conditions, constants))
             updated += cursor.rowcount
     return updated
@@ -217,36 +249,35 @@ class _Update(_ManyRows):
 
     def __init__(self, shape: _Shape) -> None:
         connection = connections[shape.alias]
-        super().__init__(connection, shape.model, [*shape.columns, *shape.where, *(name for name, _ in shape.also)])
+        super().__init__(connection, shape.model, shape.columns, *shape.where, *(name for name, _ in shape.also))
         self._shape, self._is_mysql = shape, connection.vendor == "mysql"
         table = connection.ops.quote_name(shape.model._meta.db_table)  # noqa: SLF001 - as above
         match = " AND ".join(f"{table}.{name} = v.{name}" for name in shape.match)
         condition = " AND ".join([match, *(f"{table}.{name} = %s" for name in shape.where)])
         if self._is_mysql:
             named = ", ".join(f"%s AS {name}" for name in shape.columns)
-            self.head, self.row, self.between = f"UPDATE {table} JOIN (", f"SELECT {named}", " UNION ALL "
-            self.tail = f") AS v ON {condition} SET {self._assigned(f'{table}.')}"
+            self._row, self._between = f"SELECT {named}", " UNION ALL "
+            self._head, self._tail = (
+                f"UPDATE {table} JOIN (",
+                f") AS v ON {condition} SET {self._assigned(f'{table}.')}",
+            )
             return
-        self.head = f"UPDATE {table} SET {self._assigned('')} FROM "  # noqa: S608 - names of our own columns
-        self.row = self._places(connection)
+        self._head = f"UPDATE {table} SET {self._assigned('')} FROM "  # noqa: S608 - names of our own columns
         if connection.vendor == "sqlite":
             # SQLite cannot name the columns of VALUES; it calls them column1, column2, …
             renamed = ", ".join(f"column{i} AS {name}" for i, name in enumerate(shape.columns, 1))
-            self.head += f"(SELECT {renamed} FROM (VALUES "  # noqa: S608 - names of our own columns
-            self.tail = f")) AS v WHERE {condition}"
+            self._head += f"(SELECT {renamed} FROM (VALUES "  # noqa: S608 - names of our own columns
+            self._tail = f")) AS v WHERE {condition}"
         else:
-            self.head += "(VALUES "
-            self.tail = f") AS v ({', '.join(shape.columns)}) WHERE {condition}"
+            self._tail = f" AS v ({', '.join(shape.columns)}) WHERE {condition}"
+
+    def sql(self, count: int) -> str:
+        """Return the text for so many rows."""
+        return f"{self._head}{self.table(count)}{self._tail}"
 
     def ordered(self, values: list[Any], conditions: list[Any], constants: list[Any]) -> list[Any]:
         """Return the parameters in the order in which the text has their places."""
         return [*values, *conditions, *constants] if self._is_mysql else [*constants, *values, *conditions]
-
-    def _places(self, connection: BaseDatabaseWrapper) -> str:
-        # On PostgreSQL a bare NULL or literal in VALUES would be text.
-        is_typed = connection.vendor == "postgresql"
-        types = [f"::{self._fields[name].rel_db_type(connection)}" if is_typed else "" for name in self._shape.columns]
-        return f"({', '.join(f'%s{each}' for each in types)})"
 
     def _assigned(self, prefix: str) -> str:
         from_values = [f"{prefix}{name} = v.{name}" for name in self._shape.columns if name not in self._shape.match]

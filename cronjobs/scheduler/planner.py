@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -88,18 +88,20 @@ def plan(schedule: Schedule, policy: Policy, *, due: datetime, now: datetime) ->
     late_end = min(end, now - ON_TIME - _INSTANT)
 
     on_time = tuple(schedule.due_between(max(start, late_end), end))
+    following = first_run_time(schedule, policy, now=now)
+    if late_end <= start:
+        # As it nearly always is: nothing is late.
+        return Plan(_occurrences((), on_time), missed=None, next_run_time=following)
     grace = min(policy.misfire_grace, now - start)
     late_start = max(start, now - grace - _INSTANT)
     late = _caught_up(schedule, policy, late_start, late_end, newest_is_on_time=bool(on_time))
     missed_end = late[0] - _INSTANT if late else late_end
-    return Plan(
-        occurrences=(
-            *(Occurrence(t, caught_up=True) for t in late),
-            *(Occurrence(t, caught_up=False) for t in on_time),
-        ),
-        missed=_missed(schedule, start, missed_end),
-        next_run_time=first_run_time(schedule, policy, now=now),
-    )
+    missed = _missed(schedule, start, missed_end)
+    return Plan(_occurrences(late, on_time), missed=missed, next_run_time=following)
+
+
+def _occurrences(late: Iterable[datetime], on_time: Iterable[datetime]) -> tuple[Occurrence, ...]:
+    return (*(Occurrence(t, caught_up=True) for t in late), *(Occurrence(t, caught_up=False) for t in on_time))
 
 
 def first_run_time(schedule: Schedule, policy: Policy, *, now: datetime) -> datetime | None:

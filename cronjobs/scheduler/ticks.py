@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from cronjobs.conf import words_to_mask
 from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
@@ -17,15 +18,16 @@ from cronjobs.language import gettext as _
 from cronjobs.language import ngettext
 from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
+from cronjobs.models.asking import ask_about, given, is_asked_about
 from cronjobs.models.batches import insert_new
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel, give_notice
 from cronjobs.models.moves.current import current_jobs
 from cronjobs.registry import registry
 from cronjobs.scheduler.clock_rows import EARLIEST, job_id_of, own_rows, set_next_run_times
-from cronjobs.scheduler.planner import Missed, Occurrence, Plan, first_run_time, plan, spread
+from cronjobs.scheduler.planner import Missed, Occurrence, Plan, Policy, first_run_time, plan, spread
 from cronjobs.scheduler.plans import BATCH, first_due_time, policy_of, undecided_state
-from cronjobs.schedules import Excluding
+from cronjobs.schedules import Excluding, Schedule
 from cronjobs.states import FINAL, ExecutionStatus
 from cronjobs.storable import storable_text
 
@@ -33,6 +35,9 @@ from cronjobs.storable import storable_text
 _MOST_COUNTED = 10_000
 
 logger = logging.getLogger(__name__)
+
+# What is to be done of a schedule that is due since then.
+_Planner = Callable[[Schedule, Policy, datetime], Plan]
 
 
 def tick(now: datetime, *, is_paused: bool = False) -> int:
@@ -102,10 +107,10 @@ def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
         _mark_broken(alias, Job(pk=pk), error)
     planned: list[_Due] = []
     next_times: dict[str, datetime | None] = {}
-    decide = _pass_over if is_paused else _decide
+    decide = partial(_pass_over, now) if is_paused else partial(_decide, now, _planner(now))
     for row in rows:
         job = jobs.get(job_id_of(row.id) or 0)
-        decided = None if job is None else _guarded(alias, job, lambda job=job, row=row: decide(job, row, now))  # type: ignore[misc]  # bound now
+        decided = None if job is None else _guarded(alias, job, partial(decide, job, row))
         next_times[row.id] = None if decided is None else decided.plan.next_run_time
         if decided is not None:
             planned.append(decided)
@@ -117,13 +122,23 @@ def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
     return len(rows)
 
 
-def _decide(job: Job, row: Any, now: datetime) -> _Due:
+def _planner(now: datetime) -> _Planner:
+    """Return what plans each schedule once: much of what is due together has the same."""
+
+    @cache
+    def plan_from(schedule: Schedule, policy: Policy, due: datetime) -> Plan:
+        return plan(schedule, policy, due=due, now=now)
+
+    return plan_from
+
+
+def _decide(now: datetime, plan_from: _Planner, job: Job, row: Any) -> _Due:
     resolved = job.resolve()
     due = as_utc(row.next_run_time)
     if resolved.schedule is None or not resolved.is_in_force(now):
         # Changed since the clock planned it; the change will be planned next.
-        return _pass_over(job, row, now)
-    decided = plan(resolved.schedule, policy_of(resolved), due=due, now=now)
+        return _pass_over(now, job, row)
+    decided = plan_from(resolved.schedule, policy_of(resolved), due)
     if isinstance(resolved.schedule, Excluding):
         # The clock also visits excluded days, so that they can be recorded when they come.
         following = first_run_time(resolved.schedule.nominal, policy_of(resolved), now=now)
@@ -133,7 +148,7 @@ def _decide(job: Job, row: Any, now: datetime) -> _Due:
     return _Due(row=row, job=job, resolved=resolved, plan=decided)
 
 
-def _pass_over(job: Job, row: Any, now: datetime) -> _Due:
+def _pass_over(now: datetime, job: Job, row: Any) -> _Due:
     """Return that this due time does not count, and when the next one is."""
     resolved = job.resolve()
     return _Due(
@@ -241,11 +256,20 @@ def _open_jobs(alias: str, planned: Sequence[_Due], now: datetime) -> dict[int |
     limited = [each.job.pk for each in planned if each.plan.occurrences and each.resolved.concurrency is not None]
     if not limited:
         return {}
-    waiting = Count("pk", filter=Q(status=ExecutionStatus.QUEUED))
-    in_the_way = JobExecution.objects.using(alias).open().filter(job_id__in=limited).exclude(trigger__in=SERIAL)
-    rows = in_the_way.exclude(attempt=0, run_after__gt=now).order_by().values_list("job_id")
-    counted = rows.annotate(newest=Max("pk"), number=Count("pk"), waiting=waiting)
-    return {job_id: _Open(*counts) for job_id, *counts in counted}
+    return {job_id: _Open(*counts) for job_id, *counts in ask_about(_counts_of_open, alias, limited, now=now)}
+
+
+@lru_cache(maxsize=16)
+def _counts_of_open(places: int) -> Callable[[str], QuerySet[Any]]:
+    """Return what makes the query for what `_Open` says of so many jobs."""
+
+    def make(alias: str) -> QuerySet[Any]:
+        in_the_way = JobExecution.objects.using(alias).open().filter(is_asked_about("job_id", places))
+        rows = in_the_way.exclude(trigger__in=SERIAL).exclude(attempt=0, run_after__gt=given("now"))
+        waiting = Count("pk", filter=Q(status=ExecutionStatus.QUEUED))
+        return rows.order_by().values_list("job_id").annotate(newest=Max("pk"), number=Count("pk"), waiting=waiting)
+
+    return make
 
 
 def _rows(due: _Due, opened: _Open, now: datetime) -> list[JobExecution]:
