@@ -63,10 +63,13 @@ class Clock(BackgroundScheduler):
         self._patience = _FIRST_PATIENCE
         self._restored_at = monotonic()
         self.last_tick_at: datetime | None = None
+        # What the last look says is due next.
+        self._foreseen: datetime | None = None
         super().__init__(timezone=UTC)
 
     def tick_once(self) -> Look:
         """Look, plan what was edited, write everything that is due; return the last look."""
+        self._write_what_was_foreseen()
         seen = self._look()
         if seen.is_draining:
             return self._stand_by(seen)
@@ -82,6 +85,7 @@ class Clock(BackgroundScheduler):
             self._on_stop()
         self._on_look(seen)
         self.last_tick_at = seen.now
+        self._foreseen = seen.next_due
         return seen
 
     def export_jobs(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -140,11 +144,20 @@ class Clock(BackgroundScheduler):
             reconcile(seen.now, rewind=True)
         return seen
 
+    def _write_what_was_foreseen(self) -> None:
+        """Write what the last look saw coming, if it is due now: another look first would only make it late.
+
+        Who edits a job meanwhile, or pauses, is heeded by the tick as well.
+        """
+        due, self._foreseen = self._foreseen, None
+        if due is not None and due <= self._time.now() and tick():
+            self._on_work()
+
     def _write_what_is_due(self, seen: Look) -> Look:
         """Write it; return what there is to be seen then."""
         self._is_held_up = False
         while seen.next_due is not None and seen.next_due <= seen.now:
-            if tick(seen.now, is_paused=seen.is_everything_paused) == 0:
+            if tick(seen.now) == 0:
                 # Somebody has the rows locked: another node, which is writing them, or a person.
                 self._is_held_up = True
                 break

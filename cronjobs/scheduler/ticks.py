@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Expression, Max, Q, QuerySet
 
-from cronjobs.conf import words_to_mask
-from cronjobs.database import as_utc, engine_alias, in_transaction, lock_unlocked
+from cronjobs.conf import get_settings, words_to_mask
+from cronjobs.database import DatabaseNow, as_utc, engine_alias, in_transaction, lock_unlocked
 from cronjobs.language import gettext as _
 from cronjobs.language import ngettext
-from cronjobs.models import Job, JobExecution, Overlap, ResolvedJob, Trigger
+from cronjobs.models import Job, JobExecution, Overlap, Queue, ResolvedJob, Trigger
 from cronjobs.models.announcements import announce_final
-from cronjobs.models.asking import ask_about, given, is_asked_about
+from cronjobs.models.asking import ask_about, ask_converted, given, is_asked_about
 from cronjobs.models.batches import insert_new
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel, give_notice
@@ -40,21 +40,31 @@ logger = logging.getLogger(__name__)
 _Planner = Callable[[Schedule, Policy, datetime], Plan]
 
 
-def tick(now: datetime, *, is_paused: bool = False) -> int:
+def tick(now: datetime | None = None) -> int:
     """Write the executions of up to 500 due clock rows in one transaction; return how many rows were due.
 
-    While everything `is_paused`, the rows only move on: what was due meanwhile is never made up for.
-    The unique row per occurrence is the guarantee; the locks only save work.
+    `now` is aware; None: what the database's clock shows. While everything is paused, the rows only
+    move on: what was due meanwhile is never made up for. The unique row per occurrence is the guarantee;
+    the locks only save work.
     """
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _tick(alias, now, is_paused=is_paused))
+    return in_transaction(alias, lambda: _tick(alias, now))
+
+
+class _ClockRow(NamedTuple):
+    """A clock row that is due, and what its database showed at the same time."""
+
+    id: str
+    next_run_time: datetime
+    read_at: datetime
+    is_everything_paused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
     """A due clock row with its job and what is to be written for it."""
 
-    row: Any
+    row: _ClockRow
     job: Job
     resolved: ResolvedJob
     plan: Plan
@@ -92,16 +102,12 @@ def _still_open(number: int) -> str:
     return text % {"count": number}
 
 
-def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
-    due = (
-        own_rows()
-        .filter(next_run_time__lte=now, next_run_time__gte=EARLIEST)
-        .order_by("next_run_time", "id")
-        .only("id", "next_run_time")
-    )
-    rows = list(lock_unlocked(due)[:BATCH])
+def _tick(alias: str, now: datetime | None) -> int:
+    rows = _due_rows(alias, now)
     if not rows:
         return 0
+    now = now or rows[0].read_at
+    is_paused = rows[0].is_everything_paused or get_settings().paused
     jobs, unreadable = current_jobs({pk for row in rows if (pk := job_id_of(row.id)) is not None}, alias)
     for pk, error in unreadable.items():
         _mark_broken(alias, Job(pk=pk), error)
@@ -122,6 +128,28 @@ def _tick(alias: str, now: datetime, *, is_paused: bool) -> int:
     return len(rows)
 
 
+def _due_rows(alias: str, now: datetime | None) -> list[_ClockRow]:
+    given_now = {} if now is None else {"now": now}
+    found = ask_converted(_rows_due_by_the_database if now is None else _rows_due_by, alias, **given_now)
+    return [_ClockRow(pk, as_utc(due), as_utc(read_at), paused) for pk, due, read_at, paused in found]
+
+
+def _rows_due_by_the_database(alias: str) -> QuerySet[Any]:
+    return _locked_rows(alias, DatabaseNow())
+
+
+def _rows_due_by(alias: str) -> QuerySet[Any]:
+    return _locked_rows(alias, given("now"))
+
+
+def _locked_rows(alias: str, now: Expression) -> QuerySet[Any]:
+    due = own_rows().filter(next_run_time__lte=now, next_run_time__gte=EARLIEST).order_by("next_run_time", "id")
+    paused = Exists(Queue.objects.using(alias).everything_paused())
+    return lock_unlocked(due.annotate(read_at=DatabaseNow(), paused=paused)).values_list(
+        "id", "next_run_time", "read_at", "paused"
+    )[:BATCH]
+
+
 def _planner(now: datetime) -> _Planner:
     """Return what plans each schedule once: much of what is due together has the same."""
 
@@ -132,9 +160,9 @@ def _planner(now: datetime) -> _Planner:
     return plan_from
 
 
-def _decide(now: datetime, plan_from: _Planner, job: Job, row: Any) -> _Due:
+def _decide(now: datetime, plan_from: _Planner, job: Job, row: _ClockRow) -> _Due:
     resolved = job.resolve()
-    due = as_utc(row.next_run_time)
+    due = row.next_run_time
     if resolved.schedule is None or not resolved.is_in_force(now):
         # Changed since the clock planned it; the change will be planned next.
         return _pass_over(now, job, row)
@@ -148,7 +176,7 @@ def _decide(now: datetime, plan_from: _Planner, job: Job, row: Any) -> _Due:
     return _Due(row=row, job=job, resolved=resolved, plan=decided)
 
 
-def _pass_over(now: datetime, job: Job, row: Any) -> _Due:
+def _pass_over(now: datetime, job: Job, row: _ClockRow) -> _Due:
     """Return that this due time does not count, and when the next one is."""
     resolved = job.resolve()
     return _Due(
@@ -167,13 +195,13 @@ def _guarded(alias: str, job: Job, work: Callable[[], Any]) -> Any:
         return None
 
 
-def _remember_undecided(alias: str, row: Any, job: Job) -> None:
+def _remember_undecided(alias: str, row: _ClockRow, job: Job) -> None:
     """Keep the due time of a job whose definition this process does not have.
 
     In a rolling release another node has it, or will: it mends the job and decides this due time.
     """
     if job.definition not in registry:
-        own_rows().using(alias).filter(id=row.id).update(job_state=undecided_state(as_utc(row.next_run_time)))
+        own_rows().using(alias).filter(id=row.id).update(job_state=undecided_state(row.next_run_time))
 
 
 def _mark_broken(alias: str, job: Job, error: Exception) -> None:

@@ -277,9 +277,9 @@ def test_everything_paused_claims_nothing_and_makes_nothing_up(make_job, set_que
     assert claimed() == []
 
     for minute in (1, 2, 3):
-        tick(NOON + timedelta(minutes=minute), is_paused=look().is_everything_paused)
+        tick(NOON + timedelta(minutes=minute))
     set_queue(EVERYTHING, paused=False)
-    tick(NOON + timedelta(minutes=4), is_paused=look().is_everything_paused)
+    tick(NOON + timedelta(minutes=4))
 
     scheduled = [row for row in rows_of(job) if row[0] != "manual"]
     assert scheduled == [("schedule", "queued", NOON + timedelta(minutes=4))]
