@@ -11,9 +11,12 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+
+from cronjobs.database import as_utc
 
 BATCH = 500
 
@@ -105,10 +108,11 @@ def _statements(taken: Taken, rows: Sequence[tuple[Any, ...]], *, has_clock: boo
         [value for row in waiting for value in row],
     )
     if has_clock:
-        due = taken.value(rows[0], "scheduled_for")
+        # To where they are not due: the node would serve them once more.
+        later = as_utc(taken.value(rows[0], "scheduled_for")) + timedelta(hours=1)
         ids = [f"cronjobs:{taken.value(row, 'job_id')}" for row in rows]
         table = "django_apscheduler_djangojob"
-        yield f"UPDATE {table} SET next_run_time = {_mark()} WHERE id IN ({_marks(len(ids))})", [due, *ids]  # noqa: S608 - as above
+        yield f"UPDATE {table} SET next_run_time = {_mark()} WHERE id IN ({_marks(len(ids))})", [_adapted(later), *ids]  # noqa: S608 - as above
     ids = [taken.value(row, "id") for row in rows]
     first = dict(zip(taken.columns, rows[0], strict=True))
     for columns, changed in ((_STARTED, {"status": "running"}), (_ENDED, {})):
@@ -120,6 +124,10 @@ def _statements(taken: Taken, rows: Sequence[tuple[Any, ...]], *, has_clock: boo
 def _ready(cursor: Any, sql: str, params: list[Any]) -> tuple[Any, ...]:
     """Return what is sent; putting it together in Python is no work that has to be done in the least case."""
     return (cursor.mogrify(sql, params),) if connection.vendor == "postgresql" else (sql, params)
+
+
+def _adapted(moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def _cursor() -> Any:

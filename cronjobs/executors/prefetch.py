@@ -7,8 +7,8 @@ from collections import OrderedDict
 from cronjobs.runner import Claim
 
 # Seconds. What is claimed ahead is what threads are expected to begin within this time, but no more for each of them.
-_HORIZON = 0.025
-_MOST_EACH = 8
+_HORIZON = 0.05
+_MOST_EACH = 16
 # How much the latest attempt counts in how long attempts usually take, and as how long at most.
 _WEIGHT, _LONGEST = 0.1, 4 * _HORIZON
 

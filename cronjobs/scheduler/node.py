@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 # How long, in seconds, a node that stops waits for messages that are being sent, and `runcron --once` for all that are due.
 _LAST_WORDS, _LAST_MESSAGES = 5.0, 30.0
 # For each worker, at most: what runs, what has been claimed ahead, and what has ended and is not recorded yet.
-_MOST_HELD = 24
+_MOST_HELD = 32
 # A node that has not looked for due times for longer than this sends no heartbeat.
 _LONGEST_SILENCE = timedelta(seconds=10)
 
