@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from cronjobs.models import JobExecution
+from tests.acceptance.conftest import status_of
 from tests.servers import start_command, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -33,3 +35,15 @@ def test_without_a_database_it_waits_and_can_be_stopped(tmp_path):
     assert "127.0.0.1:1" in node.output()
     assert "hunter2" not in node.output()
     assert "Traceback" not in node.output()
+
+
+def test_what_was_made_at_the_start_is_not_searched_for_garbage_again(start_node):
+    start_node()
+
+    def frozen():
+        execution = JobExecution.objects.request("tells-what-is-frozen")
+        wait_for(lambda: status_of(execution) == "succeeded")
+        return execution.result
+
+    # Not yet, perhaps, when the first of them runs. Django alone is more.
+    wait_for(lambda: frozen() > 50_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
@@ -182,6 +183,11 @@ def awaits(context: JobContext, *, path: str) -> None:
 def counts(context: JobContext) -> int:
     """Use the database."""
     return Job.objects.count()
+
+
+@job("tells-what-is-frozen")
+def tells_what_is_frozen(context: JobContext) -> int:
+    return gc.get_freeze_count()
 
 
 @job("opens-transaction")
