@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 _SET_BACK = timedelta(seconds=-2)
 # How long to leave rows alone that somebody has locked, at first; then twice as long each time.
 _FIRST_PATIENCE = 0.025
+# So many of those that were foreseen are written apart from the others.
+_FIRST = 100
 # Between two searches for clock rows that other programs have deleted.
 _RESTORE_INTERVAL = 60.0
 
@@ -147,10 +149,11 @@ class Clock(BackgroundScheduler):
     def _write_what_was_foreseen(self) -> None:
         """Write what the last look saw coming, if it is due now: another look first would only make it late.
 
-        Who edits a job meanwhile, or pauses, is heeded by the tick as well.
+        Who edits a job meanwhile, or pauses, is heeded by the tick as well. Of many only the first: they are
+        performed while the others are written.
         """
         due, self._foreseen = self._foreseen, None
-        if due is not None and due <= self._time.now() and tick():
+        if due is not None and due <= self._time.now() and tick(limit=_FIRST):
             self._on_work()
 
     def _write_what_is_due(self, seen: Look) -> Look:

@@ -10,7 +10,7 @@ from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import Count, Exists, Expression, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, Q, QuerySet
 
 from cronjobs.conf import get_settings, words_to_mask
 from cronjobs.database import DatabaseNow, as_utc, engine_alias, in_transaction, lock_unlocked
@@ -40,15 +40,15 @@ logger = logging.getLogger(__name__)
 _Planner = Callable[[Schedule, Policy, datetime], Plan]
 
 
-def tick(now: datetime | None = None) -> int:
-    """Write the executions of up to 500 due clock rows in one transaction; return how many rows were due.
+def tick(now: datetime | None = None, *, limit: int = BATCH) -> int:
+    """Write the executions of up to `limit` due clock rows in one transaction; return how many rows were due.
 
     `now` is aware; None: what the database's clock shows. While everything is paused, the rows only
     move on: what was due meanwhile is never made up for. The unique row per occurrence is the guarantee;
     the locks only save work.
     """
     alias = engine_alias(JobExecution)
-    return in_transaction(alias, lambda: _tick(alias, now))
+    return in_transaction(alias, lambda: _tick(alias, now, limit))
 
 
 class _ClockRow(NamedTuple):
@@ -102,8 +102,8 @@ def _still_open(number: int) -> str:
     return text % {"count": number}
 
 
-def _tick(alias: str, now: datetime | None) -> int:
-    rows = _due_rows(alias, now)
+def _tick(alias: str, now: datetime | None, limit: int) -> int:
+    rows = _due_rows(alias, now, limit)
     if not rows:
         return 0
     now = now or rows[0].read_at
@@ -128,26 +128,23 @@ def _tick(alias: str, now: datetime | None) -> int:
     return len(rows)
 
 
-def _due_rows(alias: str, now: datetime | None) -> list[_ClockRow]:
-    given_now = {} if now is None else {"now": now}
-    found = ask_converted(_rows_due_by_the_database if now is None else _rows_due_by, alias, **given_now)
+def _due_rows(alias: str, now: datetime | None, limit: int) -> list[_ClockRow]:
+    """Lock and return the first clock rows that are due at `now` (None: by the database's clock)."""
+    times = {} if now is None else {"now": now}
+    found = ask_converted(_due_query(limit, is_now_given=now is not None), alias, **times)
     return [_ClockRow(pk, as_utc(due), as_utc(read_at), paused) for pk, due, read_at, paused in found]
 
 
-def _rows_due_by_the_database(alias: str) -> QuerySet[Any]:
-    return _locked_rows(alias, DatabaseNow())
+@lru_cache(maxsize=8)
+def _due_query(limit: int, *, is_now_given: bool) -> Callable[[str], QuerySet[Any]]:
+    def make(alias: str) -> QuerySet[Any]:
+        now = given("now") if is_now_given else DatabaseNow()
+        due = own_rows().filter(next_run_time__lte=now, next_run_time__gte=EARLIEST).order_by("next_run_time", "id")
+        paused = Exists(Queue.objects.using(alias).everything_paused())
+        found = lock_unlocked(due.annotate(read_at=DatabaseNow(), paused=paused))
+        return found.values_list("id", "next_run_time", "read_at", "paused")[:limit]
 
-
-def _rows_due_by(alias: str) -> QuerySet[Any]:
-    return _locked_rows(alias, given("now"))
-
-
-def _locked_rows(alias: str, now: Expression) -> QuerySet[Any]:
-    due = own_rows().filter(next_run_time__lte=now, next_run_time__gte=EARLIEST).order_by("next_run_time", "id")
-    paused = Exists(Queue.objects.using(alias).everything_paused())
-    return lock_unlocked(due.annotate(read_at=DatabaseNow(), paused=paused)).values_list(
-        "id", "next_run_time", "read_at", "paused"
-    )[:BATCH]
+    return make
 
 
 def _planner(now: datetime) -> _Planner:
