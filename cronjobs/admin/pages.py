@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -52,7 +53,7 @@ class PageAdmin(AnyModelAdmin):
             each.callback = refusals_told(each.callback)
         return patterns
 
-    def action_checkbox(self, obj: Model) -> str:
+    def action_checkbox(self, obj: Model) -> SafeString:
         # The box that Django makes, without a widget and its template: those take as long as half of the row.
         label = _("Select this object for an action - {}").format(obj)
         box = '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">'
