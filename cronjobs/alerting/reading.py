@@ -91,8 +91,7 @@ def _waiting(now: datetime) -> list[Waiting]:
 
 
 def _running() -> list[Running]:
-    # In the order of an index that begins with the status.
-    rows = JobExecution.objects.running().filter(started_at__isnull=False).order_by("claim_at")
+    rows = JobExecution.objects.running().filter(started_at__isnull=False).by_due_time()
     return [Running(*row) for row in rows.values_list(*Running._fields)[:_MOST_ROWS]]
 
 

@@ -156,9 +156,8 @@ def _count_running() -> tuple[Counter[int | None], Counter[int | None]]:
 
 
 def _running(alias: str) -> QuerySet[Any]:
-    # In this order, and not grouped by the database: SQLite, once it has seen ANALYZE, believes that
-    # any status is as frequent as succeeded, and would read the whole history.
-    rows = JobExecution.objects.using(alias).running().order_by("claim_at")
+    # Not grouped by the database, which would not read them in this order then.
+    rows = JobExecution.objects.using(alias).running().by_due_time()
     return rows.annotate(is_late=Q(deadline_at__lt=DatabaseNow())).values_list("job_id", "is_late")
 
 

@@ -76,8 +76,8 @@ def _of_queues(now: datetime) -> Iterator[Family]:
         dispatched = none | {each["queue"]: each["number"] for each in with_broker}
         yield by_queue("queue_dispatched", "Of those that wait, executions that are with the broker.", dispatched)
 
-    # In the order of an index, for SQLite, and counted here, as in the status.
-    running = list(JobExecution.objects.running().order_by("claim_at").values_list("queue", "job_name"))
+    # Counted here, as in the status.
+    running = list(JobExecution.objects.running().by_due_time().values_list("queue", "job_name"))
     in_queue = none | Counter(queue for queue, _ in running)
     yield by_queue("queue_running", "Executions of a queue that run, on all nodes.", in_queue)
     of_job = Counter(job for _, job in running)

@@ -83,7 +83,7 @@ def _question(alias: str, *, with_celery: bool) -> tuple[str, tuple[Any, ...]]:
         Job.objects.using(alias).broken().order_by().values("stale")[:1],
         own_rows().filter(next_run_time__gte=EARLIEST).order_by("next_run_time").values("next_run_time")[:1],
         _due(queued, WaitsFor.NODE),
-        JobExecution.objects.using(alias).asked_to_stop().order_by("claim_at").values("status")[:1],
+        JobExecution.objects.using(alias).asked_to_stop().by_due_time().values("status")[:1],
         JobExecution.objects.using(alias).to_be_followed_up().order_by("followup_due").values("status")[:1],
         queued.filter(run_after__gt=DatabaseNow(), run_after__lt=LATEST).order_by("run_after").values("run_after")[:1],
         Queue.objects.using(alias).everything_paused().values("paused")[:1],

@@ -148,8 +148,7 @@ def read_timeline(jobs: Jobs) -> Timeline:
 
 
 def _running() -> list[ShownExecution]:
-    # In the order of an index, for SQLite, as in the status.
-    rows = JobExecution.objects.running().order_by("claim_at")
+    rows = JobExecution.objects.running().by_due_time()
     return [ShownExecution(*each) for each in rows.values_list(*_COLUMNS)[: MOST_RUNNING + 1]]
 
 

@@ -263,7 +263,7 @@ def _job_states(*, is_everything_paused: bool) -> list[JobState]:
 
 def _running_by_job() -> dict[int | None, JobExecution]:
     """Return the newest execution of each job that runs now."""
-    rows = JobExecution.objects.running().order_by("claim_at", "id")
+    rows = JobExecution.objects.running().by_due_time()
     return {each.job_id: each for each in rows.only("job_id", "status", "started_at", "deadline_at")}
 
 

@@ -36,7 +36,7 @@ def new_token() -> str:
 def adopt(token: str) -> list[tuple[JobExecution, Job | None]]:
     """Return what was claimed under `token`, for a node that never got the reply to its COMMIT."""
     alias = engine_alias(JobExecution)
-    executions = list(JobExecution.objects.using(alias).running().filter(claim_token=token).order_by("claim_at", "id"))
+    executions = list(JobExecution.objects.using(alias).running().filter(claim_token=token).by_due_time())
     jobs, _ = jobs_of(executions, alias)
     for each in executions:
         each.before_claim = _probably_before(each)
