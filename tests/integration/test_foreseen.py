@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +13,7 @@ from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.clock_rows import own_rows
 from cronjobs.scheduler.looks import Look
 from tests.integration.conftest import rows_of
+from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +39,8 @@ class OneClock:
         return self.clock.tick_once()
 
     def wait_until_due(self):
-        time.sleep(max(0.0, (self.looks[-1].next_due - read_clock("default")).total_seconds()) + 0.05)
+        due = self.looks[-1].next_due
+        wait_for(lambda: min(read_clock("default"), self.clock._time.now()) >= due)
 
 
 @pytest.fixture

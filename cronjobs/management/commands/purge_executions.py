@@ -144,16 +144,16 @@ def _interruptible(interrupted: threading.Event) -> Iterator[None]:
         interrupted.set()
         signal.signal(signal.SIGINT, previous)
 
-    # Python lets only this thread say what a signal does.
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main:
+    # Python lets only this thread say what a signal does; and who starts a command in the background may ignore this one.
+    is_heeded = threading.current_thread() is threading.main_thread() and callable(previous)
+    if is_heeded:
         signal.signal(signal.SIGINT, ask)
     try:
         yield
     except KeyboardInterrupt:
         raise CommandError("Interrupted at once. What was deleted stays so. Run it again to go on.") from None
     finally:
-        if is_main:
+        if is_heeded:
             signal.signal(signal.SIGINT, previous)
 
 
