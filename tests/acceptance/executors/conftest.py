@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cronjobs.database import engine_alias, in_transaction
 from cronjobs.models import Job, JobExecution, Queue
 from cronjobs.models.moves import cancel
 from tests.acceptance.conftest import Marks, status_of
@@ -110,7 +111,8 @@ def executor(kind: str, site: Site, transactional_db: None, settings: Any) -> It
     if kind == "inline":
         performers.close()
     # What still runs must not meet the next test.
-    JobExecution.objects.open().exclude(status="running").update(status="cancelled")
+    waiting = JobExecution.objects.open().exclude(status="running")
+    in_transaction(engine_alias(JobExecution), lambda: waiting.update(status="cancelled"))
     wait_for(lambda: not JobExecution.objects.open().exists())
 
 

@@ -67,6 +67,14 @@ def test_an_error_in_the_middle_of_a_batch_takes_back_the_batch(history, databas
     assert (JobExecution.objects.count(), ExecutionLog.objects.count()) == (11, 20)
 
 
+@pytest.fixture
+def heard():
+    """Let Ctrl-C be heard, as it is not in a process that a shell has put into the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("presses", "deleted", "said"),
     [
@@ -74,7 +82,7 @@ def test_an_error_in_the_middle_of_a_batch_takes_back_the_batch(history, databas
         (2, 0, "Interrupted at once. What was deleted stays so. Run it again to go on."),
     ],
 )
-def test_ctrl_c_lets_the_command_end_its_batch_and_a_second_one_takes_that_back(history, presses, deleted, said):
+def test_ctrl_c_lets_the_command_end_its_batch_and_a_second_one_takes_that_back(history, heard, presses, deleted, said):
     history(20)
     left_to_press = iter(range(presses))
 
@@ -85,13 +93,12 @@ def test_ctrl_c_lets_the_command_end_its_batch_and_a_second_one_takes_that_back(
                 signal.raise_signal(signal.SIGINT)
         return done
 
-    before = signal.getsignal(signal.SIGINT)
     with connection.execute_wrapper(press):
         out, err, code = run_command("purge_executions", "--batch", "5")
 
     assert (out, err.strip(), code) == ("", f"CommandError: {said}", 1)
     assert (JobExecution.objects.count(), orphans()) == (21 - deleted, 0)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is heard
 
 
 def test_two_purges_at_once_delete_everything_once(history, database_now):

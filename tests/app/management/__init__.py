@@ -1,0 +1,1 @@
+"""Commands that tests put in place of Django's."""
