@@ -65,8 +65,9 @@ def check_job_dependencies(*, databases: Any = None, **_: Any) -> list[checks.Ch
     if not databases or alias not in databases or not has_table(alias):
         return []
     graph = load_graph(Job.objects.using(alias))
+    hint = "Change what it depends on, on the job's page in the admin."
     return [
-        checks.Warning(f"Job {name} depends on other jobs: {text}", obj=name, id="cronjobs.W008")
+        checks.Warning(f"Job {name} depends on other jobs: {text}", hint=hint, obj=name, id="cronjobs.W008")
         for name in graph
         if (text := objection(name, graph))
     ]
