@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core import checks
-from django.utils import timezone
 
 from cronjobs.alerts import AlertKind
 from cronjobs.checks._common import advice, sound_settings, span
@@ -55,7 +55,7 @@ def check_options(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_past_schedules(**_: Any) -> list[checks.CheckMessage]:
     """I003: the schedule of a definition has no due time any more."""
-    now = timezone.now()
+    now = datetime.now(UTC)
     return [
         checks.Info(
             f"Its schedule, {each.schedule}, has no due time any more.",
