@@ -37,6 +37,9 @@ def parse_dependencies(value: str | Mapping[str, str] | Iterable[str]) -> dict[s
     """
     if isinstance(value, Mapping):
         parts: Iterable[object] = (f"{name}:{condition}" for name, condition in value.items())
+    elif not isinstance(value, Iterable):
+        message = _("It must be names of jobs with commas between them, a list or a mapping of them, not %(value)r.")
+        raise InvalidDependency(message % {"value": value})
     else:
         parts = value.split(",") if isinstance(value, str) else value
     parsed: dict[str, Condition] = {}

@@ -56,6 +56,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Make durations of seconds, and refuse a policy that could never have been meant."""
+        _check_kinds(self)
         object.__setattr__(self, "initial_delay", as_delay(self.initial_delay, "initial_delay"))
         if self.max_delay is not None:
             object.__setattr__(self, "max_delay", as_delay(self.max_delay, "max_delay"))
@@ -63,7 +64,8 @@ class RetryPolicy:
             raise ValueError(_("max_attempts must be at least 1, not %(value)s.") % {"value": self.max_attempts})
         if self.initial_delay < timedelta(0) or (self.max_delay or timedelta(0)) < timedelta(0):
             raise ValueError(_("Delays must not be negative."))
-        if self.backoff_multiplier < 1:
+        # Not the other way round: what is no number at all is in no order.
+        if not self.backoff_multiplier >= 1:
             text = _("backoff_multiplier must be at least 1, not %(value)s.")
             raise ValueError(text % {"value": self.backoff_multiplier})
         if not 0 <= self.jitter <= 1:
@@ -95,6 +97,21 @@ class RetryPolicy:
             seconds = cap
         spread = 1 + self.jitter * (2 * rand() - 1)
         return timedelta(seconds=min(min(seconds, cap) * spread, cap))
+
+
+def _check_kinds(policy: RetryPolicy) -> None:
+    """Raise `TypeError` for what is not of its kind. bool is a number to Python, not to the person who wrote the policy."""
+    if isinstance(policy.max_attempts, bool) or not isinstance(policy.max_attempts, int):
+        text = _("max_attempts must be a whole number, not %(value)r.")
+        raise TypeError(text % {"value": policy.max_attempts})
+    for name in ("backoff_multiplier", "jitter"):
+        value = getattr(policy, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(_("%(name)s must be a number, not %(value)r.") % {"name": name, "value": value})
+    names = policy.never_retry
+    if not isinstance(names, tuple | list | set | frozenset) or not all(isinstance(each, str) for each in names):
+        text = _("never_retry must be a list of qualified class names, such as 'builtins.ValueError', not %(value)r.")
+        raise TypeError(text % {"value": names})
 
 
 def with_retry(

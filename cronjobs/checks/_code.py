@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
 
-from cronjobs.conf import DEFAULT_SCHEDULES, configured_notifiers, get_settings, words_to_mask
+from cronjobs.checks._common import advice, sound_settings
+from cronjobs.conf import DEFAULT_SCHEDULES, Settings, configured_notifiers, words_to_mask
 from cronjobs.dependencies import Graph, objection
 from cronjobs.exceptions import CronJobsError, InvalidAlert, InvalidParameters, InvalidSettings
 from cronjobs.notifications.configured import problems
@@ -17,6 +17,8 @@ from cronjobs.schedules import parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
 
 STRICT = "cronjobs_strict"
+
+_NOTIFIER_HINT = "Correct its entry in CRONJOBS['NOTIFIERS']: docs/alerts.md lists what each kind of notifier takes."
 
 
 @checks.register("cronjobs")
@@ -29,25 +31,22 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
                 "cronjobs needs aware datetimes: USE_TZ is False.", hint="Set USE_TZ = True.", id="cronjobs.E002"
             )
         )
-    try:
-        get_settings()
-    except InvalidSettings as error:
-        found.append(
-            checks.Error(
-                storable_text(error, mask=words_to_mask()),
-                hint="See the settings table in the README.",
-                id="cronjobs.E001",
-            )
+    mask = words_to_mask()
+    return found + [
+        checks.Error(
+            storable_text(each, mask=mask),
+            hint="Correct it in CRONJOBS: the README lists every key with its default and its meaning.",
+            id="cronjobs.E001",
         )
-    return found
+        for each in Settings.objections(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")
+    ]
 
 
 @checks.register("cronjobs")
 def check_schedules(**_: Any) -> list[checks.CheckMessage]:
     """W003: a zone or schedule in the settings is not valid; the jobs concerned will be broken."""
-    try:
-        settings = get_settings()
-    except InvalidSettings:
+    settings = sound_settings()
+    if settings is None:
         return []
     found = _mistake("CRONJOBS['TIME_ZONE']", parse_time_zone, settings.time_zone)
     for name, text in settings.schedules.items():
@@ -59,18 +58,17 @@ def check_schedules(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_scheduled_names(**_: Any) -> list[checks.CheckMessage]:
     """W004: SCHEDULES names what no definition is called, so no job will follow it unless somebody makes one."""
-    try:
-        schedules = get_settings().schedules
-    except InvalidSettings:
+    settings = sound_settings()
+    if settings is None:
         return []
     known = [each.name for each in registry]
     return [
         checks.Warning(
             f"CRONJOBS['SCHEDULES'] names {name!r}, but no job definition has that name.",
-            hint=_did_you_mean(name, known),
+            hint=advice(name, known, "Correct the name or take it out, unless somebody makes that job in the admin."),
             id="cronjobs.W004",
         )
-        for name in schedules
+        for name in settings.schedules
         if name not in known and name not in DEFAULT_SCHEDULES
     ]
 
@@ -96,18 +94,17 @@ def check_required_parameters(**_: Any) -> list[checks.CheckMessage]:
 def check_dependencies(**_: Any) -> list[checks.CheckMessage]:
     """W007: a definition depends on what no definition is called, or in a way in which it could never run."""
     graph = {each.name: each.depends_on for each in registry}
-    hint = "If its name is that of a job that somebody makes in the admin, all is well."
     return [
-        checks.Warning(
-            f"{name} depends on other jobs: {text}", hint=_hint(name, graph, hint), obj=name, id="cronjobs.W007"
-        )
+        checks.Warning(f"{name} depends on other jobs: {text}", hint=_hint(name, graph), obj=name, id="cronjobs.W007")
         for name in graph
         if (text := objection(name, graph))
     ]
 
 
-def _hint(name: str, graph: Graph, hint: str) -> str | None:
-    return None if graph.keys() >= graph[name].keys() else hint
+def _hint(name: str, graph: Graph) -> str:
+    if graph.keys() >= graph[name].keys():
+        return "Let depends_on name jobs that do not wait for this one, and that all begin with the same job."
+    return "Correct the name. If it is that of a job that somebody makes in the admin, all is well."
 
 
 @checks.register("cronjobs")
@@ -125,24 +122,19 @@ def check_definitions_strictly(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_cache(**_: Any) -> list[checks.CheckMessage]:
     """W009: there is no cache of the name that the settings say, so nothing is counted in it."""
-    try:
-        name = get_settings().cache
-    except InvalidSettings:
+    settings = sound_settings()
+    if settings is None or settings.cache in django_settings.CACHES:
         return []
-    if name in django_settings.CACHES:
-        return []
-    text = f"CRONJOBS['CACHE'] is {name!r}, which CACHES does not have: no caller of the API is throttled."
-    return [checks.Warning(text, hint=_did_you_mean(name, list(django_settings.CACHES)), id="cronjobs.W009")]
+    text = f"CRONJOBS['CACHE'] is {settings.cache!r}, which CACHES does not have: no caller of the API is throttled."
+    hint = advice(settings.cache, django_settings.CACHES, "Name one of CACHES, or add this one to them.")
+    return [checks.Warning(text, hint=hint, id="cronjobs.W009")]
 
 
 @checks.register("cronjobs")
 def check_notifiers(**_: Any) -> list[checks.CheckMessage]:
     """W010: a notifier in the settings cannot be used, so nobody is alerted through it."""
     try:
-        return [
-            checks.Warning(each.why, hint="See docs/alerts.md.", obj=each.name, id="cronjobs.W010")
-            for each in problems()
-        ]
+        return [checks.Warning(each.why, hint=_NOTIFIER_HINT, obj=each.name, id="cronjobs.W010") for each in problems()]
     except InvalidSettings:
         return []
 
@@ -150,13 +142,14 @@ def check_notifiers(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_recipients(**_: Any) -> list[checks.CheckMessage]:
     """W011: alerts are to go to a notifier that the settings do not have, so nobody gets them."""
-    try:
-        wanted = [("CRONJOBS['ALERTS']['TO']", get_settings().alerts.to)]
-    except InvalidSettings:
+    settings = sound_settings()
+    if settings is None:
         return []
+    wanted = [("CRONJOBS['ALERTS']['TO']", settings.alerts.to)]
     wanted += [(f"Job {each.name!r}", each.alerts.to) for each in registry]
+    hint = "Name one that CRONJOBS['NOTIFIERS'] has, or add it there (docs/alerts.md)."
     return [
-        checks.Warning(f"{where}: {why}", hint="See docs/alerts.md.", id="cronjobs.W011")
+        checks.Warning(f"{where}: {why}", hint=hint, id="cronjobs.W011")
         for where, names in wanted
         if (why := _no_notifier(names or ()))
     ]
@@ -179,7 +172,8 @@ def _problems() -> list[Problem]:
 
 def _definition_message(level: Any, problem: Any) -> checks.CheckMessage:
     identity = "cronjobs.E003" if level is checks.Error else "cronjobs.W001"
-    message: checks.CheckMessage = level(problem.message, hint=problem.hint or None, obj=problem.where, id=identity)
+    hint = problem.hint or "Correct the declaration: until then there is no such job."
+    message: checks.CheckMessage = level(problem.message, hint=hint, obj=problem.where, id=identity)
     return message
 
 
@@ -187,10 +181,6 @@ def _mistake(key: str, parse: Any, value: str) -> list[checks.CheckMessage]:
     try:
         parse(value)
     except CronJobsError as error:
-        return [checks.Warning(f"{key}: {error}", id="cronjobs.W003")]
+        hint = "Correct it: zones have IANA names, and a schedule is such as */5 * * * *, @daily or @every 90s."
+        return [checks.Warning(f"{key}: {error}", hint=hint, id="cronjobs.W003")]
     return []
-
-
-def _did_you_mean(name: str, known: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.db import connections
 
@@ -65,11 +66,44 @@ def check_job_dependencies(*, databases: Any = None, **_: Any) -> list[checks.Ch
     if not databases or alias not in databases or not has_table(alias):
         return []
     graph = load_graph(Job.objects.using(alias))
+    hint = "Change what it depends on, on the job's page in the admin."
     return [
-        checks.Warning(f"Job {name} depends on other jobs: {text}", obj=name, id="cronjobs.W008")
+        checks.Warning(f"Job {name} depends on other jobs: {text}", hint=hint, obj=name, id="cronjobs.W008")
         for name in graph
         if (text := objection(name, graph))
     ]
+
+
+@checks.register("cronjobs", checks.Tags.database)
+def check_tables(*, databases: Any = None, **_: Any) -> list[checks.CheckMessage]:
+    """W036: MariaDB keeps a table of the engine without transactions, or cannot store every character in it."""
+    alias = engine_alias(JobExecution)
+    if not databases or alias not in databases or connections[alias].vendor != "mysql" or not has_table(alias):
+        return []
+    tables = [each._meta.db_table for each in apps.get_app_config("cronjobs").get_models()]  # noqa: SLF001 - Django's documented API
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_KINDS, [tables])
+        rows = cursor.fetchall()
+    plain = sorted(name for name, engine, _ in rows if engine != "InnoDB")
+    narrow = sorted(name for name, _, collation in rows if not collation.startswith("utf8mb4"))
+    found: list[checks.CheckMessage] = []
+    if plain:
+        text = f"These tables are not InnoDB, so they have no transactions, and a due time may run twice: {', '.join(plain)}."
+        hint = "ALTER TABLE … ENGINE = InnoDB, for each of them."
+        found.append(checks.Warning(text, hint=hint, id="cronjobs.W036"))
+    if narrow:
+        text = (
+            f"These tables cannot store every character, so a log line with an emoji is refused: {', '.join(narrow)}."
+        )
+        hint = "ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4, for each of them."
+        found.append(checks.Warning(text, hint=hint, id="cronjobs.W036"))
+    return found
+
+
+_KINDS = """
+SELECT table_name, engine, table_collation FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name IN %s
+"""
 
 
 def has_table(alias: str) -> bool:

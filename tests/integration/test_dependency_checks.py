@@ -62,17 +62,19 @@ def test_definitions_in_a_circle_are_warned_about(define):
     found = messages(check_dependencies())
 
     assert [obj for _, obj, _, _ in found] == ["a", "b"]
-    assert found[0][2:] == ("a depends on other jobs: a would wait for itself: a after b after a.", None)
+    assert found[0][2] == "a depends on other jobs: a would wait for itself: a after b after a."
+    assert "name jobs that do not wait for this one" in found[0][3]
 
 
 def test_rows_are_checked_where_the_database_is(make_job):
     make_job("noop", name="extract")
     make_job("noop", name="load", depends_on="extract, load")
 
-    [(identity, obj, message, _)] = messages(check_job_dependencies(databases=["default"]))
+    [(identity, obj, message, hint)] = messages(check_job_dependencies(databases=["default"]))
 
     assert (identity, obj) == ("cronjobs.W008", "load")
     assert message == "Job load depends on other jobs: load would wait for itself: load after load."
+    assert "on the job's page" in hint
     assert check_job_dependencies(databases=[]) == []
 
 

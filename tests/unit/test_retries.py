@@ -165,3 +165,25 @@ def test_with_retry_takes_coroutines():
 
     assert asyncio.run(with_retry(flaky, initial_delay=0.0)()) == "ok"
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param({"max_attempts": "3"}, "max_attempts must be a whole number, not '3'", id="text"),
+        pytest.param({"max_attempts": 2.5}, "max_attempts must be a whole number, not 2.5", id="part"),
+        pytest.param({"max_attempts": True}, "max_attempts must be a whole number, not True", id="true"),
+        pytest.param({"backoff_multiplier": "2"}, "backoff_multiplier must be a number, not '2'", id="multiplier"),
+        pytest.param({"jitter": None}, "jitter must be a number, not None", id="jitter"),
+        pytest.param({"never_retry": "builtins.ValueError"}, "never_retry must be a list of", id="one-name"),
+        pytest.param({"never_retry": (ValueError,)}, "never_retry must be a list of", id="classes"),
+    ],
+)
+def test_what_is_not_of_its_kind_is_refused_with_a_sentence(options, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        RetryPolicy(**options)
+
+
+def test_a_multiplier_that_is_no_number_at_all_is_refused():
+    with pytest.raises(ValueError, match="backoff_multiplier must be at least 1, not nan"):
+        RetryPolicy(backoff_multiplier=float("nan"))

@@ -1,0 +1,7 @@
+"""The URLs of a site that has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+urlpatterns: list[Any] = []
