@@ -59,7 +59,7 @@ def read_crontab(content: bytes, *, is_system: bool = False, time_zone: str | No
     `time_zone` is the zone of lines above which no CRON_TZ stands; without it they have none.
     """
     # Whatever the bytes are meant to be: a command is only shown, and compared with patterns.
-    text = content.decode("utf-8-sig", errors="backslashreplace")
+    text = content.decode("utf-8-sig", errors="replace")
     crontab, entries = _Crontab(is_system, time_zone), []
     # Only these end a line to cron; str.splitlines() knows more.
     for number, line in enumerate(re.split(r"\r?\n", text), start=1):
