@@ -220,7 +220,7 @@ class Command(ShellCommand):
             due = Painted(due, self.style.ERROR if condition == "broken" else self.style.WARNING)
         if state.is_overrunning(now):
             latest = Painted(latest, self.style.WARNING)
-        elif last is not None:
+        elif last is not None and last.finished_at is not None:
             latest = Painted(latest, status_paint(self.style, last.status))
         return state.job.name, state.schedule, due, latest
 
