@@ -16,9 +16,10 @@ from django.core.management.base import CommandError, CommandParser, DjangoHelpF
 from django.db import DatabaseError
 
 from cronjobs.conf import words_to_mask
-from cronjobs.exceptions import CronJobsError
+from cronjobs.exceptions import CronJobsError, InvalidSchedule
 from cronjobs.jobs._mongodb import mongodb_configured
 from cronjobs.jobs._values import as_instant, as_minutes
+from cronjobs.schedules import parse_time_zone
 from cronjobs.storable import storable_text
 
 
@@ -46,6 +47,15 @@ def instant(text: str) -> datetime:
         return as_instant(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def zone(text: str) -> str:
+    """Return the IANA name of the time zone that an argument says."""
+    try:
+        parse_time_zone(text)
+    except InvalidSchedule as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 def as_json(data: Any) -> str:

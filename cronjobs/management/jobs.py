@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from cronjobs.exceptions import CronJobsError, InvalidParameters, InvalidRequest, JobNotFound
 from cronjobs.management.arguments import said
+from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution, Node
 from cronjobs.models.choices import WaitsFor
 from cronjobs.models.pausing import why_everything_is_paused
@@ -37,14 +38,14 @@ def performer(execution: JobExecution) -> str:
     return "a node" if execution.waits_for == WaitsFor.NODE else "a Celery worker"
 
 
-def warn_if_it_waits(command: BaseCommand) -> None:
+def warn_if_it_waits(command: ShellCommand) -> None:
     """Say it where what was recorded must wait, since no node takes work or everything is paused."""
     staff = Node.objects.staff()
     if not staff.at_work:
         why = "Every node that is alive is draining" if staff.draining else "No node is alive"
-        command.stderr.write(command.style.WARNING(f"{why}: it waits until runcron is started."))
+        command.warn(f"{why}: it waits until runcron is started.")
     if paused := why_everything_is_paused():
-        command.stderr.write(command.style.WARNING(paused))
+        command.warn(paused)
 
 
 def _advice(error: JobNotFound) -> str:

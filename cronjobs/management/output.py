@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
@@ -26,6 +27,17 @@ def database_errors_explained() -> Iterator[None]:
         raise CommandError(explain_database_error(error)) from error
 
 
+class Painted(str):
+    """A cell of a table, or a word, that is shown in a colour; its width is that of the text."""
+
+    __slots__ = ("paint",)
+
+    def __new__(cls, text: str, paint: Callable[[str], str]) -> Self:
+        self = super().__new__(cls, text)
+        self.paint = paint
+        return self
+
+
 def terminal_width() -> int | None:
     """Return how many characters a line of the terminal has (COLUMNS, if set); None where there is no terminal."""
     return shutil.get_terminal_size(fallback=(0, 0)).columns or None
@@ -33,8 +45,8 @@ def terminal_width() -> int | None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None) -> list[str]:
     """Return the lines of a table that is at most `width` wide: the widest columns are cut."""
-    cells = [list(header), *([" ".join(cell.split()) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    cells = [header, *rows]
+    widths = [max(len(_on_one_line(row[i])) for row in cells) for i in range(len(header))]
     if width is not None:
         _shrink(widths, width - len(_GAP) * (len(widths) - 1))
     return [_GAP.join(map(_fit, row, widths)).rstrip() for row in cells]
@@ -76,5 +88,12 @@ def _shrink(widths: list[int], available: int) -> None:
         widths[widths.index(max(widths))] -= 1
 
 
-def _fit(text: str, width: int) -> str:
-    return f"{text[: width - 1]}…" if len(text) > width else text.ljust(width)
+def _fit(cell: str, width: int) -> str:
+    text = _on_one_line(cell)
+    fitted = f"{text[: width - 1]}…" if len(text) > width else text
+    # The colour ends with the text: blanks at the end of a line are taken away.
+    return (cell.paint(fitted) if isinstance(cell, Painted) else fitted) + " " * (width - len(fitted))
+
+
+def _on_one_line(cell: str) -> str:
+    return " ".join(cell.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,12 +39,21 @@ class Tally:
     # They have run, or were waiting to.
     existing: int = 0
 
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.created + self.revived + self.existing
+
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             created=self.created + other.created,
             revived=self.revived + other.revived,
             existing=self.existing + other.existing,
         )
+
+
+# Told of how many due times something has become.
+Report = Callable[[int], None]
 
 
 class Backfill:
@@ -79,16 +88,17 @@ class Backfill:
             return text % {"count": f"{self.count:,}", "most": f"{MOST:,}"}
         return ""
 
-    def survey(self) -> Tally:
+    def survey(self, *, report: Report = lambda _: None) -> Tally:
         """Return what `perform` would come to; write nothing."""
         tally = Tally()
         for times in self._batches():
             known = self._known(times)
             revived = sum(known.values())
             tally += Tally(created=len(times) - len(known), revived=revived, existing=len(known) - revived)
+            report(tally.count)
         return tally
 
-    def perform(self, *, by: str, force: bool = False) -> Tally:
+    def perform(self, *, by: str, force: bool = False, report: Report = lambda _: None) -> Tally:
         """Record an execution for each due time that has none, on behalf of `by`; return what it came to.
 
         Written are 500 at a time, oldest first. Doing it again adds nothing twice, so one that
@@ -97,10 +107,10 @@ class Backfill:
         """
         if self.objection and not force:
             raise InvalidRequest(self.objection)
-        tally, written = Tally(), 0
+        tally = Tally()
         for times in self._batches():
-            tally += in_transaction(self._alias, partial(self._write, times, written, by))
-            written += len(times)
+            tally += in_transaction(self._alias, partial(self._write, times, tally.count, by))
+            report(tally.count)
         return tally
 
     def _batches(self) -> Iterator[Sequence[datetime]]:

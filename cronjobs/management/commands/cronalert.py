@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, quiet_log
-from cronjobs.management.output import database_errors_explained, from_now, in_seconds, table, terminal_width
+from cronjobs.management.output import Painted, database_errors_explained, from_now, in_seconds, table, terminal_width
 from cronjobs.management.shell import ShellCommand
 from cronjobs.models import AlertDelivery, AlertState
 from cronjobs.models.alerts import DeliveryStatus
@@ -80,7 +80,7 @@ class Command(ShellCommand):
             return
         rows = [
             (
-                each.kind,
+                Painted(each.kind, self.style.ERROR),
                 each.subject,
                 "" if each.since is None else from_now(each.since, now),
                 str(each.execution_id or ""),

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from cronjobs.management.arguments import add_examples, as_json, instant, who
 from cronjobs.management.jobs import refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.progress import progress_line
 from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job
 from cronjobs.scheduler.backfills import Backfill, Tally
@@ -62,16 +63,26 @@ class Command(ShellCommand):
             wanted = Backfill(Job.objects.named(name), start=start, end=end)
             if wanted.objection and not (force or dry_run):
                 raise CommandError(f"{wanted.objection} Use --force if that is meant.", returncode=2)
-            tally = wanted.survey() if dry_run else wanted.perform(by=who(), force=force)
+            tally = self._perform(wanted, dry_run=dry_run, force=force, json=json)
             self.stdout.write(
                 as_json(_document(wanted, tally, dry_run=dry_run))
                 if json
                 else _sentence(wanted, tally, dry_run=dry_run)
             )
             if dry_run and wanted.objection:
-                self.stderr.write(self.style.WARNING(f"{wanted.objection} It will need --force."))
+                self.warn(f"{wanted.objection} It will need --force.")
             if not dry_run and tally.created + tally.revived:
                 warn_if_it_waits(self)
+
+    def _perform(self, wanted: Backfill, *, dry_run: bool, force: bool, json: bool) -> Tally:
+        with progress_line(self.stderr, is_wanted=not json) as progress:
+
+            def report(done: int) -> None:
+                progress.show(done, wanted.count, f"{done:,} of {wanted.count:,} due times")
+
+            if dry_run:
+                return wanted.survey(report=report)
+            return wanted.perform(by=who(), force=force, report=report)
 
 
 def _sentence(wanted: Backfill, tally: Tally, *, dry_run: bool) -> str:

@@ -72,7 +72,7 @@ class Command(ShellCommand):
     def _warn(self) -> None:
         if not Node.objects.staff().at_work:
             sentence = "No other node takes work: due times will be decided when one does."
-            self.stderr.write(self.style.WARNING(sentence))
+            self.warn(sentence)
 
     def _watch(self, node: Any) -> Any:
         """Return the node's row when it has ended."""

@@ -36,7 +36,7 @@ EXAMPLES = """\
 examples:
   manage.py cronkey create deploy --user olive --action view_job --action run_job
   manage.py cronkey create backup --user olive --action run_job --job nightly-backup --expires never
-  KEY=$(manage.py cronkey create …)
+  KEY=$(manage.py cronkey create deploy --user olive --action run_job)
   manage.py cronkey list
   manage.py cronkey rotate cron_0123456789 --keep 24h
   manage.py cronkey revoke cron_0123456789
@@ -82,7 +82,6 @@ class Command(ShellCommand):
 
         shown = verbs.add_parser("list", help="Show the keys.")
         shown.add_argument("--all", action="store_true", dest="every", help="Those that were revoked, too.")
-        shown.add_argument("--json", action="store_true", help="Print them as JSON.")
 
         rotate = verbs.add_parser("rotate", help="Make a key like another one, and revoke that.")
         rotate.add_argument("prefix", type=key_prefix, metavar="KEY", help="The key to replace, by its first part.")
@@ -98,6 +97,9 @@ class Command(ShellCommand):
         revoke = verbs.add_parser("revoke", help="Let keys be used no more, from now on.")
         revoke.add_argument("prefixes", nargs="+", type=key_prefix, metavar="KEY", help="A key, by its first part.")
 
+        for each in (create, shown, rotate, revoke):
+            each.add_argument("--json", action="store_true", help="Print what there is to say of each as JSON.")
+
     def handle(self, *, verb: str, **options: Any) -> None:
         perform: Mapping[str, Callable[..., None]] = {
             "create": self._create,
@@ -109,14 +111,22 @@ class Command(ShellCommand):
             perform[verb](**options)
 
     def _create(
-        self, *, name: str, user: str, actions: list[str], jobs: list[str], expires: datetime | None, **_: Any
+        self,
+        *,
+        name: str,
+        user: str,
+        actions: list[str],
+        jobs: list[str],
+        expires: datetime | None,
+        json: bool,
+        **_: Any,
     ) -> None:
         _check_known(jobs, actions)
         key, text = ApiKey.objects.issue(
             user=active_user(user), name=name, actions=actions, jobs=jobs, expires_at=expires
         )
         record_addition(shell("cronkey"), key)
-        self._hand_out(key, text)
+        self._hand_out(key, text, json=json)
 
     def _list(self, *, every: bool, json: bool, **_: Any) -> None:
         keys, now = ApiKey.objects.select_related("user").order_by("pk"), timezone.now()
@@ -131,7 +141,7 @@ class Command(ShellCommand):
         if not shown:
             self.stdout.write("There is no key." if every else "There is no key that was not revoked.")
 
-    def _rotate(self, *, prefix: str, keep: timedelta, **options: Any) -> None:
+    def _rotate(self, *, prefix: str, keep: timedelta, json: bool, **options: Any) -> None:
         try:
             old = ApiKey.objects.unrevoked().get(prefix=prefix)
             expires = options["expires"] if "expires" in options else _as_long_as(old)
@@ -140,10 +150,10 @@ class Command(ShellCommand):
             raise _unknown(prefix, "There is no key {} that was not revoked; cronkey list shows them.") from None
         old.refresh_from_db()
         tell_of_rotation(shell("cronkey"), old, key)
-        self._hand_out(key, text)
+        self._hand_out(key, text, json=json)
         self._say(f"{old} {ending(old)}.")
 
-    def _revoke(self, *, prefixes: list[str], **_: Any) -> None:
+    def _revoke(self, *, prefixes: list[str], json: bool, **_: Any) -> None:
         keys = {each.prefix: each for each in ApiKey.objects.filter(prefix__in=prefixes)}
         for each in prefixes:
             if each not in keys:
@@ -153,15 +163,19 @@ class Command(ShellCommand):
             if is_new:
                 key.revoked_at = timezone.now()
                 record_changes(shell("cronkey"), [changed(key, {"revoked_at": None})])
-            self.stdout.write(f"{key} is revoked." if is_new else f"{key} was revoked already.")
+            if not json:
+                self.stdout.write(f"{key} is revoked." if is_new else f"{key} was revoked already.")
+        if json:
+            now = timezone.now()
+            self.stdout.write(as_json({"keys": [key_document(each, now) for each in keys.values()]}))
 
-    def _hand_out(self, key: ApiKey, text: str) -> None:
+    def _hand_out(self, key: ApiKey, text: str, *, json: bool) -> None:
         """Print the key alone on standard output, so that a shell can take it from there."""
         self._say(key_sentence(key))
         if lacking := key.lacking():
             self._say(f"{key.user.get_username()} has no permission for {', '.join(lacking)}, so neither has the key.")
         self._say("It is shown only now:")
-        self.stdout.write(text)
+        self.stdout.write(as_json({**key_document(key, timezone.now()), "token": text}) if json else text)
 
     def _say(self, text: str) -> None:
         # Standard error is where it has to go, and it is no error.

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
+from cronjobs.management.colours import status_paint
 from cronjobs.management.executions import number
 from cronjobs.management.outcomes import (
     attempt_sentence,
@@ -73,7 +74,7 @@ class Command(ShellCommand):
 
     def _show(self, execution: JobExecution, attempt: int | None, *, follow: bool) -> None:
         first = outcome_sentence(execution, read_clock(engine_alias(JobExecution)))
-        self.stdout.write(self.style.MIGRATE_HEADING(first))
+        self.stdout.write(status_paint(self.style, execution.status)(first))
         place = self._write_lines(execution, attempt, Place())
         if follow:
             try:
@@ -82,7 +83,7 @@ class Command(ShellCommand):
                 raise CommandError("Interrupted. The execution goes on.", returncode=130) from error
         now = read_clock(engine_alias(JobExecution))
         if follow and (last := outcome_sentence(execution, now)) != first:
-            self.stdout.write(self.style.MIGRATE_HEADING(last))
+            self.stdout.write(status_paint(self.style, execution.status)(last))
         self._write_texts(reasons(execution, now))
         self._write_failures(execution, attempt)
 

@@ -14,7 +14,7 @@ from cronjobs.exceptions import QueueNotFound
 from cronjobs.journal import Change, record_changes
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json
-from cronjobs.management.output import database_errors_explained, table, terminal_width
+from cronjobs.management.output import Painted, database_errors_explained, table, terminal_width
 from cronjobs.management.queues import sentence, state
 from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.status import queue_document
@@ -90,7 +90,9 @@ class Command(ShellCommand):
         columns = {"WAITING": "waiting", "WITH BROKER": "dispatched", "RUNNING": "running"}
         if not get_settings().celery_app:
             del columns["WITH BROKER"]
-        rows = [(each.name, state(each), *(str(getattr(each, key)) for key in columns.values())) for each in queues]
+        rows = [
+            (each.name, self._state(each), *(str(getattr(each, key)) for key in columns.values())) for each in queues
+        ]
         first, *others = table(("QUEUE", "STATE", *columns), rows, width=terminal_width())
         self.stdout.write(self.style.MIGRATE_HEADING(first))
         for line in others:
@@ -99,6 +101,9 @@ class Command(ShellCommand):
             self.stdout.write("No node has been started yet, so nothing is known of any queue.")
         if paused:
             self.stdout.write(self.style.WARNING(paused))
+
+    def _state(self, queue: Queue) -> str:
+        return Painted(state(queue), self.style.WARNING) if queue.paused else state(queue)
 
 
 def _perform(

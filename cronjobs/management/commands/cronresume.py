@@ -49,9 +49,9 @@ class Command(ShellCommand):
             return
         self.stdout.write(_sentence(job, is_new=is_new))
         if not job.enabled:
-            self.stderr.write(self.style.WARNING(f"{job} is disabled: it does not run until it is enabled."))
+            self.warn(f"{job} is disabled: it does not run until it is enabled.")
         if everything:
-            self.stderr.write(self.style.WARNING(everything))
+            self.warn(everything)
 
 
 def _sentence(job: Job, *, is_new: bool) -> str:

@@ -25,9 +25,11 @@ from cronjobs.health import (
     stuck_sentence,
 )
 from cronjobs.management.arguments import add_examples, as_json
+from cronjobs.management.colours import status_paint
 from cronjobs.management.limiting import at_most, timeout
 from cronjobs.management.nodes import NODE_HEADER, health_document, node_row
 from cronjobs.management.output import (
+    Painted,
     database_errors_explained,
     distance,
     from_now,
@@ -108,6 +110,10 @@ class JobState:
         if self.job.why_broken():
             return "broken"
         return "paused" if self.is_everything_paused or self.job.is_paused_at(now) else ""
+
+    def is_overrunning(self, now: datetime) -> bool:
+        """Return whether the newest execution that runs takes longer than it may."""
+        return self.running is not None and self.running.is_overrunning(now)
 
 
 class Command(ShellCommand):
@@ -193,7 +199,7 @@ class Command(ShellCommand):
 
     def _show(self, now: datetime, jobs: Sequence[JobState], nodes: Sequence[Node], queue: Probe, paused: str) -> None:
         width = terminal_width()
-        self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [_job_row(each, now) for each in jobs], width)
+        self._table(("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"), [self._job_row(each, now) for each in jobs], width)
         self.stdout.write("")
         if nodes:
             self._show_nodes(now, nodes)
@@ -207,6 +213,16 @@ class Command(ShellCommand):
         self.stdout.write(f"\nQueue: {queue.message}")
         for line in limits():
             self.stdout.write(f"  {line}")
+
+    def _job_row(self, state: JobState, now: datetime) -> tuple[str, ...]:
+        due, latest, last = _due(state, now), _latest(state, now), state.last
+        if condition := state.condition(now):
+            due = Painted(due, self.style.ERROR if condition == "broken" else self.style.WARNING)
+        if state.is_overrunning(now):
+            latest = Painted(latest, self.style.WARNING)
+        elif last is not None and last.finished_at is not None:
+            latest = Painted(latest, status_paint(self.style, last.status))
+        return state.job.name, state.schedule, due, latest
 
     def _show_nodes(self, now: datetime, nodes: Sequence[Node]) -> None:
         self._table(NODE_HEADER, [node_row(each, now) for each in nodes], terminal_width())
@@ -267,10 +283,6 @@ def _running_by_job() -> dict[int | None, JobExecution]:
     return {each.job_id: each for each in rows.only("job_id", "status", "started_at", "deadline_at")}
 
 
-def _job_row(state: JobState, now: datetime) -> tuple[str, ...]:
-    return state.job.name, state.schedule, _due(state, now), _latest(state, now)
-
-
 def _due(state: JobState, now: datetime) -> str:
     condition, due = state.condition(now), state.next_run
     if due is None:
@@ -280,8 +292,7 @@ def _due(state: JobState, now: datetime) -> str:
 
 
 def _latest(state: JobState, now: datetime) -> str:
-    running = state.running
-    is_overrunning = running is not None and running.is_overrunning(now)
+    running, is_overrunning = state.running, state.is_overrunning(now)
     if not is_overrunning and state.last is not None and state.last.finished_at is not None:
         return _outcome(state.last, state.last.finished_at, now)
     if running is None or running.started_at is None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, require_mongodb
+from cronjobs.management.progress import progress_line
 from cronjobs.management.shell import ShellCommand
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Command(ShellCommand):
             targets = [(each, collection or _guessed(each)) for each in exports]
             shift = _shift(exports) if shift_to_now else timedelta(0)
             try:
-                self._load(targets, shift, counts)
+                self._load(targets, shift, counts, json=json)
             except KeyboardInterrupt as error:
                 raise CommandError("Interrupted. What was loaded stays.", returncode=130) from error
             finally:
@@ -76,40 +76,16 @@ class Command(ShellCommand):
         if counts.broken:
             raise CommandError(f"{counts.broken} of {counts.read} lines were not loaded.")
 
-    def _load(self, targets: Sequence[tuple[Export, str]], shift: timedelta, counts: LoadCounts) -> None:
+    def _load(self, targets: Sequence[tuple[Export, str]], shift: timedelta, counts: LoadCounts, *, json: bool) -> None:
         from cronjobs.management.loading import load
 
-        progress = _Progress(self.stderr, counts)
-        for export, collection in targets:
-            load(export, collection, shift=shift, counts=counts, report=progress.report, progress=progress.show)
-        progress.clear()
+        with progress_line(self.stderr, is_wanted=not json) as line:
 
+            def show(export: Export) -> None:
+                line.show(export.position, export.size, f"{counts.read:,} lines, {export.name}")
 
-class _Progress:
-    """A line on the terminal that says how far the loading is; nothing where there is no terminal."""
-
-    def __init__(self, output: OutputWrapper, counts: LoadCounts) -> None:
-        self._output, self._counts = output, counts
-        self._next = time.monotonic()
-
-    def show(self, export: Export) -> None:
-        if not self._output.isatty() or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 0.1
-        percent = 100 * export.position // max(1, export.size)
-        self._write(f"\r{export.name}: {percent} %, {self._counts.read:,} lines\x1b[K")
-
-    def report(self, problem: str) -> None:
-        self.clear()
-        self._output.write(problem)
-
-    def clear(self) -> None:
-        if self._output.isatty():
-            self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
-        self._output.write(text, ending="")
-        self._output.flush()
+            for export, collection in targets:
+                load(export, collection, shift=shift, counts=counts, report=line.report, progress=show)
 
 
 @contextmanager

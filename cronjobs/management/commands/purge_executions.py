@@ -16,6 +16,7 @@ from django.core.management.base import CommandError, CommandParser
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.output import database_errors_explained
+from cronjobs.management.progress import progress_line
 from cronjobs.management.shell import ShellCommand
 from cronjobs.models import Job, JobExecution
 from cronjobs.retention import LARGEST_BATCH, LEAST_AGE, Pace, Policy, Purge, current_policy, kept_at_least
@@ -87,18 +88,23 @@ class Command(ShellCommand):
                 job_name=job,
             )
             interrupted = threading.Event()
-            purge = Purge(policy, pace=Pace(rest=interrupted.wait, size=batch))
             self._say_what_is_kept(policy)
             if older_than is not None and older_than < kept_at_least():
-                self.stderr.write(self.style.WARNING(_TOO_SOON))
-            with _interruptible(interrupted):
+                self.warn(_TOO_SOON)
+            with _interruptible(interrupted), progress_line(self.stderr, is_wanted=not json) as progress:
+                verb = "would go" if dry_run else "deleted"
+                purge = Purge(
+                    policy,
+                    pace=Pace(rest=interrupted.wait, size=batch),
+                    report=lambda done, total, gone: progress.show(done, total, f"{gone:,} executions {verb}"),
+                )
                 _run(purge, dry_run=dry_run)
         self.stdout.write(as_json(_document(purge, policy, dry_run=dry_run)) if json else _said(purge, dry_run=dry_run))
 
     def _say_what_is_kept(self, policy: Policy) -> None:
         if policy.held_back is not None:
             until = in_utc(policy.held_back)
-            self.stderr.write(self.style.WARNING(f"The hourly figures go up to {until}; what ended later is kept."))
+            self.warn(f"The hourly figures go up to {until}; what ended later is kept.")
 
 
 _TOO_SOON = "This is less than CRONJOBS keeps: cronbackfill will not know that it lacks the history, and may run again what ran."

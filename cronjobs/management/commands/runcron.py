@@ -10,17 +10,18 @@ import queue
 import signal
 import threading
 import time
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, OperationalError, connections
 
 from cronjobs.conf import get_settings
 from cronjobs.health import NOT_MIGRATED, explain_database_error
+from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.queues import unknown_queues
 from cronjobs.management.shell import ShellCommand
 from cronjobs.management.supervisor import Supervisor
@@ -28,6 +29,18 @@ from cronjobs.registry import is_valid_queue
 from cronjobs.scheduler.node import NodeProcess
 
 logger = logging.getLogger(__name__)
+
+EXAMPLES = """\
+examples:
+  manage.py runcron
+  manage.py runcron --workers 2 --queues heavy
+  manage.py runcron --once                       perform what is due, then exit
+
+exit codes:
+  0  stopped or drained, and everything that ran has ended
+  1  something failed, or work had to be given up
+  2  the arguments make no sense
+"""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Between two tries to reach the database at the start, in seconds.
@@ -55,27 +68,15 @@ class Command(ShellCommand):
         "that it lives (WatchdogSec=): the latter only while none of its threads is stuck."
     )
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        epilog = (
-            "examples:\n"
-            "  manage.py runcron\n"
-            "  manage.py runcron --workers 2 --queues heavy\n"
-            "  manage.py runcron --once        # perform what is due, then exit\n\n"
-            "exit codes:\n"
-            "  0  stopped or drained, and everything that ran has ended\n"
-            "  1  something failed, or work had to be given up\n"
-            "  2  the arguments make no sense"
-        )
-        kwargs.update(formatter_class=RawDescriptionHelpFormatter, epilog=epilog)
-        return super().create_parser(prog_name, subcommand, **kwargs)
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_examples(parser, EXAMPLES)
         parser.add_argument("--once", action="store_true", help="Perform what is due now, then exit.")
         parser.add_argument("--workers", type=_positive, metavar="N", help="Executions at the same time.")
         parser.add_argument("--queues", type=_names, metavar="A,B", help="Claim from these queues only (default: all).")
         parser.add_argument(
             "--grace", type=_seconds, metavar="SECONDS", help="Wait this long for what runs at the end."
         )
+        parser.add_argument("--json", action="store_true", help="With --once: print the numbers as JSON.")
 
     def handle(
         self,
@@ -84,8 +85,11 @@ class Command(ShellCommand):
         workers: int | None,
         queues: list[str] | None,
         grace: timedelta | None,
+        json: bool,
         **options: Any,
     ) -> None:
+        if json and not once:
+            raise CommandError("--json goes with --once: what a node does for long, it logs.", returncode=2)
         _ensure_logging()
         # First of all: what the variables say is not for the processes of jobs.
         supervisor = Supervisor.from_environment()
@@ -96,7 +100,7 @@ class Command(ShellCommand):
         for each in _SIGNALS:
             signal.signal(each, lambda number, _frame: received.put(number))
         if once:
-            self._run_once(node, received)
+            self._run_once(node, received, json=json)
         elif self._start(node, received, supervisor):
             _wait(node, received, supervisor)
             supervisor.stopping()
@@ -111,7 +115,7 @@ class Command(ShellCommand):
         if not is_drained:
             self._leave(f"Node {node.name} ended before everything that ran on it had.")
 
-    def _run_once(self, node: NodeProcess, received: queue.SimpleQueue[int]) -> None:
+    def _run_once(self, node: NodeProcess, received: queue.SimpleQueue[int], *, json: bool) -> None:
         """Perform what is due on another thread, while this one listens for signals."""
         enough = threading.Event()
         outcome: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
@@ -129,6 +133,9 @@ class Command(ShellCommand):
         if isinstance(performed, Exception):
             with _explained():
                 raise performed
+        if json:
+            self.stdout.write(as_json({"performed": performed, "dispatched": node.dispatched}))
+            return
         handed = f" {node.dispatched} handed to Celery." if get_settings().celery_app else ""
         self.stdout.write(f"{performed} executions performed.{handed}")
 
@@ -156,17 +163,16 @@ class Command(ShellCommand):
     def _warn(self, node: NodeProcess) -> None:
         """Say what keeps a node that has started from doing anything."""
         if get_settings().paused:
-            self.stderr.write(self.style.WARNING("CRONJOBS['PAUSED'] is set: nothing is scheduled and nothing runs."))
+            self.warn("CRONJOBS['PAUSED'] is set: nothing is scheduled and nothing runs.")
         with suppress(DatabaseError):
             for name in unknown_queues(node.queues or ()):
                 # Not refused: the job may be on its way, by a deployment or an operator.
-                self.stderr.write(
-                    self.style.WARNING(f"No job uses the queue {name!r} so far; cronqueue lists those in use.")
-                )
+                self.warn(f"No job uses the queue {name!r} so far; cronqueue lists those in use.")
 
     def _leave(self, sentence: str) -> None:
         """Exit with status 1 although worker threads may still run: they cannot be stopped, only left."""
-        self.stderr.write(self.style.ERROR(sentence))
+        # As Django writes what ends a command: in colour where there is one.
+        self.stderr.write(sentence)
         logging.shutdown()
         os._exit(1)
 

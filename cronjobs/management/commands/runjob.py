@@ -13,6 +13,7 @@ from cronjobs.executors.inline import run_inline
 from cronjobs.journal import tell_of_execution
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import add_examples, as_json, instant, quiet_log, who
+from cronjobs.management.colours import status_paint
 from cronjobs.management.echo import job_log_echoed
 from cronjobs.management.jobs import performer, refusals_explained, warn_if_it_waits
 from cronjobs.management.output import database_errors_explained, in_seconds
@@ -85,7 +86,13 @@ class Command(ShellCommand):
             with refusals_explained(name):
                 execution = self._record(name, params, at) if is_recorded else self._perform(name, params, verbosity)
                 tell_of_execution(shell("runjob"), Job(name=execution.job_name), execution)
-            self.stdout.write(as_json(_document(execution, at)) if json else _sentence(execution, at))
+            if json:
+                self.stdout.write(as_json(_document(execution, at)))
+            else:
+                # What it returned stays as it is.
+                sentence, newline, result = _sentence(execution, at).partition("\n")
+                paint = status_paint(self.style, execution.status)
+                self.stdout.write(f"{paint(sentence)}{newline}{result}")
             if is_recorded:
                 warn_if_it_waits(self)
             elif execution.status not in _GOOD:

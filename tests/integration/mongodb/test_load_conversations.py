@@ -287,8 +287,8 @@ def test_progress_is_shown_on_a_terminal(mongodb, write):
         call_command("load_conversations", path, stdout=StringIO(), stderr=terminal)
 
     shown = terminal.getvalue()
-    assert f"\r{path}: " in shown
-    assert "%, 500 lines" in shown
+    assert "\r[" in shown
+    assert " % 500 lines" in shown
     assert f"\r\x1b[K{path}, line 1201: it is not JSON" in shown
     assert shown.endswith("\r\x1b[K")
 

@@ -1,0 +1,393 @@
+"""`manage.py cronimport`: what other schedulers run, and the jobs that it becomes."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from django_apscheduler.models import DjangoJob
+
+from cronjobs.management.arguments import who
+from cronjobs.models import Job, JobExecution
+from cronjobs.scheduler.plans import sync
+from cronjobs.scheduler.ticks import tick
+from tests.commands import run_command
+from tests.integration.tables import everything
+
+ZONE = ("--time-zone", "Europe/Berlin")
+
+
+@pytest.fixture(autouse=True)
+def send_digest(define):
+    """A definition that takes a parameter, on a schedule of its own."""
+
+    def send_digest(context, *, days=1):
+        """Do nothing."""
+
+    Job.objects.all().delete()
+    return define(send_digest, schedule="0 6 * * *", time_zone="UTC")
+
+
+@pytest.fixture
+def crontab(tmp_path):
+    """Run the command with a crontab of these lines."""
+
+    def run(*lines, options=ZONE):
+        path = tmp_path / "crontab"
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return run_command("cronimport", "crontab", str(path), *options)
+
+    return run
+
+
+def columns_of(name):
+    job = Job.objects.get(name=name)
+    return job.definition, job.schedule, job.time_zone, job.params, job.paused
+
+
+def outcomes(shown):
+    return {each["jobName"] or each["name"]: each["outcome"] for each in json.loads(shown.out)["entries"]}
+
+
+LINES = (
+    "*/5 * * * * ./manage.py noop",
+    "0 7 * * * ./manage.py send_digest --days 2",
+    "0 8 * * * ./manage.py send_digest",
+    "15 3 * * * /opt/backup.sh --full",
+    "@reboot /opt/warm-up.sh",
+)
+
+
+@pytest.mark.django_db
+def test_it_says_what_would_become_of_each_line_and_writes_nothing(crontab):
+    before = everything()
+
+    shown = crontab("MAILTO=ops@example.com", *LINES)
+
+    assert (shown.err, shown.code) == ("", 0)
+    assert everything() == before
+    rows = [line.split("  ") for line in shown.out.splitlines() if line.startswith("line")]
+    assert [(cells[0], cells[-1].strip()) for cells in rows] == [
+        ("line 2", "create"),
+        ("line 3", "differs"),
+        ("line 4", "create"),
+        ("line 5", "needs a definition"),
+        ("line 6", "cannot"),
+    ]
+    assert "    schedule: 0 6 * * * -> 0 7 * * *\n" in shown.out
+    assert "    time_zone: UTC -> Europe/Berlin\n" in shown.out
+    assert "    params: {} -> {'days': 2}\n" in shown.out
+    assert "note: MAILTO is left out" in shown.out
+    assert '@job("backup", schedule="15 3 * * *", time_zone="Europe/Berlin")\ndef backup(context):\n' in shown.out
+    assert shown.out.endswith(
+        "2 to be created, 1 there, and otherwise, 1 without a definition, 1 that cannot be done. "
+        "Nothing was written: --apply does that.\n"
+    )
+
+
+@pytest.mark.django_db
+def test_what_is_missing_is_made_and_what_is_there_is_changed_only_if_that_is_wanted(crontab):
+    applied = crontab(*LINES, options=(*ZONE, "--apply"))
+
+    assert applied.out.endswith("2 created, 0 changed. Those that are otherwise stay so without --update.\n")
+    assert columns_of("noop") == ("noop", "*/5 * * * *", "Europe/Berlin", {}, False)
+    assert columns_of("send-digest-2") == ("send-digest", "0 8 * * *", "Europe/Berlin", {}, False)
+    assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
+
+    assert crontab(*LINES, options=(*ZONE, "--apply", "--update")).out.endswith("0 created, 1 changed.\n")
+    assert columns_of("send-digest") == ("send-digest", "0 7 * * *", "Europe/Berlin", {"days": 2}, False)
+
+
+@pytest.mark.django_db
+def test_running_it_twice_adds_nothing_twice(crontab):
+    options = (*ZONE, "--apply", "--update", "--json")
+    first = crontab(*LINES, options=options)
+    before = everything()
+
+    again = crontab(*LINES, options=options)
+
+    assert everything() == before
+    assert [json.loads(each.out)["created"] for each in (first, again)] == [2, 0]
+    assert outcomes(again) == {
+        "noop": "same",
+        "send-digest": "same",
+        "send-digest-2": "same",
+        "backup": "needs a definition",
+        "warm-up": "cannot",
+    }
+
+
+@pytest.mark.django_db
+def test_a_job_that_does_the_same_by_its_definition_is_the_same(crontab):
+    shown = crontab("0 6 * * * manage.py send_digest", options=("--time-zone", "UTC", "--json"))
+
+    assert outcomes(shown) == {"send-digest": "same"}
+
+
+@pytest.mark.django_db
+def test_nothing_is_written_while_a_line_is_not_understood(crontab):
+    before = everything()
+
+    refused = crontab(*LINES, "hello world", options=(*ZONE, "--apply"))
+
+    assert refused.code == 1
+    assert refused.err == ("CommandError: Nothing was written, since it is not known what was meant: line 6.\n")
+    assert everything() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("0 6 * * * manage.py send_digest --weeks 2", "weeks: There is no such parameter."),
+        ("0 6 * * * manage.py send_digest 7", "A job's parameters have names"),
+        ("0 6 * * * manage.py cleanup-old-quotes", "is not available here: its only_if says so"),
+    ],
+)
+def test_what_a_definition_cannot_do_is_not_written(crontab, line, said):
+    before = everything()
+
+    shown = crontab(line, options=(*ZONE, "--apply", "--update"))
+
+    assert everything() == before
+    assert said in shown.out
+    assert "create" not in shown.out.splitlines()[1]
+
+
+@pytest.mark.django_db
+def test_a_crontab_needs_a_zone_unless_it_names_one(crontab):
+    refused = crontab("0 6 * * * manage.py noop", options=())
+
+    assert refused.code == 2
+    assert refused.err.startswith("CommandError: Say --time-zone: a crontab follows the clock of its machine")
+    assert crontab("CRON_TZ=Asia/Tokyo", "0 6 * * * manage.py noop", options=("--apply",)).code == 0
+    assert columns_of("noop")[:3] == ("noop", "0 6 * * *", "Asia/Tokyo")
+
+
+@pytest.mark.django_db
+def test_a_rule_names_the_definition(crontab, tmp_path):
+    rules = tmp_path / "rules"
+    rules.write_text("# ours\n/opt/report.sh*=succeeds\n")
+    mapped = ("--map", "*backup.sh*=noop", "--map-file", str(rules))
+
+    shown = crontab("@daily /opt/backup.sh --full", "@hourly /opt/report.sh", options=(*ZONE, *mapped, "--apply"))
+
+    assert (shown.err, shown.code) == ("", 0)
+    assert {each.name: each.schedule for each in Job.objects.exclude(name="send-digest")} == {
+        "noop": "@daily",
+        "succeeds": "@hourly",
+    }
+    assert "Its arguments are left out: --full." in shown.out
+
+
+@pytest.mark.django_db
+def test_what_would_be_called_like_another_definition_is_called_otherwise(crontab):
+    mapped = ("--map", "*weekly*=send-digest", "--map", "*noop*=send-digest", "--apply", "--update")
+
+    crontab("@weekly /opt/weekly.sh", "@daily /opt/noop.sh", options=(*ZONE, *mapped))
+
+    assert dict(Job.objects.values_list("name", "definition")) == {
+        "send-digest": "send-digest",
+        "noop-2": "send-digest",
+    }
+
+
+@pytest.mark.django_db
+def test_a_stub_is_python_and_masks_secrets(crontab):
+    shown = crontab(
+        "0 6 * * * manage.py 2nd-import --days 2 --api-key abc123 --class x",
+        "0 6 * * * manage.py lambda",
+        options=(*ZONE, "--json"),
+    )
+
+    first, second = (each["stub"] for each in json.loads(shown.out)["entries"])
+    assert ast.parse(first).body[0].name == "job_2nd_import"
+    assert "(context, *, days=2, api_key='***')" in first
+    assert ast.parse(second).body[0].name == "job_lambda"
+    assert "abc123" not in shown.out
+
+
+@pytest.mark.django_db
+def test_what_is_written_is_in_the_security_log(crontab, caplog, django_capture_on_commit_callbacks):
+    caplog.set_level(logging.INFO)
+    with django_capture_on_commit_callbacks(execute=True):
+        crontab(*LINES[:2], options=(*ZONE, "--apply", "--update"))
+
+    told = [each for each in caplog.records if each.name == "cronjobs.security"]
+    assert [(each.event, each.target, each.actor, each.action) for each in told] == [
+        ("job.created", "noop", who(), "cronimport"),
+        ("job.rescheduled", "send-digest", who(), "cronimport"),
+    ]
+
+
+@pytest.mark.django_db
+def test_what_is_written_never_fires_the_past(crontab, database_now):
+    sync(database_now)
+    crontab("* * * * * manage.py noop", "* * * * * manage.py send_digest", options=(*ZONE, "--apply", "--update"))
+
+    later = database_now + timedelta(hours=5)
+    sync(later)
+    tick(later)
+
+    assert not JobExecution.objects.exists()
+
+
+@pytest.mark.django_db
+def test_all_that_is_written_can_be_paused(crontab):
+    crontab(*LINES, options=(*ZONE, "--apply", "--update", "--paused"))
+
+    assert list(Job.objects.values_list("paused", flat=True)) == [True] * 3
+
+
+@pytest.mark.django_db
+def test_a_crontab_may_come_through_a_pipe(monkeypatch):
+    text = io.TextIOWrapper(io.BytesIO(b"0 6 * * * manage.py noop"))
+    monkeypatch.setattr("sys.stdin", text)
+
+    assert outcomes(run_command("cronimport", "crontab", "-", *ZONE, "--json")) == {"noop": "create"}
+
+
+@pytest.mark.django_db
+def test_a_file_of_schedules_becomes_jobs(tmp_path, settings):
+    settings.CRONJOBS = {"MONGODB_URI": "mongodb://127.0.0.1:9/shop"}
+    path = tmp_path / "schedules.js"
+    path.write_text(
+        "module.exports = {\n  CLEANUP_LEGACY_CONVERSATIONS: '*/5 * * * *',\n  cleanupOldQuotes: '0 2 * * *',\n"
+        "  'health-check': '*/10 * * * *',\n  SEND_DIGEST: process.env.DIGEST_CRON,\n};\n"
+    )
+
+    shown = run_command("cronimport", "schedule-file", str(path), "--apply")
+
+    assert (shown.err, shown.code) == ("", 0)
+    assert {each.name: each.schedule for each in Job.objects.exclude(name="send-digest")} == {
+        "cleanup-legacy-conversations": "*/5 * * * *",
+        "cleanup-old-quotes": "0 2 * * *",
+        "health-check": "*/10 * * * *",
+    }
+    assert "line 5" in shown.out
+    assert "It is no plain literal" in shown.out
+
+
+@pytest.mark.django_db
+def test_jobs_of_apscheduler_are_named_and_never_opened(sentinel):
+    pickle = b"\x80\x04csentinel_module\nrun\n."
+    at = datetime(2036, 1, 1, tzinfo=UTC)
+    DjangoJob.objects.create(id="send_digest", next_run_time=at, job_state=pickle)
+    DjangoJob.objects.create(id="shop.jobs:send_news", next_run_time=None, job_state=pickle)
+    sync(timezone.now())
+
+    shown = run_command("cronimport", "django-apscheduler", "--apply", "--update")
+
+    assert (shown.err, shown.code) == ("", 0)
+    digest, _, news = shown.out.partition("shop.jobs:send_news")
+    assert "stands" in digest
+    assert "Its own schedule stands: 0 6 * * *." in digest
+    assert "It was due there at 2036-01-01 00:00:00 UTC." in digest
+    assert "needs a definition" in news
+    assert "It was paused there." in news
+    assert '@job("send-news", schedule="…")' in news
+    assert "cronjobs:" not in shown.out
+    assert not sentinel.exists()
+    assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
+
+
+@pytest.fixture
+def beat(transactional_db, settings):
+    """The models of django-celery-beat, whose tables its own migrations have made."""
+    ours = list(settings.INSTALLED_APPS)
+    settings.INSTALLED_APPS = [*ours, "django_celery_beat"]
+    call_command("migrate", "django_celery_beat", verbosity=0)
+    # Migrating makes a job of each definition.
+    Job.objects.exclude(name="send-digest").delete()
+    # Not before it is installed.
+    from django_celery_beat import models
+
+    yield models
+    settings.INSTALLED_APPS = [*ours, "django_celery_beat"]
+    call_command("migrate", "django_celery_beat", "zero", verbosity=0)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_rows_of_celery_beat_become_jobs_whether_it_is_installed_or_not(beat, settings, is_installed):
+    at = datetime(2036, 1, 1, 9, 30, tzinfo=UTC)
+    weekdays = beat.CrontabSchedule.objects.create(
+        minute="0", hour="7", day_of_week="mon-fri", timezone="Europe/Berlin"
+    )
+    both = beat.CrontabSchedule.objects.create(minute="0", hour="7", day_of_week="1", day_of_month="1-7")
+    often = beat.IntervalSchedule.objects.create(every=90, period="seconds")
+    task = beat.PeriodicTask.objects.create
+    task(
+        name="Morning digest",
+        task="shop.tasks.send_digest",
+        crontab=weekdays,
+        kwargs='{"days": 2}',
+        start_time=at,
+        expires=at + timedelta(days=1),
+        queue="heavy",
+        description="For all.",
+        priority=9,
+    )
+    task(name="Second digest", task="shop.tasks.send_digest", interval=often, enabled=False)
+    task(name="No-op", task="noop", clocked=beat.ClockedSchedule.objects.create(clocked_time=at), one_off=True)
+    task(name="Both days", task="succeeds", crontab=both)
+    task(name="Unknown", task="shop.tasks.send_news", interval=often)
+    sun = beat.SolarSchedule.objects.create(event="sunset", latitude=52.5, longitude=13.4)
+    task(name="Evening", task="succeeds", solar=sun)
+    if not is_installed:
+        settings.INSTALLED_APPS = [each for each in settings.INSTALLED_APPS if each != "django_celery_beat"]
+
+    shown = run_command("cronimport", "django-celery-beat", "--apply", "--update", "--json")
+
+    assert (shown.err, shown.code) == ("", 0)
+    assert outcomes(shown) == {
+        "send-digest": "differs",
+        "second-digest": "create",
+        "noop": "create",
+        "Both days": "cannot",
+        "Unknown": "needs a definition",
+        "Evening": "cannot",
+    }
+    digest = Job.objects.get(name="send-digest")
+    assert columns_of("send-digest") == ("send-digest", "0 7 * * 1-5", "Europe/Berlin", {"days": 2}, False)
+    assert (digest.starts_at, digest.ends_at, digest.queue) == (at, at + timedelta(days=1), "heavy")
+    assert Job.objects.get(name="noop").schedule == "@at 2036-01-01T09:30:00Z"
+    second = Job.objects.get(name="second-digest")
+    assert (second.definition, second.schedule, second.enabled) == ("send-digest", "@every 1m30s", False)
+    by_name = {each["name"]: each for each in json.loads(shown.out)["entries"]}
+    assert "'0 7 * * 1#1' says the same as Celery." in by_name["Both days"]["reason"]
+    assert by_name["Morning digest"]["notes"][0].startswith("Its priority, 9, is left out")
+    again = run_command("cronimport", "django-celery-beat", "--apply", "--update", "--json")
+    assert (json.loads(again.out)["created"], json.loads(again.out)["changed"]) == (0, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "SOURCE"),
+        (["crontab"], 2, "FILE"),
+        (["crontab", "/nonexistent/crontab", *ZONE], 1, "/nonexistent/crontab cannot be read: No such file"),
+        (["crontab", "/", *ZONE], 1, "/ cannot be read: Is a directory."),
+        (["crontab", "a\0b", *ZONE], 1, "cannot be read"),
+        (["crontab", "/dev/zero", *ZONE], 1, "is longer than 1,000,000 bytes"),
+        (["crontab", "-", "--time-zone", "Mars/Olympus"], 2, "Mars/Olympus"),
+        (["schedule-file", "/dev/null"], 1, "There is no object in it"),
+        (["django-celery-beat"], 1, "has no table django_celery_beat_periodictask"),
+        (["django-celery-beat", "--database", "elsewhere"], 2, "DATABASES has no 'elsewhere'"),
+        (["django-apscheduler", "--map", "backup"], 2, "is not of the form PATTERN=DEFINITION"),
+        (["django-apscheduler", "--map", "a=send-digets"], 2, "Did you mean 'send-digest'?"),
+        (["django-apscheduler", "--map-file", "/nonexistent"], 2, "/nonexistent cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_sentence(arguments, code, said):
+    refused = run_command("cronimport", *arguments)
+
+    assert (refused.out, refused.code) == ("", code)
+    assert said in refused.err
+    assert "Traceback" not in refused.err
