@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import dj_database_url
+import django
 
 # Every run has databases of its own, so two runs on one machine do not drop each other's.
 # The workers of a parallel run inherit it.
@@ -75,7 +76,11 @@ match DATABASES["default"]["ENGINE"].rpartition(".")[2]:
         DATABASES["default"]["TEST"] = {"NAME": f"test_cronjobs_{RUN}"}
 
 # The mail server of a test, for the processes that it starts.
-EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ.get("TEST_EMAIL_PORT", "25"))
+_MAIL_SERVER: dict[str, object] = {"host": "127.0.0.1", "port": int(os.environ.get("TEST_EMAIL_PORT", "25"))}
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": _MAIL_SERVER}}
+else:
+    EMAIL_HOST, EMAIL_PORT = _MAIL_SERVER.values()
 
 # The broker of a test, for the nodes and workers that it starts (tests/brokers.py).
 CELERY_BROKER_URL = os.environ.get("TEST_CELERY_BROKER", "")

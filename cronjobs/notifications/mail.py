@@ -9,6 +9,7 @@ from smtplib import SMTPException, SMTPServerDisconnected
 from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.validators import validate_email
@@ -69,21 +70,28 @@ class EmailNotifier(Notifier):
         return letter
 
     def _hand_over(self, letter: EmailMultiAlternatives) -> None:
-        if getattr(django_settings, "MAILERS", None):
-            # Django 6.1: the timeout is among the mailer's own options.
-            letter.send()
-            return
-        connection = get_connection(timeout=int(self.options.timeout.total_seconds()))
+        connection = _connection(int(self.options.timeout.total_seconds()))
         try:
             connection.open()
         except (SMTPException, OSError) as error:
             raise SendingFailed(_said(error)) from error
         try:
-            letter.connection = connection
-            if letter.send() == 0:
+            if connection.send_messages([letter]) == 0:
                 raise SendingFailed("The mail server took nothing.")
         finally:
             connection.close()
+
+
+def _connection(timeout: int) -> Any:
+    """Return what sends letters, however the project has configured it: it waits so many seconds for each step."""
+    if not hasattr(django_settings, "MAILERS"):
+        return get_connection(timeout=timeout)
+    # Django 6.1, which has deprecated the other way.
+    connection = mail.mailers.default
+    if getattr(connection, "timeout", timeout) is None:
+        # The mailer names no time of its own, and would wait for ever.
+        connection.timeout = timeout
+    return connection
 
 
 def _check_address(text: str, path: str) -> None:

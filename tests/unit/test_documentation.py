@@ -41,7 +41,7 @@ def test_every_picture_is_shown_in_light_and_dark_and_there_is_no_other():
     documents = [README, *(README.parent / "docs").rglob("*.md")]
     shown = {Path(name).name for each in documents for name in re.findall(r"[\w/-]+\.png", each.read_text("utf-8"))}
 
-    assert shown == {each.name for each in (README.parent / "docs/img").iterdir()}
+    assert shown == {each.name for each in (README.parent / "docs/img").glob("*.png")}
     assert {name for name in shown if name.endswith("-dark.png")} == {
         name.replace("-light.png", "-dark.png") for name in shown
     }

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.core import mail
 
 from cronjobs.exceptions import InvalidSettings, SendingFailed
 from cronjobs.notifications import Message
 from cronjobs.notifications.mail import EmailNotifier
+from cronjobs.notifications.mail import _connection as open_connection
 from tests.receivers import hanging_socket, receiving_mail
 
+# Django 6.1 and newer.
+HAS_MAILERS = hasattr(mail, "mailers")
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
@@ -25,12 +29,19 @@ def message(**changes):
 @pytest.fixture
 def mail_server(settings):
     """A mail server that Django is configured to use; its mailbox."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.DEFAULT_FROM_EMAIL = "Jobs <jobs@example.com>"
-    settings.EMAIL_HOST = "127.0.0.1"
     with receiving_mail() as (mailbox, port):
-        settings.EMAIL_PORT = port
+        use_server(settings, port)
         yield mailbox
+
+
+def use_server(settings, port, **options):
+    """Configure Django, in the way of its release, for the server at that port."""
+    backend = "django.core.mail.backends.smtp.EmailBackend"
+    if HAS_MAILERS:
+        settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": {"host": "127.0.0.1", "port": port, **options}}}
+    else:
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = backend, "127.0.0.1", port
 
 
 def test_a_letter_has_text_and_html(mail_server):
@@ -82,7 +93,7 @@ def test_a_server_that_refuses_everybody_is_a_failure(mail_server):
 
 
 def test_a_server_that_is_not_there_is_a_failure(mail_server, settings):
-    settings.EMAIL_PORT = 1
+    use_server(settings, 1)
 
     with pytest.raises(SendingFailed, match="ConnectionRefusedError") as failed:
         notifier().send(message())
@@ -92,11 +103,20 @@ def test_a_server_that_is_not_there_is_a_failure(mail_server, settings):
 
 def test_a_server_that_hangs_is_a_failure(mail_server, settings):
     with hanging_socket() as port:
-        settings.EMAIL_PORT = port
+        use_server(settings, port)
         with pytest.raises(SendingFailed, match="timed out") as failed:
             notifier(TIMEOUT=1).send(message())
 
     assert not failed.value.may_have_arrived
+
+
+@pytest.mark.skipif(not HAS_MAILERS, reason="this Django has no mailers")
+def test_the_time_of_a_mailer_comes_first_and_it_has_one_in_any_case(settings):
+    use_server(settings, 25, timeout=7)
+    assert open_connection(30).timeout == 7
+
+    use_server(settings, 25)
+    assert open_connection(30).timeout == 30
 
 
 def test_a_server_that_hangs_up_after_the_letter_may_have_taken_it(mail_server):
