@@ -2,7 +2,7 @@
 
 A block with the name of a file is that file, or is added to its end. A ``console`` block holds commands
 after ``$``, each followed by what it prints: every line that is shown is among those that are printed, ``…``
-stands for more, digits for any others, and so do blanks. A title names another terminal, in which the last command goes on,
+stands for more, digits for any others, and a blank for several. A title names another terminal, in which the last command goes on,
 or says that what is shown comes after a moment.
 """
 

@@ -35,7 +35,7 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
         found.append(
             checks.Error(
                 storable_text(error, mask=words_to_mask()),
-                hint="See the settings table in the README.",
+                hint="See docs/reference/settings.md.",
                 id="cronjobs.E001",
             )
         )
