@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -60,6 +61,10 @@ def test_every_page_is_there(site):
         each for each in pages if not (site / each.replace("README.md", "index.md")).with_suffix(".html").exists()
     ]
     assert missing == []
+
+
+def test_every_table_has_become_one(site):
+    assert [each.name for each in site.rglob("*.html") if re.search(r"\| ?---", each.read_text(encoding="utf-8"))] == []
 
 
 def test_what_a_browser_fetches_lies_in_the_site(site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -92,6 +93,23 @@ def test_every_command_can_be_typed(path):
     for name, *arguments in manage_commands(path.read_text(encoding="utf-8")):
         assert name in known, name
         load_command_class(known[name], name).create_parser("manage.py", name).parse_args(arguments)
+
+
+def texts_in_code():
+    """Return every text that the code holds, without what is filled in."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "cronjobs").rglob("*.py"))
+    constants = (each.value for tree in trees for each in ast.walk(tree) if isinstance(each, ast.Constant))
+    return "\n".join(each for each in constants if isinstance(each, str))
+
+
+def test_the_sentences_that_troubleshooting_quotes_are_said():
+    quoted = re.findall(r"(?<![*\w])\*([^*\n]{16,})\*(?!\*)", (DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    # What is filled in differs.
+    parts = {part.strip() for each in quoted for part in re.split(r"…|\bheavy\b|\b4711\b", each)}
+    said = texts_in_code()
+
+    assert len(quoted) > 10
+    assert [each for each in parts if each not in said] == []
 
 
 def test_every_page_has_one_title():
