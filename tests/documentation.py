@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import django
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-API = README.parent / "docs" / "api.md"
-SECURITY = README.parent / "docs" / "security-log.md"
-
-
-def with_settings_table(text: str) -> str:
-    """Return the README with its table of settings as the code has them."""
-    return _with_table(text, "settings", settings_table())
-
-
-def with_errors_table(text: str) -> str:
-    """Return the document of the API with its table of errors as the code has them."""
-    return _with_table(text, "errors", errors_table())
-
-
-def with_events_table(text: str) -> str:
-    """Return the document of the security log with its table of events as the code has them."""
-    return _with_table(text, "events", events_table())
-
-
-def _with_table(text: str, name: str, table: str) -> str:
-    place = re.compile(rf"(?<=<!-- {name}: begin -->\n).*?(?=<!-- {name}: end -->)", re.DOTALL)
-    return place.sub(lambda _: table, text)
+DOCS = README.parent / "docs"
+API = DOCS / "api.md"
+SECURITY = DOCS / "security-log.md"
+LIFECYCLE = DOCS / "img" / "lifecycle.svg"
 
 
 def errors_table() -> str:
@@ -84,9 +66,72 @@ def _shown(value: object) -> str:
     return f"`{value!r}`".replace("'", '"')
 
 
+def _of(module: str, function: str) -> Callable[[], str]:
+    """Return a function of `tests.reference`, which needs Django to be set up before it is imported."""
+
+    def make() -> str:
+        from importlib import import_module
+
+        made: str = getattr(import_module(f"tests.reference.{module}"), function)()
+        return made
+
+    return make
+
+
+# By the page in docs/ and the name of the part: what stands between its two marks.
+PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
+    ("api.md", "errors"): errors_table,
+    ("security-log.md", "events"): events_table,
+    ("reference/settings.md", "settings"): settings_table,
+    ("reference/commands.md", "commands"): _of("commands", "commands"),
+    ("reference/addresses.md", "addresses"): _of("addresses", "addresses"),
+    ("reference/permissions.md", "permissions"): _of("permissions", "permissions"),
+    ("reference/permissions.md", "other permissions"): _of("permissions", "other_permissions"),
+    ("reference/events.md", "signals"): _of("events", "signals"),
+    ("reference/python.md", "python"): _of("python_api", "python_api"),
+    ("reference/python.md", "exceptions"): _of("python_api", "exceptions"),
+    ("concepts/lifecycle.md", "moves"): _of("lifecycle", "moves_table"),
+    # Asks the database.
+    ("reference/metrics.md", "metrics"): _of("metrics", "metrics"),
+}
+ASK_THE_DATABASE: Final = frozenset({("reference/metrics.md", "metrics")})
+
+
+def part_of(page: str, name: str) -> str:
+    """Return what stands between the marks of a part now; raise `LookupError` if the page has no such marks."""
+    found = _place(name).search((DOCS / page).read_text(encoding="utf-8"))
+    if found is None:
+        raise LookupError(f"{page} has no marks for {name}.")
+    return found[0]
+
+
+def write_parts() -> None:
+    """Write every part into its page, and the pictures that follow from the code."""
+    from tests.reference.lifecycle import picture
+
+    for (page, name), make in PARTS.items():
+        _write(DOCS / page, name, make())
+    LIFECYCLE.write_text(picture(), encoding="utf-8")
+
+
+def _write(path: Path, name: str, made: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(_place(name).sub(lambda _: made, text), encoding="utf-8")
+
+
+def _place(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<=<!-- {name}: begin -->\n).*?(?=<!-- {name}: end -->)", re.DOTALL)
+
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    # A database of its own, for what has to be asked of one; a Celery app, so that its metrics are there.
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="tests.settings",
+        DATABASE_URL="sqlite://:memory:",
+        TEST_CRONJOBS='{"CELERY_APP": "tests.celery_app.app"}',
+    )
     django.setup()
-    API.write_text(with_errors_table(API.read_text(encoding="utf-8")), encoding="utf-8")
-    SECURITY.write_text(with_events_table(SECURITY.read_text(encoding="utf-8")), encoding="utf-8")
-    README.write_text(with_settings_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    write_parts()

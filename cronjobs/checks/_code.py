@@ -35,7 +35,7 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     return found + [
         checks.Error(
             storable_text(each, mask=mask),
-            hint="Correct it in CRONJOBS: the README lists every key with its default and its meaning.",
+            hint="Correct it in CRONJOBS: docs/reference/settings.md lists every key with its default.",
             id="cronjobs.E001",
         )
         for each in Settings.objections(getattr(django_settings, "CRONJOBS", {}), path="CRONJOBS")

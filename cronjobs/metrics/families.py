@@ -18,7 +18,7 @@ _ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric: its name without the app's, what it is and says, and its samples as text, a line each.
+    """A metric: its name without the app's, what it is and says, its samples as text, a line each, and their labels' names.
 
     The name of a counter has no ``_total`` here, as in OpenMetrics; its samples have.
     """
@@ -27,6 +27,7 @@ class Family:
     kind: Kind
     meaning: str
     samples: Iterable[str]
+    label_names: tuple[str, ...] = ()
 
     @classmethod
     def single(cls, name: str, meaning: str, value: float | None) -> Self:
@@ -37,7 +38,7 @@ class Family:
     def by(cls, label: str, name: str, meaning: str, values: Mapping[str, float | None]) -> Self:
         """Return a gauge with one label; where the value is None, there is nothing to say."""
         lines = [sample(name, labels(**{label: each}), value) for each, value in values.items() if value is not None]
-        return cls(name, "gauge", meaning, lines)
+        return cls(name, "gauge", meaning, lines, (label,))
 
 
 def labels(**values: str) -> str:

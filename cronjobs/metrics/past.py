@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cronjobs.metrics.families import Family, histogram, labels, sample
+from cronjobs.metrics.families import Family, Kind, histogram, labels, sample
 from cronjobs.models import Job
 from cronjobs.models.counters import read_counters
 from cronjobs.models.counts import BOUNDS, DURATION_BUCKETS, LATENESS_BUCKETS, OUTCOMES, PLACE_OF
@@ -42,20 +42,22 @@ def what_ended() -> Iterator[Family]:
         counters.setdefault(name, nothing_counted())
     jobs = [_text(name, tuple(counted)) for name, counted in sorted(counters.items())]
 
-    yield Family("executions", "counter", "Executions that ended, by how they did.", (of.executions for of in jobs))
-    yield Family(
-        "retries", "counter", "Attempts after the first one of each execution that ended.", (of.retries for of in jobs)
-    )
-    yield Family("missed", "counter", "Due times that nobody was there to serve.", (of.missed for of in jobs))
-    yield Family(
-        "lost", "counter", "Executions whose worker vanished, and that were not run again.", (of.lost for of in jobs)
-    )
+    def family(name: str, kind: Kind, meaning: str, samples: Iterable[str], *others: str) -> Family:
+        return Family(name, kind, meaning, samples, ("job", *others))
+
+    meaning = "Executions that ended, by how they did."
+    yield family("executions", "counter", meaning, (of.executions for of in jobs), "outcome")
+    meaning = "Attempts after the first one of each execution that ended."
+    yield family("retries", "counter", meaning, (of.retries for of in jobs))
+    yield family("missed", "counter", "Due times that nobody was there to serve.", (of.missed for of in jobs))
+    meaning = "Executions whose worker vanished, and that were not run again."
+    yield family("lost", "counter", meaning, (of.lost for of in jobs))
     meaning = "Documents that were modified, as results say (modifiedCount)."
-    yield Family("documents_modified", "counter", meaning, (of.documents for of in jobs))
+    yield family("documents_modified", "counter", meaning, (of.documents for of in jobs))
     meaning = "How long the last attempts of executions took."
-    yield Family("execution_duration_seconds", "histogram", meaning, (of.durations for of in jobs))
+    yield family("execution_duration_seconds", "histogram", meaning, (of.durations for of in jobs))
     meaning = "How long after their times executions began."
-    yield Family("execution_lateness_seconds", "histogram", meaning, (of.lateness for of in jobs))
+    yield family("execution_lateness_seconds", "histogram", meaning, (of.lateness for of in jobs))
     until = rolled_up_until()
     meaning = "The time before which all that ended is in the hourly roll-ups."
     yield Family.single("rolled_up_until_timestamp_seconds", meaning, None if until == BEGINNING else until.timestamp())

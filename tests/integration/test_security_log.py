@@ -16,7 +16,7 @@ from cronjobs import security
 from cronjobs.api.requests.actors import forget_uses
 from cronjobs.models import ApiKey, Job, JobExecution, Queue
 from cronjobs.security import FIELDS, Actor, ActorKind, Event
-from tests.documentation import SECURITY, with_events_table
+from tests.documentation import SECURITY
 from tests.integration.happenings import ADDRESS, action, admin, api, form, make_site, nobody, shell
 
 pytestmark = pytest.mark.django_db
@@ -212,11 +212,8 @@ def test_every_event_is_seen_to_happen():
     assert list(HAPPENINGS) == list(Event)
 
 
-def test_the_documented_events_are_those_of_the_code():
-    text = SECURITY.read_text(encoding="utf-8")
-
-    assert with_events_table(text) == text, "Run: .venv/bin/python -m tests.documentation"
-    assert ", ".join(f"`{each}`" for each in FIELDS) in text
+def test_the_documented_fields_are_those_of_the_code():
+    assert ", ".join(f"`{each}`" for each in FIELDS) in SECURITY.read_text(encoding="utf-8")
 
 
 def test_a_change_of_a_schedule_tells_from_what_to_what(site, told):

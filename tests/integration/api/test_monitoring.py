@@ -10,8 +10,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from cronjobs.history import roll_up
+from cronjobs.metrics import families
 from cronjobs.models import JobExecution, Node, Queue
 from cronjobs.models.moves import claim
+from tests.documentation import ASK_THE_DATABASE, PARTS, part_of
 from tests.integration.api.rows import ended
 from tests.integration.conftest import NOON
 from tests.servers import ROOT
@@ -108,6 +110,21 @@ def test_everything_that_is_exposed_is_told_of_in_the_documentation(exposed):
     stems = {re.sub(r"^cronjobs_|_(bucket|sum|count)$", "", each) for each in exposed}
 
     assert {each for each in stems if f"`{each}`" not in page} == set()
+
+
+def test_every_metric_has_the_labels_that_it_says(exposed):
+    told = {f"cronjobs_{each.name}": set(each.label_names) for each in families()}
+    found = {re.sub(r"_(total|bucket|sum|count)$", "", name): set(labels) - {"le"} for name, labels in exposed.items()}
+
+    assert found == {name: told[name] for name in found}
+    assert len(found) > 20
+
+
+@pytest.mark.parametrize("part", sorted(ASK_THE_DATABASE), ids=" ".join)
+def test_the_reference_is_up_to_date(part, settings):
+    settings.CRONJOBS = {**settings.CRONJOBS, "CELERY_APP": "tests.celery_app.app"}
+
+    assert part_of(*part) == PARTS[part](), "Run: .venv/bin/python -m tests.documentation"
 
 
 def test_every_rule_says_what_is_wrong_and_how_bad_that_is():

@@ -14,7 +14,10 @@ from cronjobs.scheduler.previews import preview_job
 from cronjobs.scheduler.requests import skip_next
 from cronjobs.scheduler.ticks import tick
 from tests.commands import address_of_nobody, run_command, run_command_process
+from tests.documentation import DOCS
 from tests.integration.conftest import NOON
+from tests.markdown import manage_commands
+from tests.tutorial import read_tutorial
 
 pytestmark = pytest.mark.django_db
 
@@ -340,3 +343,11 @@ def test_an_expression_needs_no_database():
 
     assert (err, code) == ("", 0)
     assert json.loads(out)["fires"] == ["2026-01-16T00:00:00Z"]
+
+
+def test_the_guide_shows_what_is_printed():
+    text = (DOCS / "guides" / "time-zones.md").read_text(encoding="utf-8")
+    printed = ["\n".join(each.shown).strip() for step in read_tutorial(text) for each in step.commands]
+
+    assert [run_command(*words).out.strip() for words in manage_commands(text)] == printed
+    assert len(printed) == 2
