@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from cronjobs.models.moves import Ending
 from cronjobs.runner import Claim
@@ -31,8 +31,8 @@ class Executor(ABC):
         """Return how many of these would begin at once."""
         return self.free()
 
-    def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
-        """Return the claims that have not begun, for so many seconds or longer; they never begin here."""
+    def withdraw(self, *, older_than: float = 0.0, queues: Collection[str] = ()) -> list[Claim]:
+        """Return the claims that have not begun, for so many seconds or longer, and all those of `queues`; they never begin here."""
         return []
 
     def is_waiting(self, claim: Claim) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from collections.abc import Callable
 
 from cronjobs.runner import Claim
 
@@ -17,11 +19,12 @@ class Prefetch:
     """Claims that wait for one of `size` threads, oldest first, and since when those run that have begun.
 
     Only while attempts are short is anything claimed before a thread is free for it: to claim one by one
-    takes longer than to perform them. Times are monotonic, in seconds. Not safe for threads: its owner locks.
+    takes longer than to perform them. What has waited longer than `patience` begins no more: it may be somebody
+    else's by now. Times are monotonic, in seconds. Not safe for threads: its owner locks.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, *, patience: float = math.inf) -> None:
+        self._size, self._patience = size, patience
         # By identity, with the time since which they are there.
         self._waiting: OrderedDict[int, tuple[Claim, float]] = OrderedDict()
         self._running: dict[int, tuple[Claim, float]] = {}
@@ -56,21 +59,22 @@ class Prefetch:
         return id(claim) in self._waiting
 
     def begin(self, now: float) -> Claim | None:
-        """Return the claim that has waited longest, which runs from now on; None, if all were withdrawn."""
-        if not self._waiting:
-            return None
-        key, (claim, _) = self._waiting.popitem(last=False)
-        self._running[key] = (claim, now)
-        return claim
+        """Return the claim that has waited longest, which runs from now on; None, if none may begin."""
+        for key, (claim, since) in self._waiting.items():
+            if now - since <= self._patience:
+                del self._waiting[key]
+                self._running[key] = (claim, now)
+                return claim
+        return None
 
     def end(self, claim: Claim, now: float) -> None:
         """Take note that a claim runs no more."""
         _, begun = self._running.pop(id(claim), (claim, now - self._usual))
         self._usual += _WEIGHT * (min(now - begun, _LONGEST) - self._usual)
 
-    def withdraw(self, before: float) -> list[Claim]:
-        """Return those that have waited since `before` or longer, and let them wait no more."""
-        late = [claim for claim, since in self._waiting.values() if since <= before]
-        for each in late:
+    def withdraw(self, is_wanted: Callable[[Claim, float], bool]) -> list[Claim]:
+        """Return those that are wanted by what they are and since when they wait, and let them wait no more."""
+        wanted = [claim for claim, since in self._waiting.values() if is_wanted(claim, since)]
+        for each in wanted:
             del self._waiting[id(each)]
-        return late
+        return wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -37,7 +37,8 @@ class ThreadExecutor(Executor):
         self._size, self._now, self._done = size, now, done
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="cronjobs-worker")
         self._lock = threading.Lock()
-        self._prefetch = Prefetch(size)
+        # A node that was frozen, or is cut off from the database, cannot know whether others have rescued what waits.
+        self._prefetch = Prefetch(size, patience=get_settings().lease.total_seconds() / 2)
         # How many threads look for what waits, and how many of them watch a process.
         self._at_work = self._in_process = 0
         self._server, self._stop = ForkServer(), Stop()
@@ -64,9 +65,10 @@ class ThreadExecutor(Executor):
         if is_any_idle:
             self._pool.submit(self._work)
 
-    def withdraw(self, *, older_than: float = 0.0) -> list[Claim]:
+    def withdraw(self, *, older_than: float = 0.0, queues: Collection[str] = ()) -> list[Claim]:
         with self._lock:
-            return self._prefetch.withdraw(time.monotonic() - older_than)
+            before = time.monotonic() - older_than
+            return self._prefetch.withdraw(lambda claim, since: since <= before or claim.execution.queue in queues)
 
     def is_waiting(self, claim: Claim) -> bool:
         with self._lock:

@@ -44,6 +44,10 @@ class QueueQuerySet(models.QuerySet["Queue"]):
         """Return those of which nothing is started; that of everything may be among them."""
         return self.filter(paused=True).order_by()
 
+    def paused_names(self) -> frozenset[str]:
+        """Return the names of those of which nothing is started."""
+        return frozenset(self.paused().values_list("name", flat=True))
+
     def everything_paused(self) -> Self:
         """Return the row that stands for everything, if it is paused."""
         return self.paused().filter(name=EVERYTHING)

@@ -26,7 +26,7 @@ from cronjobs.vitals import Pulse
 logger = logging.getLogger(__name__)
 
 # A database clock that went back by more than this was set, not read late.
-_SET_BACK = timedelta(seconds=-2)
+SET_BACK = timedelta(seconds=-2)
 # How long to leave rows alone that somebody has locked, at first; then twice as long each time.
 _FIRST_PATIENCE = 0.025
 # So many of those that were foreseen are written apart from the others.
@@ -141,7 +141,7 @@ class Clock(BackgroundScheduler):
     def _look(self) -> Look:
         self._pulse.beat()
         seen = look(self._node)
-        if self._time.set(seen.now) < _SET_BACK:
+        if self._time.set(seen.now) < SET_BACK:
             logger.warning("The database's clock was set back; planning what is due again.")
             reconcile(seen.now, rewind=True)
         return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from cronjobs.executors.base import Done, Executor
@@ -75,13 +75,15 @@ class Holdings:
         """Tell the jobs to stop of those claims that are somebody else's now."""
         pass_on_losses(self.claims(), executions)
 
-    def hand_back(self, *, older_than: float) -> None:
+    def hand_back(self, *, older_than: float, queues: Collection[str] = ()) -> None:
         """Let other nodes have what was claimed, and has not begun for so many seconds: threads take longer than expected.
 
+        Of `queues`, which are paused, all that has not begun.
         After an error, which may have come after the COMMIT, nothing is begun of it: the next call asks again.
         """
         with self._lock:
-            waiting, self._undecided = [*self._undecided, *self._executor.withdraw(older_than=older_than)], []
+            waiting = [*self._undecided, *self._executor.withdraw(older_than=older_than, queues=queues)]
+            self._undecided = []
         if not waiting:
             return
         try:

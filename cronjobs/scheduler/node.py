@@ -19,14 +19,14 @@ from cronjobs.executors.recorder import Recorder
 from cronjobs.executors.stops import pass_on_stops
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.logs import output_captured
-from cronjobs.models import Job, JobExecution, Queue
+from cronjobs.models import Job, JobExecution, Node, Queue
 from cronjobs.models.moves import Ending
 from cronjobs.models.pausing import why_everything_is_paused
 from cronjobs.notifications.pinger import process_pinger
 from cronjobs.notifications.sender import Sender
 from cronjobs.registry import registry
 from cronjobs.runner import Claim
-from cronjobs.scheduler.clock import Clock
+from cronjobs.scheduler.clock import SET_BACK, Clock
 from cronjobs.scheduler.courier import Courier
 from cronjobs.scheduler.dispatcher import Dispatcher
 from cronjobs.scheduler.followups import follow_up
@@ -262,7 +262,8 @@ class NodeProcess:
         self._time.set(now)
         Job.objects.ensure(registry)
         Queue.objects.ensure()
-        reconcile(now)
+        # While no node looked, the clock may have been set back: they were there at times that have not come yet.
+        reconcile(now, rewind=Node.objects.filter(heartbeat_at__gt=now - SET_BACK).exists())
         self._upkeep.introduce()
         self._resources.enter_context(output_captured())
         self._recorder.start()
@@ -274,8 +275,9 @@ class NodeProcess:
     def _heed(self, seen: Look) -> None:
         """Drain, or go on, as the last look says; once nothing runs any more, take leave."""
         self._dispatcher.heed(seen)
-        is_held = seen.is_draining or seen.is_everything_paused or seen.is_any_queue_paused
-        self._held.hand_back(older_than=0.0 if is_held else LONGEST_AHEAD)
+        is_held = seen.is_draining or seen.is_everything_paused
+        paused = Queue.objects.paused_names() if seen.is_any_queue_paused else frozenset()
+        self._held.hand_back(older_than=0.0 if is_held else LONGEST_AHEAD, queues=paused)
         if self._courier is not None:
             self._courier.heed(seen)
         if seen.is_draining != self._is_draining:

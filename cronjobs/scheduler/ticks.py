@@ -20,6 +20,7 @@ from cronjobs.models import Job, JobExecution, Overlap, Queue, ResolvedJob, Trig
 from cronjobs.models.announcements import announce_final
 from cronjobs.models.asking import ask_about, ask_converted, given, is_asked_about
 from cronjobs.models.batches import insert_new
+from cronjobs.models.choices import Staleness
 from cronjobs.models.execution import SERIAL, ExecutionQuerySet, insert_once, occurrence_key
 from cronjobs.models.moves import cancel, give_notice
 from cronjobs.models.moves.current import current_jobs
@@ -160,8 +161,8 @@ def _planner(now: datetime) -> _Planner:
 def _decide(now: datetime, plan_from: _Planner, job: Job, row: _ClockRow) -> _Due:
     resolved = job.resolve()
     due = row.next_run_time
-    if resolved.schedule is None or not resolved.is_in_force(now):
-        # Changed since the clock planned it; the change will be planned next.
+    if job.stale == Staleness.EDITED or resolved.schedule is None or not resolved.is_in_force(now):
+        # Changed since the clock planned it: what was due then is due no more, and what the change makes due is planned next.
         return _pass_over(now, job, row)
     decided = plan_from(resolved.schedule, policy_of(resolved), due)
     if isinstance(resolved.schedule, Excluding):

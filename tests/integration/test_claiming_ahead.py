@@ -14,7 +14,7 @@ from cronjobs.executors.stops import pass_on_losses
 from cronjobs.executors.thread import ThreadExecutor
 from cronjobs.models import JobExecution, Queue
 from cronjobs.models.draining import drain
-from cronjobs.models.moves import adopt, cancel, claim, hand_back, record, renew
+from cronjobs.models.moves import adopt, cancel, claim, hand_back, record, renew, rescue
 from cronjobs.models.queue import EVERYTHING
 from cronjobs.runner import Claim, perform
 from cronjobs.scheduler.dispatcher import Dispatcher
@@ -150,6 +150,51 @@ def test_what_may_have_been_handed_back_is_not_begun_here_before_that_is_known(m
     held.hand_back(older_than=0.0)
     assert len(held) == 0
     assert JobExecution.objects.filter(pk__in=[each.pk for each in rows], status="queued", attempt=0).count() == 3
+    executor.shutdown()
+
+
+def test_what_others_may_have_rescued_by_now_is_not_begun(define, gate, settings):
+    settings.CRONJOBS = {"LEASE": 3}
+    called, ended = [], []
+
+    def blocks_until_opened(context):
+        gate.wait(60)
+
+    def notes_that_it_was_called(context):
+        called.append(context.execution_id)
+
+    rows = [JobExecution.objects.request(define(each)) for each in (blocks_until_opened, notes_that_it_was_called)]
+    executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: ended.append(claim))
+    for each in Claim.of_each(claimed()):
+        executor.submit(each)
+    # This node is cut off from the database: nothing is renewed, nothing handed back.
+    wait_for(lambda: JobExecution.objects.filter(lease_expires_at__lt=read_clock("default")).count() == 2)
+    assert {each.pk for each in rescue()} == {each.pk for each in rows}
+
+    gate.set()
+    wait_for(lambda: ended)
+    executor._pool.shutdown(wait=True)
+
+    assert called == []
+    assert [each.execution.pk for each in executor.withdraw()] == [rows[1].pk]
+
+
+def test_only_what_is_in_a_paused_queue_is_handed_back_at_once(make_job):
+    executor = ThreadExecutor(size=1, now=timezone.now, done=lambda claim, ending: None)
+    held = holdings(executor)
+    rows = {
+        queue: JobExecution.objects.request(make_job("noop", name=queue, queue=queue).name) for queue in ("one", "two")
+    }
+    # As behind a long attempt.
+    executor._at_work = 1
+    for each in Claim.of_each(claimed()):
+        held.take(each)
+        executor.submit(each)
+
+    held.hand_back(older_than=60.0, queues={"two"})
+
+    assert set(JobExecution.objects.filter(status="queued").values_list("pk", flat=True)) == {rows["two"].pk}
+    assert [each.execution.pk for each in executor.withdraw()] == [rows["one"].pk]
     executor.shutdown()
 
 

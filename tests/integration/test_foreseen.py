@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -98,3 +100,22 @@ def test_what_is_not_due_yet_by_the_databases_clock_waits_for_it(clock, job):
     clock.look()
 
     assert rows_of(job) == before
+
+
+@pytest.mark.parametrize("catch_up", ["all", "latest"])
+@pytest.mark.parametrize("is_foreseen", [True, False])
+def test_an_edit_makes_nothing_due_before_it(job, catch_up, is_foreseen):
+    clock = Clock(time=SteadyClock())
+    Job.objects.filter(pk=job.pk).update(schedule="0 0 1 1 *")
+    clock.tick_once()
+    # The thread stood still, as of a machine that was frozen.
+    due = read_clock("default").replace(microsecond=0) - timedelta(seconds=20)
+    own_rows().update(next_run_time=due)
+    clock._foreseen = due if is_foreseen else None
+    before = set(rows_of(job))
+    edited_at = read_clock("default")
+    Job.objects.filter(pk=job.pk).update(schedule="*/2 * * * * *", catch_up=catch_up)
+
+    clock.tick_once()
+
+    assert [at for _, _, at in set(rows_of(job)) - before if at < edited_at - timedelta(seconds=1)] == []

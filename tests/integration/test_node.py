@@ -18,7 +18,7 @@ from cronjobs.models.queue import EVERYTHING
 from cronjobs.scheduler.clock import Clock
 from cronjobs.scheduler.clock_rows import own_rows
 from cronjobs.scheduler.node import NodeProcess
-from cronjobs.scheduler.plans import sync
+from cronjobs.scheduler.plans import reconcile, sync
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -329,3 +329,21 @@ def test_while_all_jobs_are_paused_nothing_is_followed_up(settings, make_job, by
     pause_everything(settings, by, paused=False)
     clock.tick_once()
     assert JobExecution.objects.filter(job_name="load", status="queued").exists()
+
+
+@pytest.mark.parametrize(("ahead", "is_planned_anew"), [(timedelta(days=365), True), (timedelta(seconds=-1), False)])
+def test_after_the_clock_was_set_back_while_no_node_ran_the_next_one_plans_anew(make_job, ahead, is_planned_anew):
+    Job.objects.all().delete()
+    job = make_job("noop", schedule="* * * * *")
+    now = read_clock("default")
+    reconcile(now)
+    # Written while the clock was ahead, by a node that has gone since.
+    Node.objects.create(name="gone", heartbeat_at=now + ahead, started_at=now + ahead)
+    own_rows().update(next_run_time=now + timedelta(days=365))
+
+    node = NodeProcess()
+    node._prepare()
+    node.stop(grace=timedelta(0))
+
+    next_run_time = own_rows().get(id=f"cronjobs:{job.pk}").next_run_time
+    assert (next_run_time < now + timedelta(minutes=3)) is is_planned_anew

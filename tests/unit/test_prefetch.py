@@ -112,6 +112,17 @@ def test_what_is_withdrawn_never_begins(pool):
     early = pool.add(2)
     pool.now += 1.0
     (late,) = pool.add()
-    assert pool.prefetch.withdraw(pool.now - 0.5) == early
+    assert pool.prefetch.withdraw(lambda claim, since: since < pool.now) == early
     assert pool.begin(2) == [late, None]
-    assert pool.prefetch.withdraw(pool.now) == []
+    assert pool.prefetch.withdraw(lambda claim, since: True) == []
+
+
+def test_what_has_waited_too_long_begins_no_more_and_holds_nobody_up():
+    pool = Pool(2)
+    pool.prefetch = Prefetch(2, patience=15.0)
+    late = pool.add()
+    pool.now += 15.1
+    (fresh,) = pool.add()
+
+    assert pool.begin(2) == [fresh, None]
+    assert pool.prefetch.withdraw(lambda claim, since: True) == late
