@@ -338,7 +338,7 @@ def test_after_the_clock_was_set_back_while_no_node_ran_the_next_one_plans_anew(
     now = read_clock("default")
     reconcile(now)
     # Written while the clock was ahead, by a node that has gone since.
-    Node.objects.create(name="gone", heartbeat_at=now + ahead, started_at=now + ahead)
+    Node.objects.create(name="gone", pid=1, workers=8, heartbeat_at=now + ahead, started_at=now + ahead)
     own_rows().update(next_run_time=now + timedelta(days=365))
 
     node = NodeProcess()
