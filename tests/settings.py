@@ -68,7 +68,11 @@ match DATABASES["default"]["ENGINE"].rpartition(".")[2]:
             "timeout": 20,
         }
     case "mysql":
-        DATABASES["default"]["TEST"] = {"NAME": f"test_cronjobs_{RUN}", "CHARSET": "utf8mb4"}
+        DATABASES["default"]["TEST"] = {
+            "NAME": f"test_cronjobs_{RUN}",
+            "CHARSET": "utf8mb4",
+            "COLLATION": "utf8mb4_unicode_ci",
+        }
         # A session zone other than UTC stands for a server in another zone: whoever asks for NOW()
         # instead of UTC_TIMESTAMP() is hours off. Django leaves MariaDB's session zone alone.
         DATABASES["default"]["OPTIONS"] = {"charset": "utf8mb4", "init_command": "SET time_zone = '+05:30'"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connections
 from django_apscheduler.models import DjangoJob
 
 from cronjobs.database import engine_alias
@@ -34,7 +35,12 @@ def job_id_of(clock_row_id: str) -> int | None:
 
 def own_rows() -> Any:
     """Return the queryset of this app's clock rows."""
-    return DjangoJob.objects.using(engine_alias(JobExecution)).filter(id__gt=PREFIX, id__lt=_AFTER_PREFIX)
+    alias = engine_alias(JobExecution)
+    rows = DjangoJob.objects.using(alias)
+    if connections[alias].vendor == "sqlite":
+        # LIKE takes CRONJOBS: for the same there. Elsewhere it is exact, and what lies between two texts depends on the collation.
+        return rows.filter(id__gt=PREFIX, id__lt=_AFTER_PREFIX)
+    return rows.filter(id__startswith=PREFIX)
 
 
 def set_next_run_times(alias: str, next_times: dict[str, datetime | None]) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import CharField, Exists, F, Max, OuterRef, Value
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models.functions import Coalesce, Concat
 from django_apscheduler.models import DjangoJob
 
 from cronjobs.conf import get_settings, words_to_mask
@@ -67,7 +67,7 @@ def restore(now: datetime) -> int:
     A stock django-apscheduler store on the same database deletes what it cannot unpickle.
     """
     alias = engine_alias(JobExecution)
-    own = own_rows().filter(id=Concat(Value(PREFIX), Cast(OuterRef("pk"), CharField())))
+    own = own_rows().filter(id=Concat(Value(PREFIX), OuterRef("pk"), output_field=CharField()))
     deprived = Job.objects.using(alias).filter(~Exists(own), planned_enabled__isnull=False).order_by("pk")
     ids = list(deprived.values_list("pk", flat=True)[:BATCH])
     return in_transaction(alias, lambda: _reconcile(alias, ids, now, rewind=False)) if ids else 0
