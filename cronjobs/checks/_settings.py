@@ -68,7 +68,7 @@ def check_ping_hosts(**_: Any) -> list[checks.CheckMessage]:
     settings = sound_settings()
     if settings is None or not settings.ping_hosts:
         return []
-    found = [
+    found: list[checks.CheckMessage] = [
         checks.Warning(
             f"CRONJOBS['PING_HOSTS'] has {each!r}, which is no host: no ping goes there.",
             hint="Name the host alone, as in hc-ping.com, or .example.com for all below it.",
