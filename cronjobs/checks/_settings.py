@@ -52,7 +52,9 @@ def check_queue_executors(**_: Any) -> list[checks.CheckMessage]:
 def check_never_retried(**_: Any) -> list[checks.CheckMessage]:
     """W021: what is never to be retried is named in a way that no error is called, so it is retried."""
     settings = sound_settings()
-    wanted = [("CRONJOBS['RETRY']['NEVER']", None, settings.retry.never)] if settings else []
+    wanted: list[tuple[str, str | None, tuple[str, ...]]] = []
+    if settings:
+        wanted.append(("CRONJOBS['RETRY']['NEVER']", None, settings.retry.never))
     wanted += [("never_retry", each.name, each.retry.never_retry) for each in registry if each.retry]
     return [
         checks.Warning(f"{where} names {name!r}: {mistake.why}", hint=mistake.hint, obj=job, id="cronjobs.W021")
@@ -128,7 +130,9 @@ def check_mongodb(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_body_limit(**_: Any) -> list[checks.CheckMessage]:
     """W035: Django refuses bodies that API_MAX_BODY would let in."""
-    settings, most = sound_settings(), django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    settings = sound_settings()
+    # None: any number.
+    most: Any = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if settings is None or most is None or settings.api_max_body <= most:
         return []
     text = (
