@@ -118,7 +118,7 @@ def check_mongodb(**_: Any) -> list[checks.CheckMessage]:
         text = "CRONJOBS['MONGODB_URI'] begins neither with mongodb:// nor with mongodb+srv://."
         hint = "It has the form mongodb://user:password@host:port/database?options; leave it out where there is none."
         return [checks.Warning(text, hint=hint, id="cronjobs.W024")]
-    missing = [name for name in ("mongoengine", "pymongo") if not _is_importable(name)]
+    missing = [name for name in ("mongoengine", "pymongo") if find_spec(name) is None]
     if not missing:
         return []
     text = (
@@ -224,10 +224,3 @@ def _is_allowed(address: str, settings: Settings) -> bool:
     except InvalidAddress:
         return False
     return True
-
-
-def _is_importable(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

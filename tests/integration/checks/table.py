@@ -172,6 +172,12 @@ DEPLOYMENTS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("cronjobs.W104", {"HEARTBEAT_URL": ""}, {}, "no node can tell"),
     ("cronjobs.W105", {"THROTTLES": {"refused": None}}, {}, "has no limit for refused"),
     ("cronjobs.W106", {"CACHE": "default"}, {}, "a LocMemCache: each web process counts for itself"),
+    (
+        "cronjobs.W106",
+        {},
+        {"CACHES": {"shared": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}},
+        "a DummyCache: nothing is counted",
+    ),
     ("cronjobs.W107", {"PAUSED": True}, {}, "nothing is scheduled"),
     (
         "cronjobs.W108",
