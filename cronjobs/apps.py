@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +17,7 @@ class CronJobsConfig(AppConfig):
     def import_models(self) -> None:
         """Import the models; raise `ImproperlyConfigured`, before anybody trips over it, if an app that they need is missing."""
         # No system check could tell: what imports the engine, such as the admin, would fail before any runs.
-        if not self.apps.is_installed("django_apscheduler"):
+        if not apps.is_installed("django_apscheduler"):
             raise ImproperlyConfigured("cronjobs needs django_apscheduler: add 'django_apscheduler' to INSTALLED_APPS.")
         super().import_models()
 

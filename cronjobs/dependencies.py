@@ -35,9 +35,11 @@ def parse_dependencies(value: str | Mapping[str, str] | Iterable[str]) -> dict[s
     `value` is text such as ``"extract, load:always"``, a list of such parts, or a mapping of
     name to condition; a name alone means success. Raises `InvalidDependency` for anything else.
     """
+    # Whoever declares a job may have written anything.
+    given: object = value
     if isinstance(value, Mapping):
         parts: Iterable[object] = (f"{name}:{condition}" for name, condition in value.items())
-    elif not isinstance(value, Iterable):
+    elif not isinstance(given, Iterable):
         message = _("It must be names of jobs with commas between them, a list or a mapping of them, not %(value)r.")
         raise InvalidDependency(message % {"value": value})
     else:

@@ -108,7 +108,7 @@ def _check_kinds(policy: RetryPolicy) -> None:
         value = getattr(policy, name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(_("%(name)s must be a number, not %(value)r.") % {"name": name, "value": value})
-    names = policy.never_retry
+    names: Any = policy.never_retry
     if not isinstance(names, tuple | list | set | frozenset) or not all(isinstance(each, str) for each in names):
         text = _("never_retry must be a list of qualified class names, such as 'builtins.ValueError', not %(value)r.")
         raise TypeError(text % {"value": names})

@@ -76,12 +76,12 @@ def _of_parameters(definition: JobDefinition) -> Iterator[Mistake]:
     for name in sorted(definition.params):
         if asked is not None and name not in asked:
             yield Mistake(
-                f"Its params have {name!r}, which its params_form does not: no execution can begin.",
+                f"Its params have {name!r}, which its params_form does not: every execution fails.",
                 advice(name, asked, "Add the field to the form, or take the parameter out."),
             )
         elif asked is None and name not in named and not takes_any:
             yield Mistake(
-                f"Its params have {name!r}, which its function does not take: no execution can begin.",
+                f"Its params have {name!r}, which its function does not take: every execution fails.",
                 advice(name, named, "Add the parameter to the function, or take it out of params."),
             )
     if asked is None:

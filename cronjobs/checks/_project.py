@@ -156,8 +156,6 @@ def _mounts_in(resolver: URLResolver, prefix: str, *, is_last: bool) -> Iterator
 
 
 def _tables(app: str) -> list[type[Model]]:
-    if not apps.is_installed(app):
-        return []
     models = apps.get_app_config(app).get_models()
     return [each for each in models if each._meta.managed and not each._meta.proxy]  # noqa: SLF001 - Django's documented API
 

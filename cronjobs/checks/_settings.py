@@ -52,7 +52,9 @@ def check_queue_executors(**_: Any) -> list[checks.CheckMessage]:
 def check_never_retried(**_: Any) -> list[checks.CheckMessage]:
     """W021: what is never to be retried is named in a way that no error is called, so it is retried."""
     settings = sound_settings()
-    wanted = [("CRONJOBS['RETRY']['NEVER']", None, settings.retry.never)] if settings else []
+    wanted: list[tuple[str, str | None, tuple[str, ...]]] = []
+    if settings:
+        wanted.append(("CRONJOBS['RETRY']['NEVER']", None, settings.retry.never))
     wanted += [("never_retry", each.name, each.retry.never_retry) for each in registry if each.retry]
     return [
         checks.Warning(f"{where} names {name!r}: {mistake.why}", hint=mistake.hint, obj=job, id="cronjobs.W021")
@@ -68,7 +70,7 @@ def check_ping_hosts(**_: Any) -> list[checks.CheckMessage]:
     settings = sound_settings()
     if settings is None or not settings.ping_hosts:
         return []
-    found = [
+    found: list[checks.CheckMessage] = [
         checks.Warning(
             f"CRONJOBS['PING_HOSTS'] has {each!r}, which is no host: no ping goes there.",
             hint="Name the host alone, as in hc-ping.com, or .example.com for all below it.",
@@ -116,7 +118,7 @@ def check_mongodb(**_: Any) -> list[checks.CheckMessage]:
         text = "CRONJOBS['MONGODB_URI'] begins neither with mongodb:// nor with mongodb+srv://."
         hint = "It has the form mongodb://user:password@host:port/database?options; leave it out where there is none."
         return [checks.Warning(text, hint=hint, id="cronjobs.W024")]
-    missing = [name for name in ("mongoengine", "pymongo") if not _is_importable(name)]
+    missing = [name for name in ("mongoengine", "pymongo") if find_spec(name) is None]
     if not missing:
         return []
     text = (
@@ -128,7 +130,9 @@ def check_mongodb(**_: Any) -> list[checks.CheckMessage]:
 @checks.register("cronjobs")
 def check_body_limit(**_: Any) -> list[checks.CheckMessage]:
     """W035: Django refuses bodies that API_MAX_BODY would let in."""
-    settings, most = sound_settings(), django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    settings = sound_settings()
+    # None: any number.
+    most: Any = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if settings is None or most is None or settings.api_max_body <= most:
         return []
     text = (
@@ -220,10 +224,3 @@ def _is_allowed(address: str, settings: Settings) -> bool:
     except InvalidAddress:
         return False
     return True
-
-
-def _is_importable(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

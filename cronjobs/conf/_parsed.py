@@ -33,7 +33,7 @@ class Parsed:
     @classmethod
     def objections(cls, raw: Any, *, path: str) -> list[str]:
         """Return all that `from_mapping`, which stops at the first, objects to in `raw`: a sentence each."""
-        known, found = _keys_of(cls), []
+        known, found = _keys_of(cls), []  # type: ignore[arg-type]  # a class has a hash
         for key, value in raw.items() if isinstance(raw, Mapping) else ():
             inner = f"{path}[{key!r}]"
             if key in known and _is_parsed(known[key].hint):
@@ -53,16 +53,16 @@ class _Key(NamedTuple):
 
 
 @lru_cache
-def _keys_of(cls: type[Parsed]) -> Mapping[str, _Key]:
+def _keys_of(cls: Any) -> Mapping[str, _Key]:
     hints = get_type_hints(cls)
-    return {each.name.upper(): _Key(each.name, each.metadata, hints[each.name]) for each in fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
+    return {each.name.upper(): _Key(each.name, each.metadata, hints[each.name]) for each in fields(cls)}
 
 
 def _values(cls: type[Parsed], raw: Any, path: str) -> dict[str, Any]:
     """Return what `raw` says, by field; raise `InvalidSettings` for what the fields do not know."""
     if not isinstance(raw, Mapping):
         raise InvalidSettings(f"{path} must be a dict, not {type(raw).__name__}.")
-    known = _keys_of(cls)
+    known = _keys_of(cls)  # type: ignore[arg-type]  # as above
     for key in raw:
         if key not in known:
             raise InvalidSettings(f"{path} has no key {key!r}.{did_you_mean(str(key), known)}")

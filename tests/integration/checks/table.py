@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -153,7 +154,7 @@ DEFINITIONS: list[Definition] = [
     (
         "cronjobs.W027",
         with_weeks,
-        {"retry": RetryPolicy(initial_delay=60)},
+        {"retry": RetryPolicy(initial_delay=timedelta(minutes=1))},
         "initial_delay (60 s) longer than max_delay",
     ),
     ("cronjobs.W027", with_weeks, {"misfire_grace": 86400 * 40}, "is longer than executions are kept"),
@@ -171,6 +172,12 @@ DEPLOYMENTS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("cronjobs.W104", {"HEARTBEAT_URL": ""}, {}, "no node can tell"),
     ("cronjobs.W105", {"THROTTLES": {"refused": None}}, {}, "has no limit for refused"),
     ("cronjobs.W106", {"CACHE": "default"}, {}, "a LocMemCache: each web process counts for itself"),
+    (
+        "cronjobs.W106",
+        {},
+        {"CACHES": {"shared": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}},
+        "a DummyCache: nothing is counted",
+    ),
     ("cronjobs.W107", {"PAUSED": True}, {}, "nothing is scheduled"),
     (
         "cronjobs.W108",

@@ -27,7 +27,6 @@ def test_tables_as_migrate_makes_them_are_fine():
     assert check_tables() == []
 
 
-@pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("change", "back", "said"),
@@ -38,6 +37,8 @@ def test_tables_as_migrate_makes_them_are_fine():
     ids=["engine", "characters"],
 )
 def test_a_table_that_loses_transactions_or_characters_is_named(change, back, said):
+    if connection.vendor != "mysql":
+        pytest.skip("other databases have one kind of table, and every character")
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE cronjobs_alertround {change}")
     try:

@@ -60,6 +60,12 @@ def test_limits_of_an_api_that_is_not_there_are_nobody_s_business(deployed, sett
     assert ids(found(deploy=True)) <= DATABASE
 
 
+def test_limits_that_are_all_off_need_no_cache(deployed):
+    deployed({"THROTTLES": dict.fromkeys(("read", "write", "execute", "refused")), "CACHE": "default"})
+
+    assert ids(found(deploy=True)) - DATABASE == {"cronjobs.W105"}
+
+
 def test_alerts_of_a_single_job_are_alerts(deployed, declare):
     from cronjobs import AlertPolicy
 

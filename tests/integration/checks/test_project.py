@@ -153,6 +153,34 @@ def test_an_api_that_hides_nothing_is_fine(mount, patterns):
     assert check_mount() == []
 
 
+@pytest.mark.parametrize("name", ["no_such_urls", ""])
+def test_urls_that_cannot_be_imported_are_told_of_by_django(settings, name):
+    settings.ROOT_URLCONF = name
+
+    assert check_mount() == []
+
+
+def test_users_that_are_not_installed_are_told_of_by_django(settings):
+    settings.AUTH_USER_MODEL = "nobody.User"
+
+    assert check_routers() == []
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite_only
+@pytest.mark.django_db
+def test_a_site_without_pages_and_letters_needs_no_templates(tmp_path):
+    (tmp_path / "without.py").write_text(
+        "from tests.settings import *\n"
+        "INSTALLED_APPS = [each for each in INSTALLED_APPS if each != 'django.contrib.admin']\n"
+        "TEMPLATES, MIDDLEWARE, ROOT_URLCONF = [], [], 'tests.integration.checks.no_urls'\n"
+    )
+
+    _, err, code = run_command_process("check", DJANGO_SETTINGS_MODULE="without", PYTHONPATH=str(tmp_path))
+
+    assert (code, err) == (0, "")
+
+
 @pytest.mark.slow
 @pytest.mark.sqlite_only
 @pytest.mark.django_db

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from cronjobs.checks import (
     check_combinations,
+    check_mongodb,
     check_name_of_settings,
     check_never_retried,
     check_ping_hosts,
@@ -62,6 +65,17 @@ def test_what_is_no_dict_at_all_is_one_mistake(settings):
     (message,) = check_settings()
 
     assert message.msg == "CRONJOBS must be a dict, not list."
+
+
+def test_drivers_that_are_not_installed_are_named(settings, monkeypatch):
+    settings.CRONJOBS = {"MONGODB_URI": "mongodb://ann:hunter2@db/app"}
+    assert check_mongodb() == []
+    monkeypatch.setitem(sys.modules, "pymongo", None)
+
+    (message,) = check_mongodb()
+
+    assert "pymongo cannot be imported" in message.msg
+    assert "cronjobs[mongo]" in message.hint
 
 
 def test_no_secret_is_quoted(settings):
