@@ -82,13 +82,16 @@ def make_environment(home: Path, directory: Path) -> Environment:
     return Environment(home, directory)
 
 
-def copy_environment(other: Environment, home: Path) -> Environment:
-    """Copy an environment with its directory, so that what is installed into one is not in the other.
+def layered_environment(below: Environment, home: Path) -> Environment:
+    """Make an environment that has what is installed in another; what is installed into it is not in that one.
 
-    Scripts in `bin` still run the other's Python: in a copy it is ``python -m pip``, and not ``pip``.
+    Its directory is a copy of the other's. It has no scripts: it is ``python -m pip``, and not ``pip``.
     """
-    shutil.copytree(other.home, home, symlinks=True)
-    shutil.copytree(other.directory, home / "site", ignore=shutil.ignore_patterns("*.log"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True, timeout=120)  # noqa: S603 - our own
+    (packages,) = home.glob("lib/python*/site-packages")
+    (others,) = below.home.glob("lib/python*/site-packages")
+    (packages / "below.pth").write_text(f"{others}\n", encoding="utf-8")
+    shutil.copytree(below.directory, home / "site", ignore=shutil.ignore_patterns("index", "*.log"))
     return Environment(home, home / "site")
 
 

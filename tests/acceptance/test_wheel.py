@@ -12,7 +12,6 @@ import tarfile
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import pytest
 
 from project.processes import stop
 from tests.documentation import README
-from tests.environments import Environment, copy_environment, made_once, make_environment, need_index
+from tests.environments import Environment, layered_environment, made_once, make_environment, need_index
 from tests.servers import ROOT, wait_for
 from tests.steps import Addition, first_block, read_steps
 
@@ -74,12 +73,9 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture
-def site(added: Environment, tmp_path: Path) -> Iterator[Environment]:
-    """A copy of it, for one test alone."""
-    home = tmp_path / "copy"
-    yield copy_environment(added, home)
-    # It is as large as everything that Django needs.
-    shutil.rmtree(home)
+def site(added: Environment, tmp_path: Path) -> Environment:
+    """The same for one test alone, which may install more and change the project."""
+    return layered_environment(added, tmp_path / "environment")
 
 
 def add(site: Environment) -> None:
@@ -177,7 +173,7 @@ def test_an_empty_project_to_which_it_was_added_as_the_readme_says_runs_its_jobs
             "Good morning."
             in get(browser, f"{address}/admin/cronjobs/jobexecution/{execution['executionId']}/change/")[1]
         )
-        assert {"greet", "send-digest", "health-check"} <= {each["name"] for each in status["jobs"]}
+        assert {"greet", "send-digest", "health-check"} <= status["cronJobs"].keys()
         node.check()
     finally:
         stop([node, server])
