@@ -80,7 +80,11 @@ def test_flows(guide):
     guide("flows")
     JobExecution.objects.request("extract")
 
-    NodeProcess(workers=2).run_once()
+    node = NodeProcess(workers=2)
+    try:
+        node.run_once()
+    finally:
+        node.stop(grace=timedelta(seconds=10))
 
     found = dict(JobExecution.objects.values_list("job_name", "status"))
     assert found == {
