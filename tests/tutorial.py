@@ -154,6 +154,6 @@ def write_file(step: Step, directory: Path) -> None:
 
 
 def fresh_environment(home: Path, **variables: str) -> dict[str, str]:
-    """Return the environment of somebody who has done nothing yet; the Python of the tests is his `python3`."""
+    """Return the environment of somebody who has done nothing yet; `python3` is the Python of the tests."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **variables}

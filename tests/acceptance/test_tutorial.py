@@ -77,6 +77,8 @@ def test_who_does_what_the_tutorial_says_gets_what_it_shows(
             for command in step.commands:
                 first.follow(command, later=step.comes_later)
 
+    # A test, the failure, and its end: each once.
+    assert len(list((first.directory / "mails").iterdir())) == 3
     with urlopen(f"http://{address}/admin/cronjobs/dashboard/") as answer:
         assert "/admin/login/" in answer.url
     node = running["second terminal"].process

@@ -21,18 +21,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def guide():
     """Declare the jobs of a guide, and return the names that its code makes."""
-    before = set(registry)
+    before = {each.name for each in registry}
 
     def read(name):
         Job.objects.update(schedule="")
         names = {"__name__": name}
         for block in blocks((DOCS / "guides" / f"{name}.md").read_text(encoding="utf-8"), "python"):
             exec(compile(block, name, "exec"), names)  # noqa: S102 - our own example
-        Job.objects.ensure(registry[each] for each in set(registry) - before)
+        Job.objects.ensure(each for each in registry if each.name not in before)
         return SimpleNamespace(**names)
 
     yield read
-    for each in set(registry) - before:
+    for each in [each.name for each in registry if each.name not in before]:
         registry.remove(each)
 
 
@@ -80,7 +80,11 @@ def test_flows(guide):
     guide("flows")
     JobExecution.objects.request("extract")
 
-    NodeProcess(workers=2).run_once()
+    node = NodeProcess(workers=2)
+    try:
+        node.run_once()
+    finally:
+        node.stop(grace=timedelta(seconds=10))
 
     found = dict(JobExecution.objects.values_list("job_name", "status"))
     assert found == {

@@ -93,7 +93,7 @@ def _parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
         if each.kind is each.KEYWORD_ONLY and not is_keyword_only:
             yield "*"
         is_keyword_only = is_keyword_only or each.kind in (each.KEYWORD_ONLY, each.VAR_POSITIONAL)
-        stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+        stars = "*" if each.kind is each.VAR_POSITIONAL else "**" if each.kind is each.VAR_KEYWORD else ""
         annotation = "" if each.annotation is each.empty else f": {_annotation(each.annotation)}"
         default = "" if each.default is each.empty else f" = {_default(each.default)}"
         yield f"{stars}{each.name}{annotation}{default}"
