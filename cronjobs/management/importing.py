@@ -13,14 +13,14 @@ from cronjobs.storable import storable_json
 
 HEADER = ("WHERE", "JOB", "SCHEDULE", "OUTCOME")
 
-# How many of each there are, once written and before.
+# As the tally calls them, behind their number.
 _COUNTS = {
     Outcome.CREATE: "to be created",
-    Outcome.DIFFERS: "there, and otherwise",
-    Outcome.SAME: "there already",
+    Outcome.DIFFERS: "existing but different",
+    Outcome.SAME: "existing and the same",
     Outcome.STANDS: "with a schedule of its own",
     Outcome.UNDEFINED: "without a definition",
-    Outcome.CANNOT: "that cannot be done",
+    Outcome.CANNOT: "impossible",
     Outcome.UNREADABLE: "not understood",
 }
 
@@ -48,9 +48,7 @@ def tally(findings: Sequence[Finding], applied: Applied | None, *, update: bool)
     counts = Counter(each.outcome for each in findings)
     listed = ", ".join(f"{counts[outcome]} {text}" for outcome, text in _COUNTS.items() if counts[outcome])
     if applied is not None:
-        changed = (
-            "" if update else " Those that are otherwise stay so without --update." * bool(counts[Outcome.DIFFERS])
-        )
+        changed = "" if update else " What is different stays so without --update." * bool(counts[Outcome.DIFFERS])
         return f"{applied.created} created, {applied.changed} changed.{changed}"
     return f"{listed or 'Nothing was found'}. Nothing was written: --apply does that."
 

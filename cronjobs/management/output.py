@@ -31,6 +31,7 @@ class Painted(str):
     """A cell of a table, or a word, that is shown in a colour; its width is that of the text."""
 
     __slots__ = ("paint",)
+    paint: Callable[[str], str]
 
     def __new__(cls, text: str, paint: Callable[[str], str]) -> Self:
         self = super().__new__(cls, text)

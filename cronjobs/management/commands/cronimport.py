@@ -56,8 +56,8 @@ task, the id or the key, whatever its capitals and hyphens (send_digest and SEND
 by --map. For what has none there is the beginning of one to copy. Nothing is run, evaluated or unpickled.
 
 One entry of each definition becomes the definition's own job, which is there since migrate; further ones get
-jobs that are called as they were. A job that is there and otherwise is changed with --update only. All that
-is written is written together, recorded in the log cronjobs.security, and due from then on; running it again
+jobs that are called as they were. A job that exists and is different is changed with --update only. What is
+written is written together, recorded in the log cronjobs.security, and due from then on; running it again
 adds nothing twice. With --paused nothing is due before cronresume. docs/moving-in.md tells the rest.
 
 exit codes:
@@ -68,7 +68,7 @@ exit codes:
 """
 
 _LATER: Final = {Outcome.CREATE: "SUCCESS", Outcome.DIFFERS: "WARNING", Outcome.UNDEFINED: "WARNING"}
-_NEEDS_ZONE = "Say --time-zone: a crontab follows the clock of its machine, which timedatectl shows, and jobs here follow their own."
+_NEEDS_ZONE = "Say --time-zone: a crontab follows the clock of its machine, which timedatectl shows."
 
 
 class Command(ShellCommand):
@@ -157,7 +157,7 @@ def _add_common(parser: CommandParser) -> None:
     )  # fmt: skip
     parser.add_argument("--map-file", type=_rules, metavar="FILE", help="A file with such rules, one a line.")
     parser.add_argument("--apply", action="store_true", help="Write the jobs that are missing.")
-    parser.add_argument("--update", action="store_true", help="With --apply: change those that are otherwise, too.")
+    parser.add_argument("--update", action="store_true", help="With --apply: change those that are different, too.")
     parser.add_argument("--paused", action="store_true", help="With --apply: pause all that is written.")
     parser.add_argument("--json", action="store_true", help="Print everything as JSON.")
 

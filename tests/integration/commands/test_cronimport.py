@@ -86,7 +86,7 @@ def test_it_says_what_would_become_of_each_line_and_writes_nothing(crontab):
     assert "note: MAILTO is left out" in shown.out
     assert '@job("backup", schedule="15 3 * * *", time_zone="Europe/Berlin")\ndef backup(context):\n' in shown.out
     assert shown.out.endswith(
-        "2 to be created, 1 there, and otherwise, 1 without a definition, 1 that cannot be done. "
+        "2 to be created, 1 existing but different, 1 without a definition, 1 impossible. "
         "Nothing was written: --apply does that.\n"
     )
 
@@ -95,7 +95,7 @@ def test_it_says_what_would_become_of_each_line_and_writes_nothing(crontab):
 def test_what_is_missing_is_made_and_what_is_there_is_changed_only_if_that_is_wanted(crontab):
     applied = crontab(*LINES, options=(*ZONE, "--apply"))
 
-    assert applied.out.endswith("2 created, 0 changed. Those that are otherwise stay so without --update.\n")
+    assert applied.out.endswith("2 created, 0 changed. What is different stays so without --update.\n")
     assert columns_of("noop") == ("noop", "*/5 * * * *", "Europe/Berlin", {}, False)
     assert columns_of("send-digest-2") == ("send-digest", "0 8 * * *", "Europe/Berlin", {}, False)
     assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
