@@ -21,8 +21,7 @@ class Command(flush.Command):
             try:
                 return super().handle(**options)
             except (CommandError, OperationalError) as error:
-                if attempt == _ATTEMPTS or not is_conflict(
-                    error.__cause__ if isinstance(error, CommandError) else error
-                ):
+                reason = error.__cause__ if isinstance(error, CommandError) else error
+                if attempt == _ATTEMPTS or reason is None or not is_conflict(reason):
                     raise
         raise AssertionError("unreachable")
