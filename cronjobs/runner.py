@@ -7,8 +7,9 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _TRACEBACK_MAX_BYTES = 64_000
 _JOB: Any = JobExecution._meta.get_field("job")  # noqa: SLF001 - Django's documented API
+_raised: ContextVar[list[BaseException] | None] = ContextVar("cronjobs_raised", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +170,31 @@ def _verdict(claim: Claim) -> _Verdict:
     try:
         resolved = _resolve(claim)
     except CronJobsError as error:
+        _keep(error)
         # The job is broken or gone: another attempt would meet the same.
         return _Verdict(ExecutionStatus.FAILED, error=error)
     try:
         return _Verdict(ExecutionStatus.SUCCEEDED, result=_call(claim, resolved))
     except BaseException as error:  # noqa: BLE001 - whatever a job raises is the execution's failure, not the worker's
+        _keep(error)
         return _judge_error(claim, error, resolved.retry)
+
+
+@contextmanager
+def raised_kept() -> Iterator[list[BaseException]]:
+    """Keep what makes attempts fail that this thread (or task) performs meanwhile, in order, beside recording it."""
+    kept: list[BaseException] = []
+    token = _raised.set(kept)
+    try:
+        yield kept
+    finally:
+        _raised.reset(token)
+
+
+def _keep(error: BaseException) -> None:
+    kept = _raised.get()
+    if kept is not None and not isinstance(error, Skip):
+        kept.append(error)
 
 
 def _resolve(claim: Claim) -> ResolvedJob:
