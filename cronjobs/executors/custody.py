@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.database import Backoff, engine_alias
 from cronjobs.executors.attempts import attempt
@@ -38,7 +40,7 @@ class Custody:
 
     def __init__(
         self,
-        server: ForkServer,
+        server: ForkServer | None,
         *,
         is_stopping: Callable[[], bool] = lambda: False,
         patience: float | None = None,
@@ -119,8 +121,9 @@ class Custody:
 
     def _attempt(self, claim: Claim, now: Callable[[], datetime]) -> Ending:
         resolved = belongs_in_process(claim)
-        if resolved is None or not _is_visible_elsewhere():
-            return attempt(claim, now=now)
+        if resolved is None or self._server is None or not _is_visible_elsewhere():
+            with _left_usable(connections[engine_alias(JobExecution)]):
+                return attempt(claim, now=now)
         ending = attempt_in_process(claim, resolved, now=now, server=self._server)
         assert ending is not None  # noqa: S101 - nobody stops it but its job's limits
         return ending
@@ -136,3 +139,32 @@ def _is_visible_elsewhere() -> bool:
     connection = connections[engine_alias(JobExecution)]
     is_in_memory = getattr(connection, "is_in_memory_db", lambda: False)
     return not connection.in_atomic_block and not is_in_memory()
+
+
+@contextmanager
+def _left_usable(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let the transaction that the caller is in, if it is in one, survive what a job does to it meanwhile.
+
+    An error of the database's, which a job outside of a transaction need not mind, ends one on PostgreSQL; and
+    nothing could be recorded. Then what was written meanwhile is undone.
+    """
+    if not connection.in_atomic_block:
+        yield
+        return
+    point, before = transaction.savepoint(using=connection.alias), list(connection.savepoint_ids)
+    yield
+    if connection.savepoint_ids == before and _is_usable(connection):
+        transaction.savepoint_commit(point, using=connection.alias)
+        return
+    logger.warning("A job has left the transaction unusable that it was in; what it wrote is undone.")
+    connection.savepoint_ids, connection.needs_rollback = before, False
+    transaction.savepoint_rollback(point, using=connection.alias)
+
+
+def _is_usable(connection: BaseDatabaseWrapper) -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True

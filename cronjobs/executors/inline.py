@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from cronjobs.conf import get_settings
@@ -16,7 +17,7 @@ from cronjobs.database import SteadyClock, engine_alias, in_transaction, read_cl
 from cronjobs.executors.custody import Custody, is_in_transaction
 from cronjobs.executors.process import ForkServer
 from cronjobs.models import Job, JobExecution, Trigger
-from cronjobs.models.moves import claim_one
+from cronjobs.models.moves import Ending, claim_one
 from cronjobs.runner import Claim
 
 
@@ -55,6 +56,14 @@ def perform_inline(execution: JobExecution, *, within_limits: bool = False) -> J
     return _perform(claimed, clock)
 
 
+def perform_here(claimed: JobExecution, *, now: Callable[[], datetime]) -> JobExecution:
+    """Perform a claim in this very thread, whatever its job's limits, by the clock `now`; return the row.
+
+    For tests: nothing beside this thread looks after the claim, so no other connection has to see it.
+    """
+    return _row_of(_attempt(Custody(None, patience=0.0), claimed, now))
+
+
 def _clock() -> SteadyClock:
     clock = SteadyClock()
     clock.set(read_clock(engine_alias(JobExecution)))
@@ -66,7 +75,6 @@ def _worker() -> str:
 
 
 def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
-    (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
     # For this one attempt: most processes that perform one never perform another.
     with ForkServer() as server:
         # Whoever waits for it does so for as long as the lease would last.
@@ -75,8 +83,17 @@ def _perform(claimed: JobExecution, clock: SteadyClock) -> JobExecution:
         if not is_in_transaction():
             custody.start()
         try:
-            ending = custody.perform(claim, now=clock.now)
+            ending = _attempt(custody, claimed, clock.now)
         finally:
             custody.close()
+    return _row_of(ending)
+
+
+def _attempt(custody: Custody, claimed: JobExecution, now: Callable[[], datetime]) -> Ending:
+    (claim,) = Claim.of_each([(claimed, Job.objects.in_bulk([claimed.job_id]).get(claimed.job_id or 0))])
+    return custody.perform(claim, now=now)
+
+
+def _row_of(ending: Ending) -> JobExecution:
     # The job may have deleted its own row.
-    return JobExecution.objects.filter(pk=claimed.pk).first() or ending.apply()
+    return JobExecution.objects.filter(pk=ending.execution.pk).first() or ending.apply()

@@ -11,8 +11,7 @@ from functools import partial
 import pytest
 from bson import ObjectId
 
-import cronjobs.registry
-from cronjobs import JobFailed, RetryPolicy, events, job
+from cronjobs import JobFailed, events
 from cronjobs.exceptions import ClaimLost
 from cronjobs.executors.inline import perform_inline, run_inline
 from cronjobs.models import Job, JobExecution
@@ -20,23 +19,6 @@ from cronjobs.models.moves import cancel
 from tests.integration.listening import listening
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def define(db):
-    """Register a definition for one test, with its job."""
-    names = []
-
-    def make(func, *, name="", **options):
-        name = name or func.__name__.replace("_", "-")
-        job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
-        names.append(name)
-        Job.objects.get_or_create(name=name, defaults={"definition": name})
-        return name
-
-    yield make
-    for name in names:
-        cronjobs.registry.registry.remove(name)
 
 
 def strict_json(value):
@@ -173,6 +155,16 @@ def test_whatever_a_job_raises_is_a_recorded_failure(define, error, name, messag
 
     assert (execution.status, execution.error_type, execution.error_message) == ("failed", name, message)
     assert execution.traceback
+
+
+def test_a_refusal_of_the_database_is_a_recorded_failure_inside_a_transaction_too(define):
+    def creates_what_is_there(context):
+        Job.objects.create(name="succeeds", definition="succeeds")
+
+    execution = run_inline(define(creates_what_is_there))
+
+    assert (execution.status, execution.error_type) == ("failed", "django.db.utils.IntegrityError")
+    assert Job.objects.filter(name="succeeds").count() == 1
 
 
 def test_endless_recursion_is_a_recorded_failure(define):
