@@ -9,12 +9,13 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from cronjobs.addresses import split_address
 from cronjobs.conf import settings_or_defaults
@@ -185,10 +186,41 @@ class Pinger:
             logger.warning("%d pings were dropped: %d others were waiting.", dropped, MOST)
 
 
-@lru_cache(maxsize=1)
+class KeptPings(Pinger):
+    """Keeps pings, in order, and sends none."""
+
+    # The one that stands in for the process's own; None: none does.
+    in_use: ClassVar[KeptPings | None] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pings: list[Ping] = []
+
+    def put(self, ping: Ping) -> None:
+        self.pings.append(ping)
+
+
 def process_pinger() -> Pinger:
     """Return the one pinger of this process."""
+    return KeptPings.in_use or _own_pinger()
+
+
+@lru_cache(maxsize=1)
+def _own_pinger() -> Pinger:
     return Pinger()
+
+
+@contextmanager
+def pings_kept() -> Iterator[list[Ping]]:
+    """Keep what this process would send meanwhile; yield the list of it. Of several, one within the other, the outermost keeps it."""
+    if (outer := KeptPings.in_use) is not None:
+        yield outer.pings
+        return
+    KeptPings.in_use = kept = KeptPings()
+    try:
+        yield kept.pings
+    finally:
+        KeptPings.in_use = None
 
 
 def _host(ping: Ping) -> str:
