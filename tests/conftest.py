@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
+from importlib import import_module
 
 import pytest
 from django.core.cache import cache
 
 from tests.servers import running_mongo
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the fixtures of the test kit also where the package is not installed; not before coverage is measured."""
+    if not config.pluginmanager.has_plugin("cronjobs"):
+        config.pluginmanager.register(import_module("cronjobs.testing.plugin"), "cronjobs")
 
 
 @pytest.fixture(scope="session")
