@@ -11,13 +11,13 @@ import pytest
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from cronjobs import RetryPolicy, job
+from cronjobs import RetryPolicy
 from cronjobs.database import read_clock
 from cronjobs.executors.base import Done, Executor
 from cronjobs.models import Job, JobExecution
-from cronjobs.registry import registry
 from cronjobs.scheduler.holdings import Holdings
 from cronjobs.scheduler.node import NodeProcess
+from cronjobs.testing._definitions import Declare
 
 # A Thursday; nothing is special about it but the old system's sample data.
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -62,20 +62,14 @@ def flow_rows(root: JobExecution) -> QuerySet[JobExecution]:
 
 
 @pytest.fixture
-def define(db: None) -> Iterator[Callable[..., str]]:
-    """Register a function for one test, make its job, and return the job's name."""
-    names = []
+def define(cronjobs_job: Declare) -> Callable[..., str]:
+    """Register a function for one test, by default with one attempt, make its job, and return the job's name."""
 
-    def make(func: Callable[..., Any], **options: Any) -> str:
-        name = func.__name__.replace("_", "-")
-        definition = job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
-        names.append(name)
-        Job.objects.ensure([definition])
-        return name
+    def make(func: Callable[..., Any], *, name: str = "", **options: Any) -> str:
+        name = name or func.__name__.replace("_", "-")
+        return cronjobs_job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func).name
 
-    yield make
-    for name in names:
-        registry.remove(name)
+    return make
 
 
 def rows_of(job: Job) -> list[tuple[str, str, datetime]]:

@@ -12,7 +12,7 @@ from cronjobs.exceptions import InvalidParameters
 from cronjobs.executors.inline import run_inline
 from cronjobs.models import Job, JobExecution
 from cronjobs.models.moves import cancel
-from cronjobs.registry import job, registry
+from cronjobs.registry import registry
 from cronjobs.scheduler.plans import reconcile
 from tests.commands import run_command
 
@@ -117,14 +117,12 @@ class ChoosyForm(forms.Form):
 
 
 @pytest.fixture
-def choosy(db):
-    @job("choosy", params_form=ChoosyForm)
+def choosy(cronjobs_job):
+    @cronjobs_job("choosy", params_form=ChoosyForm)
     def choosy(context, *, password, days):
         """Take one password only."""
 
-    Job.objects.ensure([registry["choosy"]])
-    yield choosy
-    registry.remove("choosy")
+    return choosy
 
 
 def test_what_a_form_says_of_a_secret_does_not_quote_it(choosy, browser):
@@ -145,14 +143,12 @@ def test_what_a_form_says_of_a_secret_does_not_quote_it(choosy, browser):
 
 
 @pytest.fixture
-def blunt(db):
-    @job("blunt", params_form=BluntForm)
+def blunt(cronjobs_job):
+    @cronjobs_job("blunt", params_form=BluntForm)
     def blunt(context, *, days=None):
         """Do nothing."""
 
-    Job.objects.ensure([registry["blunt"]])
-    yield
-    registry.remove("blunt")
+    return blunt
 
 
 def test_what_keeps_an_execution_from_running_again_does_not_quote_it(blunt, monkeypatch):

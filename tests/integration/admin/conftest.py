@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from cronjobs import RetryPolicy, job
+from cronjobs import RetryPolicy
 from cronjobs.database import database_now_plus, read_clock
 from cronjobs.models import Alert, AlertDelivery, AuditEntry, CeleryWorker, Job, JobExecution, Node
-from cronjobs.registry import registry
+from cronjobs.testing._definitions import Declare
 
 OWN_JOB = "of-the-test"
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -193,15 +193,14 @@ def make_worker(db: None) -> Callable[..., CeleryWorker]:
 
 
 @pytest.fixture
-def define(db: None) -> Iterator[Callable[..., Job]]:
+def define(cronjobs_job: Declare) -> Callable[..., Job]:
     """Make a job of a function for one test."""
 
     def make(func: Callable[..., Any], **options: Any) -> Job:
-        Job.objects.ensure([job(OWN_JOB, **{"retry": RetryPolicy(max_attempts=1), **options})(func)])
+        cronjobs_job(OWN_JOB, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
         return Job.objects.named(OWN_JOB)
 
-    yield make
-    registry.remove(OWN_JOB)
+    return make
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cronjobs import RetryPolicy, job
+from cronjobs import RetryPolicy
 from cronjobs.models import Job
-from cronjobs.registry import registry
 from cronjobs.scheduler.node import NodeProcess
+from cronjobs.testing._definitions import Declare
 from tests.integration.api.callers import Caller, grant
 from tests.integration.conftest import MakeJob
 
@@ -58,16 +58,13 @@ def noop(make_job: MakeJob) -> Job:
 
 
 @pytest.fixture
-def define(db: None) -> Iterator[Callable[..., str]]:
+def define(cronjobs_job: Declare) -> Callable[..., str]:
     """Make a job of a function for one test, and return its name."""
 
     def make(func: Callable[..., Any], **options: Any) -> str:
-        policy = RetryPolicy(max_attempts=1)
-        Job.objects.ensure([job(OWN_JOB, **{"retry": policy, **options})(func)])
-        return OWN_JOB
+        return cronjobs_job(OWN_JOB, **{"retry": RetryPolicy(max_attempts=1), **options})(func).name
 
-    yield make
-    registry.remove(OWN_JOB)
+    return make
 
 
 @pytest.fixture

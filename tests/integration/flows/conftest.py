@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cronjobs import RetryPolicy, job
+from cronjobs import RetryPolicy
 from cronjobs.models import Job
-from cronjobs.registry import registry
+from cronjobs.testing._definitions import Declare
 from tests.integration.conftest import MakeJob
 
 
@@ -19,19 +19,14 @@ def nothing_else(db: None) -> None:
 
 
 @pytest.fixture
-def define(db: None) -> Iterator[Callable[..., Job]]:
-    """Register definitions for one test, with their jobs."""
-    names = []
+def define(cronjobs_job: Declare) -> Callable[..., Job]:
+    """Register definitions for one test, by default with one attempt, and make their jobs."""
 
     def make(name: str, func: Callable[..., Any] = lambda context: None, **options: Any) -> Job:
-        definition = job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
-        names.append(name)
-        Job.objects.ensure([definition])
+        cronjobs_job(name, **{"retry": RetryPolicy(max_attempts=1), **options})(func)
         return Job.objects.named(name)
 
-    yield make
-    for name in names:
-        registry.remove(name)
+    return make
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cronjobs.database import read_clock
-from cronjobs.executors.inline import perform_inline
 from cronjobs.models import JobExecution
 from cronjobs.models.reruns import retry
 from cronjobs.scheduler.followups import Sweep, follow_up
+from cronjobs.testing import run_queued
 from tests.integration.conftest import flow_rows
 
 
@@ -17,12 +17,7 @@ def sweep() -> Sweep:
 
 def perform_all() -> None:
     """Do what a node does until there is nothing left to do."""
-    while True:
-        waiting = list(JobExecution.objects.filter(status="queued"))
-        for execution in waiting:
-            perform_inline(execution)
-        if not sweep().decided and not waiting:
-            return
+    run_queued(raise_exceptions=False)
 
 
 def flow_of(root: JobExecution) -> dict[str, str]:
