@@ -86,7 +86,9 @@ def _told(execution: JobExecution) -> str:
 
 
 def _masked(params: Any) -> Any:
-    return storable_json(params, mask=words_to_mask())
+    shown = storable_json(params, mask=words_to_mask())
+    # Databases differ in the order that they keep.
+    return dict(sorted(shown.items())) if isinstance(shown, dict) else shown
 
 
 def _time(at: datetime) -> str:

@@ -126,7 +126,9 @@ def test_an_error_is_raised_once_it_is_recorded(make_job):
 
 @pytest.mark.parametrize(("retry", "status", "attempts"), [(False, "queued", 1), (True, "failed", 2)])
 def test_another_attempt_waits_for_its_time_unless_it_is_not_to(cronjobs_job, retry, status, attempts):
-    @cronjobs_job("flaky", schedule="* * * * *", retry=RetryPolicy(max_attempts=2, initial_delay=60, jitter=0))
+    @cronjobs_job(
+        "flaky", schedule="* * * * *", retry=RetryPolicy(max_attempts=2, initial_delay=60, max_delay=60, jitter=0)
+    )
     def flaky(context):
         raise ConnectionError("gone")
 
@@ -137,7 +139,9 @@ def test_another_attempt_waits_for_its_time_unless_it_is_not_to(cronjobs_job, re
 
 
 def test_a_due_time_is_skipped_while_an_attempt_waits(cronjobs_job):
-    @cronjobs_job("flaky", schedule="* * * * *", retry=RetryPolicy(max_attempts=2, initial_delay=3_600))
+    @cronjobs_job(
+        "flaky", schedule="* * * * *", retry=RetryPolicy(max_attempts=2, initial_delay=3_600, max_delay=3_600)
+    )
     def flaky(context):
         raise ConnectionError("gone")
 

@@ -32,7 +32,9 @@ def test_the_execution_is_returned_as_it_was_recorded():
 
 
 @pytest.mark.parametrize(
-    "given", [lambda: "succeeds", lambda: registry["succeeds"], lambda: Job.objects.named("succeeds")]
+    "given",
+    [lambda: "succeeds", lambda: registry["succeeds"], lambda: Job.objects.named("succeeds")],
+    ids=["name", "definition", "job"],
 )
 def test_a_job_is_named_or_handed_over(given):
     assert run_job(given()).job_name == "succeeds"
@@ -91,7 +93,7 @@ def test_there_is_one_attempt():
 
 
 def test_further_attempts_do_not_wait(cronjobs_job):
-    @cronjobs_job("patient-one", retry=RetryPolicy(max_attempts=3, initial_delay=3_600))
+    @cronjobs_job("patient-one", retry=RetryPolicy(max_attempts=3, initial_delay=3_600, max_delay=3_600))
     def patient_one(context):
         if context.attempt < 3:
             raise ConnectionError(f"attempt {context.attempt}")
@@ -203,12 +205,12 @@ def test_it_runs_in_this_very_thread_whatever_its_limits_and_its_executor(cronjo
     settings.CRONJOBS = {"EXECUTOR": "process"}
     threads = threading.enumerate()
 
-    @cronjobs_job("limited", timeout=60, memory_limit="1G", executor="process")
-    def limited(context):
+    @cronjobs_job("held-to-limits", timeout=60, memory_limit="1G", executor="process")
+    def held_to_limits(context):
         return [os.getpid(), threading.get_ident(), threading.enumerate() == threads]
 
     assert connection.in_atomic_block is not is_committing
-    assert run_job(limited).result == [os.getpid(), threading.get_ident(), True]
+    assert run_job(held_to_limits).result == [os.getpid(), threading.get_ident(), True]
 
 
 def test_what_it_says_is_in_its_log():
