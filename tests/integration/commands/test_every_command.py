@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from argparse import ArgumentParser
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.color import color_style
@@ -23,7 +27,7 @@ from cronjobs.models import ApiKey, Job, JobExecution, Node
 from cronjobs.states import ExecutionStatus
 from tests.commands import run_command
 from tests.integration.api.callers import grant
-from tests.servers import ROOT, command_environment
+from tests.servers import ROOT, command_environment, wait_for
 
 NAMES = sorted(name for name, app in get_commands().items() if app == "cronjobs")
 # They need MongoDB, and have tests of their own.
@@ -151,7 +155,7 @@ def installation(make_job, django_user_model):
     make_job("noop", schedule="@hourly")
     execution = JobExecution.objects.request("noop")
     JobExecution.objects.filter(pk=execution.pk).update(
-        pk=1, status=ExecutionStatus.FAILED, error_message="boom", finished_at=timezone.now()
+        id=1, status=ExecutionStatus.FAILED, error_message="boom", finished_at=timezone.now()
     )
     now = DatabaseNow()
     Node.objects.create(name="node-1", pid=1, workers=8, started_at=now, heartbeat_at=now, last_tick_at=now)
@@ -210,8 +214,13 @@ def test_a_database_without_tables_is_told_in_a_sentence(tmp_path):
         assert "Traceback" not in said, arguments
 
 
+def unread(pipe) -> int:
+    """Return how many bytes wait in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0)))[0]
+
+
 @pytest.mark.slow
-def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
+def test_ctrl_c_ends_a_command_without_a_traceback():
     command = [sys.executable, str(ROOT / "manage.py"), "cronimport", "crontab", "-", "--time-zone", "UTC"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -219,9 +228,10 @@ def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, env=environment, **pipes) as process:  # noqa: S603 - our own command
         signal.signal(signal.SIGINT, before)
-        # More than a pipe holds: once it is written, the command is reading.
+        # More than a pipe holds: once all of it is read, the command waits for more.
         process.stdin.write(b"# nothing\n" * 20_000)
         process.stdin.flush()
+        wait_for(lambda: not unread(process.stdin) and psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING)
         process.send_signal(signal.SIGINT)
         out, err = process.stdout.read(), process.stderr.read()
 
