@@ -15,10 +15,11 @@ import sys
 import termios
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from io import StringIO
 
 import psutil
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.color import color_style
 from django.utils import timezone
 
@@ -176,6 +177,36 @@ def test_json_is_one_document_and_nothing_else(installation, arguments):
 
     assert shown.code == 0, shown.err
     assert isinstance(json.loads(shown.out), dict | list)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "arguments", [["cronbackfill", "noop", *PAST, "--dry-run"], ["purge_executions", "--dry-run"]], ids=" ".join
+)
+def test_long_work_shows_a_bar_to_people_only(installation, arguments):
+    people, programs, pipe = Terminal(), Terminal(), StringIO()
+
+    call_command(*arguments, stdout=StringIO(), stderr=people)
+    call_command(*arguments, "--json", stdout=StringIO(), stderr=programs)
+    call_command(*arguments, stdout=StringIO(), stderr=pipe)
+
+    assert "\r[####################] 100 % " in people.getvalue()
+    assert people.getvalue().count("\r\x1b[K") == 1
+    assert "%" not in programs.getvalue() + pipe.getvalue()
+
+
+def test_the_commands_in_the_document_about_moving_in_are_understood():
+    text = (ROOT / "docs" / "moving-in.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    manage\.py (.+)$", text, re.MULTILINE)
+
+    assert len(lines) == 4
+    for name, *arguments in map(shlex.split, lines):
+        assert parser_of(name).parse_args(arguments)
 
 
 @pytest.mark.django_db
