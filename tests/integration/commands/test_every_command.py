@@ -245,7 +245,7 @@ def test_a_database_without_tables_is_told_in_a_sentence(tmp_path):
         assert "Traceback" not in said, arguments
 
 
-def unread(pipe) -> int:
+def unread(pipe):
     """Return how many bytes wait in a pipe."""
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0)))[0]
 
