@@ -28,7 +28,7 @@ def outcome_of(arguments: list[str]) -> dict[str, object]:
     with redirect_stdout(out), redirect_stderr(err):
         try:
             command = load_command_class("cronjobs", arguments[0])
-            command.run_from_argv(["manage.py", arguments[0], "--skip-checks", *arguments[1:]])
+            command.run_from_argv(["manage.py", *arguments])
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         except Exception as error:  # noqa: BLE001 - what is looked for

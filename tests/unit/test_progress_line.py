@@ -75,6 +75,6 @@ def test_a_coloured_cell_takes_the_room_of_its_text():
     assert table(("JOB", "LAST"), rows, width=20) == [
         "JOB           LAST",
         "first         <b>failed</b>",
-        "<b>second, whic…</b>  ok",
+        "<b>second, whi…</b>  ok",
     ]
     assert table(("JOB", "LAST"), rows, width=None)[2] == "<b>second, which is long</b>  ok"

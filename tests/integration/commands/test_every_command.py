@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from io import StringIO
 
+import psutil
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.color import color_style
 from django.utils import timezone
 
@@ -23,7 +28,7 @@ from cronjobs.models import ApiKey, Job, JobExecution, Node
 from cronjobs.states import ExecutionStatus
 from tests.commands import run_command
 from tests.integration.api.callers import grant
-from tests.servers import ROOT, command_environment
+from tests.servers import ROOT, command_environment, wait_for
 
 NAMES = sorted(name for name, app in get_commands().items() if app == "cronjobs")
 # They need MongoDB, and have tests of their own.
@@ -151,7 +156,7 @@ def installation(make_job, django_user_model):
     make_job("noop", schedule="@hourly")
     execution = JobExecution.objects.request("noop")
     JobExecution.objects.filter(pk=execution.pk).update(
-        pk=1, status=ExecutionStatus.FAILED, error_message="boom", finished_at=timezone.now()
+        id=1, status=ExecutionStatus.FAILED, error_message="boom", finished_at=timezone.now()
     )
     now = DatabaseNow()
     Node.objects.create(name="node-1", pid=1, workers=8, started_at=now, heartbeat_at=now, last_tick_at=now)
@@ -172,6 +177,36 @@ def test_json_is_one_document_and_nothing_else(installation, arguments):
 
     assert shown.code == 0, shown.err
     assert isinstance(json.loads(shown.out), dict | list)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "arguments", [["cronbackfill", "noop", *PAST, "--dry-run"], ["purge_executions", "--dry-run"]], ids=" ".join
+)
+def test_long_work_shows_a_bar_to_people_only(installation, arguments):
+    people, programs, pipe = Terminal(), Terminal(), StringIO()
+
+    call_command(*arguments, stdout=StringIO(), stderr=people)
+    call_command(*arguments, "--json", stdout=StringIO(), stderr=programs)
+    call_command(*arguments, stdout=StringIO(), stderr=pipe)
+
+    assert "\r[####################] 100 % " in people.getvalue()
+    assert people.getvalue().count("\r\x1b[K") == 1
+    assert "%" not in programs.getvalue() + pipe.getvalue()
+
+
+def test_the_commands_in_the_document_about_moving_in_are_understood():
+    text = (ROOT / "docs" / "moving-in.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    manage\.py (.+)$", text, re.MULTILINE)
+
+    assert len(lines) == 4
+    for name, *arguments in map(shlex.split, lines):
+        assert parser_of(name).parse_args(arguments)
 
 
 @pytest.mark.django_db
@@ -210,8 +245,13 @@ def test_a_database_without_tables_is_told_in_a_sentence(tmp_path):
         assert "Traceback" not in said, arguments
 
 
+def unread(pipe):
+    """Return how many bytes wait in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0)))[0]
+
+
 @pytest.mark.slow
-def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
+def test_ctrl_c_ends_a_command_without_a_traceback():
     command = [sys.executable, str(ROOT / "manage.py"), "cronimport", "crontab", "-", "--time-zone", "UTC"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(ROOT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -219,9 +259,10 @@ def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, env=environment, **pipes) as process:  # noqa: S603 - our own command
         signal.signal(signal.SIGINT, before)
-        # More than a pipe holds: once it is written, the command is reading.
+        # More than a pipe holds: once all of it is read, the command waits for more.
         process.stdin.write(b"# nothing\n" * 20_000)
         process.stdin.flush()
+        wait_for(lambda: not unread(process.stdin) and psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING)
         process.send_signal(signal.SIGINT)
         out, err = process.stdout.read(), process.stderr.read()
 
