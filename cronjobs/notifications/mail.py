@@ -87,7 +87,7 @@ def _connection(timeout: int) -> Any:
     if not hasattr(django_settings, "MAILERS"):
         return get_connection(timeout=timeout)
     # Django 6.1, which has deprecated the other way.
-    connection = mail.mailers.default
+    connection: Any = mail.mailers.default
     if getattr(connection, "timeout", timeout) is None:
         # The mailer names no time of its own, and would wait for ever.
         connection.timeout = timeout
