@@ -78,6 +78,8 @@ def pair(session: nox.Session, django: str) -> None:
     session.run("python", "manage.py", "makemigrations", "--check", "--dry-run", env=manage)
     # What an extra brings, and what the sdist holds, is seen with the default pair.
     left_out = [f"--deselect=tests/acceptance/test_wheel.py::test_the_{name}" for name in ("extra", "sdist", "tests")]
+    # Pure arithmetic that takes long: no Django has a part in it.
+    left_out += [f"--ignore=tests/unit/test_schedules_{name}.py" for name in ("clock_changes", "properties")]
     arguments = session.posargs or [*SELECTION, "tests/acceptance/test_wheel.py", *left_out]
     run_pytest(session, *arguments, DATABASE_URL="", TEST_CONSTRAINTS=constraints)
 
