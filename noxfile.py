@@ -30,12 +30,21 @@ PAIRS: Final = (
 # In .venv, where script/test runs everything: the oldest of each, and what constraints.txt pins.
 DEFAULT: Final = PAIRS[0]
 DATABASES: Final = ("sqlite", "postgres", "mariadb")
-# What another Python or another Django could break, within a minute or two: values, models, forms, pages, commands and addresses.
+# What another Python or another Django could break, within two minutes: values, models, forms, pages, addresses, commands, nodes.
 SELECTION: Final = (
     "tests/unit",
-    "tests/integration/api",
-    "tests/integration/commands",
-    "tests/integration/notifications",
+    "tests/integration/admin/test_page_table.py",
+    "tests/integration/admin/test_job_form.py",
+    "tests/integration/admin/test_job_actions.py",
+    "tests/integration/admin/test_executions.py",
+    "tests/integration/api/test_authorisation.py",
+    "tests/integration/api/test_execute.py",
+    "tests/integration/api/test_jobs.py",
+    "tests/integration/api/test_status.py",
+    "tests/integration/commands/test_cronstatus.py",
+    "tests/integration/commands/test_runjob.py",
+    "tests/integration/test_claims.py",
+    "tests/integration/test_inline.py",
     "tests/integration/test_node.py",
     "tests/integration/test_ticks.py",
 )

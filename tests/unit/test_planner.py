@@ -230,20 +230,21 @@ def test_a_grace_without_limit_is_no_trouble():
 
 
 @pytest.mark.parametrize(
-    ("field", "values"),
+    ("field", "sentence", "values"),
     [
-        ("misfire_grace", {"misfire_grace": -SECOND}),
-        ("catch_up_cap", {"catch_up_cap": 0}),
-        ("starts_at", {"starts_at": MIDNIGHT.replace(tzinfo=None)}),
-        ("ends_at", {"ends_at": MIDNIGHT.replace(tzinfo=None)}),
-        ("ends_at", {"starts_at": MIDNIGHT, "ends_at": MIDNIGHT - SECOND}),
+        ("misfire_grace", "misfire_grace must not be negative", {"misfire_grace": -SECOND}),
+        ("catch_up_cap", "catch_up_cap must be at least 1", {"catch_up_cap": 0}),
+        ("starts_at", "starts_at must be an aware datetime", {"starts_at": MIDNIGHT.replace(tzinfo=None)}),
+        ("ends_at", "ends_at must be an aware datetime", {"ends_at": MIDNIGHT.replace(tzinfo=None)}),
+        ("ends_at", "ends_at must not be before starts_at", {"starts_at": MIDNIGHT, "ends_at": MIDNIGHT - SECOND}),
     ],
 )
-def test_a_policy_that_cannot_be_meant_is_refused(field, values):
+def test_a_policy_that_cannot_be_meant_is_refused(field, sentence, values):
     with pytest.raises(InvalidSchedule) as caught:
         Policy(**values)
 
     assert caught.value.field == field
+    assert str(caught.value).startswith(sentence)
 
 
 @pytest.mark.parametrize("naive", ["due", "now"])
@@ -304,3 +305,9 @@ def test_what_runs_late_is_within_grace_and_within_the_cap(schedule, policy, bef
     assert decided.next_run_time is None or decided.next_run_time > now
     if decided.missed and len(caught_up) < cap:
         assert now - decided.missed.last > policy.misfire_grace
+
+
+def test_a_window_may_be_a_single_instant():
+    policy = Policy(starts_at=MIDNIGHT, ends_at=MIDNIGHT)
+
+    assert plan(MINUTELY, policy, due=MIDNIGHT, now=MIDNIGHT).occurrences == on_time(MIDNIGHT)

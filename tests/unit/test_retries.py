@@ -51,6 +51,20 @@ def test_jitter_stays_within_its_fraction_and_the_cap():
             assert 0 <= seconds(policy, attempt, rand=lambda step=step: step / 100) <= 30
 
 
+@pytest.mark.parametrize(("rolled", "expected"), [(0.0, 8.0), (0.5, 10.0), (1.0, 12.0)])
+def test_jitter_goes_from_less_to_more(rolled, expected):
+    policy = RetryPolicy(initial_delay=10, max_delay=60, jitter=0.2)
+
+    assert seconds(policy, 1, rand=lambda: rolled) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("multiplier", "expected"), [(1, [10.0, 10.0, 10.0]), (1.5, [10.0, 15.0, 22.5])])
+def test_delays_may_grow_slowly_or_not_at_all(multiplier, expected):
+    policy = RetryPolicy(max_attempts=9, initial_delay=10, max_delay=60, backoff_multiplier=multiplier, jitter=0)
+
+    assert [seconds(policy, attempt) for attempt in (1, 2, 3)] == expected
+
+
 def test_the_last_attempt_is_not_followed_by_another():
     assert seconds(RetryPolicy(max_attempts=3), 2) is not None
     assert seconds(RetryPolicy(max_attempts=3), 3) is None
@@ -152,6 +166,31 @@ def test_with_retry_raises_the_last_error_as_it_was():
 
     assert caught.value is ERROR
     assert flaky.calls == 2
+
+
+def test_with_retry_gives_up_after_three_attempts_unless_it_is_told_otherwise():
+    flaky = Flaky(9)
+
+    with pytest.raises(RuntimeError):
+        with_retry(flaky, sleep=lambda seconds: None)("ok")
+
+    assert flaky.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({"initial_delay": 20.0, "backoff_multiplier": 3.0}, [20.0, 30.0, 30.0], id="30-s-at-most"),
+        pytest.param({"initial_delay": 2.0, "backoff_multiplier": 3.0, "max_delay": 7.0}, [2.0, 6.0, 7.0], id="all"),
+    ],
+)
+def test_with_retry_waits_as_it_was_told(options, expected):
+    waits: list[float] = []
+
+    with_retry(Flaky(3), 4, **options, sleep=waits.append)("ok")
+
+    assert waits == pytest.approx(expected, rel=0.1)
+    assert all(wait <= options.get("max_delay", 30.0) for wait in waits)
 
 
 def test_with_retry_takes_coroutines():
