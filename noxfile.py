@@ -2,7 +2,7 @@
 
 nox --list
 nox --session "tests(3.13-6.1)" -- --database postgres tests/unit
-nox --session pair --tags others --parallel 2
+nox --tags others --parallel 2
 """
 
 from __future__ import annotations
@@ -69,16 +69,16 @@ def show_pyenv_versions() -> None:
     os.environ["PYENV_VERSION"] = ":".join(re.findall(r"^3\.1[1-9]\.\d+$", listed.stdout, re.MULTILINE))
 
 
-def pairs() -> Any:
-    """Return what runs a session once for each pair; those that script/test does not run anyway are tagged `others`."""
+def pairs(*, tagged: bool = False) -> Any:
+    """Return what runs a session once for each pair; `tagged` marks those that .venv does not have as `others`."""
     return nox.parametrize(
         "python,django",
-        [nox.param(*pair, id="-".join(pair), tags=["default" if pair == DEFAULT else "others"]) for pair in PAIRS],
+        [nox.param(*pair, id="-".join(pair), tags=["others"] if tagged and pair != DEFAULT else []) for pair in PAIRS],
     )
 
 
 @nox.session(allow_parallel=True)
-@pairs()
+@pairs(tagged=True)
 def pair(session: nox.Session, django: str) -> None:
     """Test what a Python or a Django may break, on SQLite; the wheel in an empty project as well."""
     constraints = install(session, django, "-r", "requirements.txt", *nox.project.dependency_groups(PYPROJECT, "pair"))
