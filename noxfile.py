@@ -66,7 +66,9 @@ def show_pyenv_versions() -> None:
     if pyenv is None or "PYENV_VERSION" in os.environ:
         return
     listed = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True, check=False)  # noqa: S603 - our own
-    os.environ["PYENV_VERSION"] = ":".join(re.findall(r"^3\.1[1-9]\.\d+$", listed.stdout, re.MULTILINE))
+    # Empty, it would be a version that there is not.
+    if versions := re.findall(r"^3\.1[1-9]\.\d+$", listed.stdout, re.MULTILINE):
+        os.environ["PYENV_VERSION"] = ":".join(versions)
 
 
 def pairs(*, tagged: bool = False) -> Any:

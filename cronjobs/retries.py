@@ -44,7 +44,7 @@ class RetryPolicy:
 
     `max_attempts` counts the first attempt; delays are a ``timedelta`` or seconds; `jitter` is
     the fraction by which a delay is spread to both sides; `never_retry` names exception classes
-    ("package.module.Class").
+    ("package.module.Class") beside those that no policy tries again, such as ``TypeError``.
     """
 
     max_attempts: int = 3
@@ -52,7 +52,7 @@ class RetryPolicy:
     max_delay: timedelta | None = timedelta(seconds=30)
     backoff_multiplier: float = 2.0
     jitter: float = 0.1
-    never_retry: tuple[str, ...] = NEVER_RETRIED
+    never_retry: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make durations of seconds, and refuse a policy that could never have been meant."""
@@ -87,7 +87,7 @@ class RetryPolicy:
     def is_never_retried(self, error: BaseException) -> bool:
         """Return whether another attempt cannot mend `error`."""
         names = {f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__}
-        return not names.isdisjoint(self.never_retry)
+        return not (names.isdisjoint(NEVER_RETRIED) and names.isdisjoint(self.never_retry))
 
     def _backoff(self, attempt: int, rand: Callable[[], float]) -> timedelta:
         cap = min(self.max_delay or _LARGEST_DELAY, _LARGEST_DELAY).total_seconds()

@@ -113,5 +113,16 @@ def _alert(change: Change, told: Told, facts: dict[str, Any], now: datetime) -> 
 
 def _tell(alias: str, draft: Draft, alert: Alert) -> None:
     alert.save(using=alias, force_insert=True)
-    rows = [AlertDelivery(alert=alert, notifier=name, due_at=alert.created_at) for name in draft.notifiers]
+    names = _who_knows(alias, alert, draft.notifiers) if alert.is_resolution else draft.notifiers
+    rows = [AlertDelivery(alert=alert, notifier=name, due_at=alert.created_at) for name in names]
     AlertDelivery.objects.using(alias).bulk_create(rows)
+
+
+def _who_knows(alias: str, over: Alert, names: Sequence[str]) -> Sequence[str]:
+    """Return those of `names` that were to tell of the beginning of what is over; all, if that is kept no more."""
+    alerts = Alert.objects.using(alias).filter(kind=over.kind, subject=over.subject, job_name=over.job_name)
+    beginning = alerts.filter(is_resolution=False, pk__lt=over.pk).order_by("-pk").values_list("pk", flat=True).first()
+    if beginning is None:
+        return names
+    told = AlertDelivery.objects.using(alias).filter(alert_id=beginning).values_list("notifier", flat=True)
+    return [name for name in names if name in set(told)]

@@ -115,7 +115,7 @@ def check_definitions(**_: Any) -> list[checks.CheckMessage]:
 
 @checks.register(STRICT, deploy=True)
 def check_definitions_strictly(**_: Any) -> list[checks.CheckMessage]:
-    """E003: as W001, for ``check --tag cronjobs_strict``, which is to fail a build."""
+    """E003: as W001, with ``check --deploy``, also with ``--tag cronjobs_strict`` alone, which is to fail a build."""
     return [_definition_message(checks.Error, each) for each in _problems()]
 
 

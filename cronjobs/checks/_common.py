@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 from cronjobs.conf import Settings, get_settings
 from cronjobs.exceptions import InvalidSettings
+
+
+class Mistake(NamedTuple):
+    """What is wrong with something, in a sentence, and what to do."""
+
+    why: str
+    hint: str
 
 
 def sound_settings() -> Settings | None:

@@ -10,8 +10,7 @@ from typing import Any
 from django.core import checks
 
 from cronjobs.alerts import AlertKind
-from cronjobs.checks._common import advice, sound_settings, span
-from cronjobs.checks._names import Mistake
+from cronjobs.checks._common import Mistake, advice, sound_settings, span
 from cronjobs.conf import Settings
 from cronjobs.registry import JobDefinition, registry
 

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import builtins
 import sys
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from cronjobs.checks._common import advice
+from cronjobs.checks._common import Mistake, advice
 
 _OTHERWISE: Final = "Write module and class, as in builtins.ValueError or requests.exceptions.ConnectionError."
 _ABSENT: Final = object()
-
-
-class Mistake(NamedTuple):
-    """What is wrong with a name, in a sentence, and what to do."""
-
-    why: str
-    hint: str
 
 
 def mistake_in_class_name(name: str) -> Mistake | None:

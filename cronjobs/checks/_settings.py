@@ -12,8 +12,8 @@ from django.conf import settings as django_settings
 from django.core import checks
 
 from cronjobs.addresses import split_address
-from cronjobs.checks._common import advice, sound_settings, span
-from cronjobs.checks._names import Mistake, mistake_in_class_name
+from cronjobs.checks._common import Mistake, advice, sound_settings, span
+from cronjobs.checks._names import mistake_in_class_name
 from cronjobs.conf import AlertSettings, Settings
 from cronjobs.exceptions import InvalidAddress
 from cronjobs.registry import registry

@@ -146,12 +146,13 @@ def _left_usable(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Let the transaction that the caller is in, if it is in one, survive what a job does to it meanwhile.
 
     An error of the database's, which a job outside of a transaction need not mind, ends one on PostgreSQL; and
-    nothing could be recorded. Then what was written meanwhile is undone.
+    nothing could be recorded. Then what was written meanwhile is undone, and what was to follow its commit forgotten.
     """
     if not connection.in_atomic_block:
         yield
         return
     point, before = transaction.savepoint(using=connection.alias), list(connection.savepoint_ids)
+    to_follow = list(connection.run_on_commit)
     yield
     if connection.savepoint_ids == before and _is_usable(connection):
         transaction.savepoint_commit(point, using=connection.alias)
@@ -159,6 +160,8 @@ def _left_usable(connection: BaseDatabaseWrapper) -> Iterator[None]:
     logger.warning("A job has left the transaction unusable that it was in; what it wrote is undone.")
     connection.savepoint_ids, connection.needs_rollback = before, False
     transaction.savepoint_rollback(point, using=connection.alias)
+    # Django forgets only what was registered inside an `atomic` of this savepoint, and it is in none.
+    connection.run_on_commit = to_follow
 
 
 def _is_usable(connection: BaseDatabaseWrapper) -> bool:

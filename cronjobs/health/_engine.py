@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +20,7 @@ from cronjobs.models.loading import load_jobs
 from cronjobs.models.moves import in_open_queues
 from cronjobs.models.pausing import PAUSED_BY_OPERATOR, PAUSED_BY_SETTINGS
 from cronjobs.models.queue import EVERYTHING
-from cronjobs.registry import registry
+from cronjobs.registry import JobDefinition, registry
 
 # Waiting longer than this is worth a look; whether it is too long, only the operator knows.
 LONG_WAIT = timedelta(minutes=5)
@@ -96,11 +98,33 @@ def check_jobs() -> Probe:
 @probe("definitions")
 def check_definitions() -> Probe:
     """Look for job definitions that this process could not use."""
+    # Whoever cannot answer becomes a problem.
+    without = [each for each in registry if not registry.is_available(each)]
     problems = [f"{each.where}: {_sentence(each.message)}" for each in registry.problems]
     known = len(list(registry))
     if problems:
         return fail(*problems, definitions=known)
-    return fine(f"{count(known, 'job definition')} registered.", definitions=known)
+    return fine(f"{count(known, 'job definition')} registered{_without_job(without)}.", definitions=known)
+
+
+def _without_job(definitions: Sequence[JobDefinition]) -> str:
+    """Return how many of the definitions have no job here, and why; empty if there are none."""
+    whys = Counter(getattr(each.only_if, "__name__", "only_if").replace("<lambda>", "only_if") for each in definitions)
+    return "".join(f", {number} of them without a job here, since {why} says no" for why, number in whys.items())
+
+
+@probe("notifiers")
+def check_notifiers() -> Probe:
+    """See whether there is anybody to tell when a job fails."""
+    names = list(get_settings().notifiers)
+    if names:
+        return fine(f"{count(len(names), 'notifier')} configured: {', '.join(names)}.", notifiers=names)
+    return nothing_there(
+        "CRONJOBS['NOTIFIERS'] is empty, so nobody is told when a job fails. The shortest: "
+        '"NOTIFIERS": {"ops": {"CLASS": "email", "TO": ["ops@example.com"]}}; '
+        "manage.py cronalert test tries it.",
+        notifiers=names,
+    )
 
 
 @probe("configuration")

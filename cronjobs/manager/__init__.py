@@ -87,7 +87,7 @@ class CronManager:
         """
         definition = job_decorator(name, schedule=schedule)(func)
         if name not in registry or registry[name] is not definition:
-            raise InvalidDefinition(registry.problems.pop().message)
+            raise InvalidDefinition(registry.take_problem(name))
         Job.objects.ensure([definition])
         return Job.objects.named(name)
 

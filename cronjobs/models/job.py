@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from cronjobs.addresses import ADDRESS_MAX_LENGTH
 from cronjobs.conf import words_to_mask
 from cronjobs.database import read_clock
-from cronjobs.exceptions import InvalidRequest, JobNotFound
-from cronjobs.language import gettext
+from cronjobs.exceptions import DefinitionNotFound, InvalidRequest, JobNotFound
+from cronjobs.language import gettext, site_language
 from cronjobs.models.batches import EngineManager, insert_new
 from cronjobs.models.calendar import Calendar
 from cronjobs.models.choices import CATCH_UP_CHOICES, ExecutorName, Overlap, Priority, Staleness
@@ -301,7 +301,15 @@ class Job(models.Model):
         except Exception as error:  # noqa: BLE001 - a row may hold anything
             return storable_text(error, mask=words_to_mask()) or type(error).__name__
         # What only a node can find out, it has written down; of a job edited since, that is out of date.
-        return self.broken_reason if self.stale == Staleness.BROKEN else ""
+        return self._as_this_process_sees_it(self.broken_reason) if self.stale == Staleness.BROKEN else ""
+
+    def _as_this_process_sees_it(self, reason: str) -> str:
+        """Return what a node has written down, for people who ask where the definition is known after all."""
+        with site_language():
+            missing = str(DefinitionNotFound(self.definition))
+        if not reason.startswith(missing):
+            return reason
+        return gettext("A node runs older code without this definition: restart it.") + reason.removeprefix(missing)
 
     def is_paused_at(self, now: datetime) -> bool:
         """Return whether the job itself is paused, and not only until a time that has passed."""

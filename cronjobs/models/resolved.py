@@ -20,7 +20,7 @@ from cronjobs.language import gettext as _
 from cronjobs.limits import RateLimit, parse_rate_limit
 from cronjobs.models.choices import ExecutorName, Overlap, Priority
 from cronjobs.registry import JobDefinition, registry
-from cronjobs.retries import NEVER_RETRIED, RetryPolicy
+from cronjobs.retries import RetryPolicy
 from cronjobs.schedules import CatchUp, Schedule, excluding, parse_schedule, parse_time_zone
 from cronjobs.storable import storable_text
 
@@ -253,7 +253,7 @@ def _default_retry() -> RetryPolicy:
         max_delay=retry.max_delay,
         backoff_multiplier=retry.backoff_multiplier,
         jitter=retry.jitter,
-        never_retry=(*NEVER_RETRIED, *retry.never),
+        never_retry=retry.never,
     )
 
 

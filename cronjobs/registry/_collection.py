@@ -80,6 +80,12 @@ class Registry:
         """Forget the definition of that name, if there is one."""
         self._definitions.pop(name, None)
 
+    def take_problem(self, name: str) -> str:
+        """Remove the newest problem that kept a definition of that name away, and return what it says."""
+        problem = next(each for each in reversed(self.problems) if each.name == storable_text(name))
+        self.problems.remove(problem)
+        return problem.message
+
     def is_available(self, definition: JobDefinition) -> bool:
         """Return whether `definition` is to have a job here, as its `only_if` says.
 

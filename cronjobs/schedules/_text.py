@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 from cronjobs.exceptions import InvalidSchedule
 from cronjobs.language import gettext as _
@@ -48,9 +49,14 @@ def _parse_word(word: str, rest: str) -> Schedule:
         return At(_parse_instant(rest, "instant"))
     if word in _NICKNAMES and not rest:
         return Cron(_NICKNAMES[word])
-    known = ", ".join([*_NICKNAMES, "@every", "@at"])
-    message = _("%(text)r is not a schedule; known are %(known)s.")
-    raise InvalidSchedule(message % {"text": f"{word} {rest}".strip(), "known": known}, field="schedule")
+    known = [*_NICKNAMES, "@every", "@at"]
+    facts = {"text": f"{word} {rest}".strip(), "known": ", ".join(known)}
+    close = [] if word in known else get_close_matches(word, known, n=1)
+    if close:
+        message = _("%(text)r is not a schedule. Did you mean %(close)r?") % {**facts, "close": close[0]}
+    else:
+        message = _("%(text)r is not a schedule; known are %(known)s.") % facts
+    raise InvalidSchedule(message, field="schedule")
 
 
 def _parse_interval(text: str) -> timedelta:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import connections
+
 from cronjobs.exceptions import InvalidDefinition
 from cronjobs.models import Job
 from cronjobs.registry import JobDefinition, job, registry
@@ -15,9 +17,9 @@ Declare = Callable[..., Callable[[Callable[..., Any]], JobDefinition]]
 
 @contextmanager
 def temporary_jobs() -> Iterator[Declare]:
-    """Yield a decorator as ``@job`` is one, whose definitions, each with its job, are forgotten at the end.
+    """Yield a decorator as ``@job`` is one, whose definitions are forgotten at the end, and their jobs deleted.
 
-    Unlike ``@job`` it raises `InvalidDefinition` for a mistake, a name that is taken included.
+    History of them stays, where the test's transaction does not undo it. Unlike ``@job`` it raises `InvalidDefinition` for a mistake, a name that is taken included.
     """
     made: list[str] = []
 
@@ -27,7 +29,7 @@ def temporary_jobs() -> Iterator[Declare]:
                 raise InvalidDefinition(f"There is a job definition {name!r} already.")
             definition = job(name, **options)(func)
             if registry.get(name) is not definition:
-                raise InvalidDefinition(registry.problems.pop().message)
+                raise InvalidDefinition(registry.take_problem(name))
             made.append(name)
             Job.objects.ensure([definition])
             return definition
@@ -39,3 +41,12 @@ def temporary_jobs() -> Iterator[Declare]:
     finally:
         for name in made:
             registry.remove(name)
+        if made:
+            _delete_jobs(made)
+
+
+def _delete_jobs(definitions: list[str]) -> None:
+    """Delete the jobs of what is forgotten; where the test has broken its transaction, that undoes them."""
+    connection = connections[Job.objects.db]
+    if not (connection.in_atomic_block and connection.needs_rollback):
+        Job.objects.filter(definition__in=definitions).delete()

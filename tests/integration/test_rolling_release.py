@@ -50,6 +50,7 @@ def test_a_due_time_that_old_code_met_is_decided_by_new_code(make_job, without, 
     assert rows_of(job) == []
 
     without.give_back()
+    assert job.why_broken() == "A node runs older code without this definition: restart it."
     heal(NOON + 11 * MINUTE)
     tick(NOON + 11 * MINUTE)
 

@@ -96,6 +96,14 @@ def test_what_trying_again_cannot_mend_is_never_retried(error):
     assert seconds(RetryPolicy(max_attempts=5), 1, error) is None
 
 
+def test_a_policy_adds_to_what_is_never_retried():
+    policy = RetryPolicy(max_attempts=5, never_retry=("builtins.KeyError",))
+
+    assert seconds(policy, 1, KeyError("x")) is None
+    assert seconds(policy, 1, TypeError("x")) is None
+    assert seconds(policy, 1, ValueError("x")) is not None
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -246,3 +246,14 @@ def test_a_naive_datetime_is_refused(schedule):
     for question in (schedule.count_between, schedule.latest_between, schedule.newest_first):
         with pytest.raises(ValueError, match="aware"):
             question(NOON, naive)
+
+
+def test_a_word_that_is_nearly_one_that_is_known_is_answered_with_that_one():
+    with pytest.raises(InvalidSchedule, match=r"'@evry 5s' is not a schedule\. Did you mean '@every'\?"):
+        parse_schedule("@evry 5s")
+
+
+@pytest.mark.parametrize("text", ["@reboot", "@daily 5"])
+def test_a_word_that_is_like_none_is_answered_with_all_of_them(text):
+    with pytest.raises(InvalidSchedule, match="known are @yearly, "):
+        parse_schedule(text)

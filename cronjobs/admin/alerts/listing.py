@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from cronjobs.admin import rendering
 from cronjobs.admin.alerts import facts
@@ -86,7 +86,7 @@ class AlertAdmin(ReadOnlyAdmin):
         "shown_error",
         "shown_log",
         "shown_facts",
-        "shown_deliveries",
+        "explained_deliveries",
     )
     readonly_fields = fields
 
@@ -147,6 +147,14 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("deliveries"))
     def shown_deliveries(self, alert: Alert) -> str:
         return rendering.lines(*(_delivery(each) for each in alert.deliveries.all())) or rendering.NOTHING
+
+    @admin.display(description=gettext_lazy("deliveries"))
+    def explained_deliveries(self, alert: Alert) -> str:
+        if alert.deliveries.all():
+            return self.shown_deliveries(alert)
+        if alert.is_resolution:
+            return gettext("Told nobody: there was no notifier for it, or none that had been told of the beginning.")
+        return gettext("Told nobody: there was no notifier for it when it began.")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WindowList]:
         return AlertList

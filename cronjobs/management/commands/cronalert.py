@@ -6,13 +6,14 @@ import time
 from typing import Any, NamedTuple
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json, expected_errors, quiet_log
 from cronjobs.management.output import Painted, database_errors_explained, from_now, in_seconds, table, terminal_width
 from cronjobs.management.shell import ShellCommand
-from cronjobs.models import AlertDelivery, AlertState
+from cronjobs.models import Alert, AlertDelivery, AlertState
 from cronjobs.models.alerts import DeliveryStatus
 from cronjobs.notifications.configured import notifier_names
 from cronjobs.notifications.messages import Message
@@ -70,13 +71,11 @@ class Command(ShellCommand):
 
     def _list(self, *, json: bool) -> None:
         with database_errors_explained():
-            states, now = (
-                list(AlertState.objects.firing().order_by("since", "pk")),
-                read_clock(engine_alias(AlertState)),
-            )
+            states, now = _firing(), read_clock(engine_alias(AlertState))
+            told = _told(states)
             unsent = AlertDelivery.objects.filter(status=DeliveryStatus.PENDING, attempts__gt=0).count()
         if json:
-            self.stdout.write(as_json({"alerts": [_document(each) for each in states], "unsent": unsent}))
+            self.stdout.write(as_json({"alerts": [_document(each, told) for each in states], "unsent": unsent}))
             return
         rows = [
             (
@@ -84,14 +83,18 @@ class Command(ShellCommand):
                 each.subject,
                 "" if each.since is None else from_now(each.since, now),
                 str(each.execution_id or ""),
+                "" if each.beginning is None else ", ".join(told[each.pk]) or "nobody",
             )
             for each in states
         ]
         if rows:
-            first, *others = table(("WHAT", "ABOUT", "SINCE", "EXECUTION"), rows, width=terminal_width())
+            first, *others = table(("WHAT", "ABOUT", "SINCE", "EXECUTION", "TOLD"), rows, width=terminal_width())
             self.stdout.write(self.style.MIGRATE_HEADING(first))
             for line in others:
                 self.stdout.write(line)
+            if not all(told[each.pk] for each in states if each.beginning is not None):
+                text = "Nobody has been told of some: there was no notifier for it when it began. Nor is anybody told of its end."
+                self.stdout.write(self.style.WARNING(text))
         else:
             self.stdout.write("Nothing is wrong that alerts know of.")
         if unsent:
@@ -121,12 +124,29 @@ class Command(ShellCommand):
             self.stdout.write(f"{self.style.SUCCESS('sent  ')} {tried.name}, in {in_seconds(tried.milliseconds)}")
 
 
-def _document(state: AlertState) -> dict[str, Any]:
+def _firing() -> list[Any]:
+    """Return what is wrong now, each with the id of the alert that told of its `beginning`."""
+    alerts = Alert.objects.filter(kind=OuterRef("kind"), subject=OuterRef("subject"), is_resolution=False)
+    beginning = Subquery(alerts.order_by("-pk").values("pk")[:1])
+    return list(AlertState.objects.firing().annotate(beginning=beginning).order_by("since", "pk"))
+
+
+def _told(states: list[Any]) -> dict[int, list[str]]:
+    """Return by the key of each state the names of the notifiers that were to tell of its beginning."""
+    deliveries = AlertDelivery.objects.filter(alert_id__in=[each.beginning for each in states])
+    names: dict[int, list[str]] = {}
+    for alert_id, name in deliveries.order_by("notifier").values_list("alert_id", "notifier"):
+        names.setdefault(alert_id, []).append(name)
+    return {each.pk: names.get(each.beginning, []) for each in states}
+
+
+def _document(state: AlertState, told: dict[int, list[str]]) -> dict[str, Any]:
     return {
         "kind": state.kind,
         "subject": state.subject,
         "since": None if state.since is None else rfc3339(state.since),
         "executionId": state.execution_id,
+        "told": told[state.pk],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from cronjobs.health import Probe, Status, check_all, check_broker
+from cronjobs.health import Probe, Status, check_all, check_broker, check_notifiers
 from cronjobs.management.arguments import add_examples, as_json, quiet_log
 from cronjobs.management.shell import ShellCommand
 from cronjobs.storable import rfc3339
@@ -23,7 +23,8 @@ It looks at the SQL database, its migrations and its clock, at MongoDB and its i
 zone data, nodes, queue, job definitions and jobs, and at Celery: workers, and whether the broker can
 be reached. A missing MongoDB index is a warning, with the command that makes it. That no node is
 alive is a notice, since this may run before the first start, unless --require-node or --strict is
-given. That MongoDB or Celery is not configured, or everything paused by the settings, is always a notice.
+given. That MongoDB or Celery is not configured, that there is no notifier, or everything paused by the
+settings, is always a notice.
 
 exit codes:
   0  no problem
@@ -50,7 +51,7 @@ class Command(ShellCommand):
     def handle(self, *, strict: bool, require_node: bool, json: bool, **_: Any) -> None:
         with quiet_log():
             # The broker is asked by this command only: one that is away takes its time.
-            probes = [*check_all(), check_broker()]
+            probes = [*check_all(), check_notifiers(), check_broker()]
         lenient = set() if strict or require_node else {_NODES}
         problems = [each for each in probes if _is_problem(each, lenient, strict=strict)]
         if json:

@@ -8,11 +8,13 @@ from time import sleep
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import QuerySet
 
 from cronjobs.database import engine_alias, read_clock
 from cronjobs.management.arguments import add_examples, as_json
 from cronjobs.management.colours import status_paint
 from cronjobs.management.executions import number
+from cronjobs.management.jobs import refusals_explained
 from cronjobs.management.outcomes import (
     attempt_sentence,
     failure_texts,
@@ -24,13 +26,15 @@ from cronjobs.management.outcomes import (
 from cronjobs.management.output import database_errors_explained
 from cronjobs.management.shell import ShellCommand
 from cronjobs.manager.records import attempt_document, line_document
-from cronjobs.models import ExecutionAttempt, JobExecution
+from cronjobs.models import ExecutionAttempt, Job, JobExecution
 from cronjobs.models.log_lines import Place, all_lines, line_text, place_of
+from cronjobs.registry import is_valid_name
 from cronjobs.states import ExecutionStatus
 
 EXAMPLES = """\
 examples:
   manage.py cronlog 4711
+  manage.py cronlog send-digest          the newest execution of that job
   manage.py cronlog 4711 --attempt 1     what went wrong in the first attempt
   manage.py cronlog 4711 --follow        until it has ended; Ctrl-C stops only the looking
   manage.py cronlog 4711 --json
@@ -41,7 +45,7 @@ and of how each job ended last. Times are in UTC.
 exit codes:
   0    shown, whatever became of the execution
   1    the SQL database cannot be used
-  2    the arguments are wrong: no such execution, no such attempt
+  2    the arguments are wrong: no such execution, job or attempt
   130  interrupted while following
 """
 
@@ -56,15 +60,21 @@ class Command(ShellCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_examples(parser, EXAMPLES)
-        parser.add_argument("number", type=number, metavar="ID", help="Number of an execution.")
+        parser.add_argument(
+            "which",
+            nargs="?",
+            default="",
+            metavar="ID|NAME",
+            help="Number of an execution, or name of a job: its newest.",
+        )
         parser.add_argument("--attempt", type=_attempt_number, metavar="N", help="Only this attempt; the first is 1.")
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--follow", action="store_true", help="Go on showing what it logs until it has ended.")
         form.add_argument("--json", action="store_true", help="Print everything as JSON.")
 
-    def handle(self, *, number: int, attempt: int | None, follow: bool, json: bool, **_: Any) -> None:
+    def handle(self, *, which: str, attempt: int | None, follow: bool, json: bool, **_: Any) -> None:
         with database_errors_explained():
-            execution = _find(number)
+            execution = _find(_number(which))
             if attempt is not None and attempt > execution.attempt:
                 raise CommandError(f"{execution} has had no attempt {attempt} up to now.", returncode=2)
             if json:
@@ -122,6 +132,29 @@ def _attempt_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) >= 1):
         raise ArgumentTypeError(f"{text!r} is not the number of an attempt; the first is 1.")
     return int(text)
+
+
+def _number(which: str) -> int:
+    """Return the number of the execution that the argument names, itself or by its job."""
+    if not which:
+        newest = _newest(JobExecution.objects.all())
+        what = "there is none yet" if newest is None else f"the newest is {newest}"
+        raise CommandError(f"Which execution? Say its number ({what}; cronstatus shows them), or a job.", returncode=2)
+    try:
+        return number(which)
+    except ArgumentTypeError as error:
+        if not is_valid_name(which):
+            raise CommandError(f"{error}, and no name of a job.".replace(".,", ","), returncode=2) from None
+    newest = _newest(JobExecution.objects.filter(job_name=which))
+    if newest is None:
+        with refusals_explained(which):
+            Job.objects.named(which)
+        raise CommandError(f"Job {which} has no execution yet.", returncode=2)
+    return newest
+
+
+def _newest(executions: QuerySet[JobExecution]) -> int | None:
+    return executions.order_by("-pk").values_list("pk", flat=True).first()
 
 
 def _find(pk: int) -> JobExecution:

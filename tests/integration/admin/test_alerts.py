@@ -31,6 +31,20 @@ def test_an_alert_says_what_was_told_and_whether_it_arrived(viewer, make_alert):
     assert "RuntimeError: boom" in text
 
 
+@pytest.mark.parametrize(
+    ("is_resolution", "sentence"),
+    [
+        (False, "Told nobody: there was no notifier for it when it began."),
+        (True, "Told nobody: there was no notifier for it, or none that had been told of the beginning."),
+    ],
+)
+def test_that_nobody_was_told_is_said_on_its_page(viewer, make_alert, is_resolution, sentence):
+    alert = make_alert(is_resolution=is_resolution)
+    AlertDelivery.objects.all().delete()
+
+    assert sentence in text_of(get(viewer, change_url(alert)))
+
+
 def test_what_is_over_says_so(viewer, make_alert):
     make_alert(is_resolution=True)
 

@@ -68,6 +68,30 @@ def test_without_notifiers_what_is_wrong_is_kept_and_nothing_is_to_be_sent(make_
     assert (look(), firing(), deliveries()) == (["failing fails"], ["failing fails"], [])
 
 
+def test_of_an_end_only_those_are_told_who_were_told_of_its_beginning(make_job, look, settings):
+    settings.CRONJOBS = {"NOTIFIERS": {"ops": NOTIFIERS["ops"]}}
+    make_job("fails", name="backup")
+    run_inline("backup")
+    look()
+    settings.CRONJOBS = {"NOTIFIERS": NOTIFIERS}
+    Job.objects.update(definition="succeeds")
+    run_inline("backup")
+
+    assert look() == ["failing backup", "failing backup over"]
+    assert deliveries() == ["ops", "ops"]
+
+
+def test_of_an_end_whose_beginning_is_kept_no_more_all_are_told(make_job, look):
+    make_job("fails", name="backup")
+    run_inline("backup")
+    look()
+    Alert.objects.all().delete()
+    Job.objects.update(definition="succeeds")
+    run_inline("backup")
+
+    assert (look(), deliveries()) == (["failing backup over"], ["chat", "ops", "pager"])
+
+
 def test_a_definition_says_whom_to_tell(look, define):
     def breaks(context):
         raise RuntimeError("boom")

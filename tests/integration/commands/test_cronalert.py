@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cronjobs.database import read_clock
-from cronjobs.models import AlertDelivery, AlertState
+from cronjobs.models import Alert, AlertDelivery, AlertState
 from cronjobs.storable import rfc3339
 from tests.commands import address_of_nobody, run_command, run_command_process
 from tests.integration.notifications.rows import delivery
@@ -117,14 +117,31 @@ def test_what_fires_is_listed():
 
     assert shown.code == 0
     assert [line.split() for line in shown.out.splitlines()[:2]] == [
-        ["WHAT", "ABOUT", "SINCE", "EXECUTION"],
-        ["failing", "report", "2", "h", "ago", "5"],
+        ["WHAT", "ABOUT", "SINCE", "EXECUTION", "TOLD"],
+        ["failing", "report", "2", "h", "ago", "5", "ops"],
     ]
     assert shown.out.splitlines()[2:] == ["Messages that could not be sent yet, and are tried again: 1."]
     assert json.loads(run_command("cronalert", "list", "--json").out) == {
-        "alerts": [{"kind": "failing", "subject": "report", "since": rfc3339(since), "executionId": 5}],
+        "alerts": [
+            {"kind": "failing", "subject": "report", "since": rfc3339(since), "executionId": 5, "told": ["ops"]}
+        ],
         "unsent": 1,
     }
+
+
+def test_who_was_told_of_what_fires_is_said():
+    since = read_clock("default")
+    for subject in ("report", "backup"):
+        AlertState.objects.create(kind="failing", subject=subject, firing=True, since=since)
+        alert = Alert.objects.create(kind="failing", subject=subject, job_name=subject)
+    AlertDelivery.objects.create(alert=alert, notifier="ops")
+
+    shown = run_command("cronalert", "list").out.splitlines()
+
+    assert [(line.split()[1], line.split()[-1]) for line in shown[1:3]] == [("report", "nobody"), ("backup", "ops")]
+    assert shown[3].startswith("Nobody has been told of some: there was no notifier for it when it began.")
+    listed = json.loads(run_command("cronalert", "list", "--json").out)["alerts"]
+    assert [each["told"] for each in listed] == [[], ["ops"]]
 
 
 def test_that_nothing_fires_is_said():

@@ -172,3 +172,15 @@ def test_a_password_that_a_driver_repeats_is_taken_out(settings):
         connection.settings_dict["PASSWORD"] = before
 
     assert sentence.endswith("cannot be used: could not parse ***@host")
+
+
+def test_that_there_is_nobody_to_tell_is_a_notice(node, settings):
+    settings.CRONJOBS = {}
+    out, err, code = run_command("croncheck", "--strict")
+
+    assert (code, err) == (0, "")
+    assert "notice  notifiers     CRONJOBS['NOTIFIERS'] is empty, so nobody is told when a job fails." in out
+
+    settings.CRONJOBS = {"NOTIFIERS": {"ops": {"CLASS": "email", "TO": ["ops@example.com"]}}}
+
+    assert "ok      notifiers     1 notifier configured: ops." in run_command("croncheck").out

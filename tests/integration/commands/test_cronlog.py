@@ -250,8 +250,11 @@ def test_what_is_purged_while_it_is_followed_is_said(running, meanwhile):
     ("arguments", "sentence"),
     [
         pytest.param(["999"], "There is no execution 999.", id="unknown"),
-        pytest.param(["x"], "'x' is not the number of an execution, such as 4711.", id="no-number"),
-        pytest.param([], "ID", id="nothing"),
+        pytest.param(
+            ["X"], "'X' is not the number of an execution, such as 4711, and no name of a job.", id="no-number"
+        ),
+        pytest.param(["x"], "There is no job named 'x'. cronstatus lists them.", id="no-job"),
+        pytest.param([], "Which execution? Say its number", id="nothing"),
         pytest.param(["{pk}", "--attempt", "0"], "'0' is not the number of an attempt; the first is 1.", id="zeroth"),
         pytest.param(["{pk}", "--attempt", "2"], "noop #{pk} has had no attempt 2 up to now.", id="attempt"),
         pytest.param(["{pk}", "--follow", "--json"], "not allowed with", id="both"),
@@ -284,3 +287,25 @@ def test_a_database_that_goes_while_an_execution_is_followed_is_one_sentence(run
     assert code == 1
     assert "Traceback" not in err
     assert connection.is_usable()
+
+
+def test_the_name_of_a_job_stands_for_its_newest_execution(running, make_job):
+    make_job("succeeds")
+    newest = JobExecution.objects.request("noop")
+    JobExecution.objects.request("succeeds")
+
+    assert run_command("cronlog", "noop").out == run_command("cronlog", str(newest.pk)).out
+
+
+def test_without_a_number_the_newest_is_named(running):
+    outcome = run_command("cronlog")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"(the newest is {running.pk}; cronstatus shows them)" in outcome.err
+
+
+def test_what_has_never_run_has_nothing_to_show(make_job):
+    make_job("succeeds")
+
+    assert run_command("cronlog", "succeeds").err == "CommandError: Job succeeds has no execution yet.\n"
+    assert "there is none yet" in run_command("cronlog").err

@@ -121,6 +121,26 @@ def test_a_definition_that_cannot_be_used_is_named(monkeypatch):
     assert (found.status, found.problems) == ("failed", ("shop.jobs: shop.jobs cannot be imported.",))
 
 
+def test_definitions_without_a_job_are_counted_with_their_reason(settings):
+    known = len(list(registry))
+
+    assert health.check_definitions().message == (
+        f"{known} job definitions registered, 2 of them without a job here, since mongodb_configured says no."
+    )
+
+
+def test_a_job_that_only_the_node_does_not_know_tells_of_older_code(make_job):
+    job = make_job("noop")
+    reconcile(read_clock("default"))
+    reason = "No job definition is registered as 'noop'."
+
+    Job.objects.filter(pk=job.pk).update(broken_reason=f"{reason} shop.jobs cannot be imported.")
+
+    assert health.check_jobs().problems == (
+        "Job noop is broken: A node runs older code without this definition: restart it. shop.jobs cannot be imported.",
+    )
+
+
 def test_a_setting_that_does_harm_is_a_warning(settings):
     settings.CRONJOBS = {"TIME_ZONE": "Mars/Base"}
 

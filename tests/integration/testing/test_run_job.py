@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
 
 from cronjobs import Retry, RetryPolicy, Skip
@@ -261,6 +261,22 @@ def test_a_job_that_the_database_refuses_leaves_a_test_that_goes_on(cronjobs_job
 
     assert (execution.status, execution.attempt) == ("failed", 2)
     assert Job.objects.filter(name="succeeds").count() == 1
+
+
+def test_what_was_to_follow_the_commit_of_what_is_undone_is_forgotten(cronjobs_job):
+    of_the_test, of_the_job = (lambda: None), (lambda: None)
+
+    @cronjobs_job("promises")
+    def promises(context):
+        transaction.on_commit(of_the_job)
+        transaction.set_rollback(True)
+
+    transaction.on_commit(of_the_test)
+    run_job(promises, raise_exceptions=False)
+
+    kept = [callback for _, callback, _ in connection.run_on_commit]
+    assert of_the_test in kept
+    assert of_the_job not in kept
 
 
 def test_a_job_that_survives_its_refusal_is_recorded_as_what_it_is(cronjobs_job):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cronjobs.exceptions import InvalidDefinition
-from cronjobs.models import Job
+from cronjobs.models import Job, JobExecution
 from cronjobs.registry import registry
 from cronjobs.testing import run_job, temporary_jobs
 
@@ -26,6 +26,8 @@ def test_a_job_is_there_meanwhile_and_forgotten_afterwards():
         assert run_job("for-a-while", number=2).result == 2
 
     assert "for-a-while" not in registry
+    assert not Job.objects.filter(definition="for-a-while").exists()
+    assert JobExecution.objects.filter(job_name="for-a-while").exists()
 
 
 def test_it_is_forgotten_after_an_error_as_well():
