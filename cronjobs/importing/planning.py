@@ -165,7 +165,7 @@ def _judged(entry: Entry, definition: str, name: str, jobs: Mapping[str, Job]) -
         outcome, values, reason = Outcome.STANDS, {}, _own_schedule(found, definition)
     elif found is not None:
         values = {column: value for column, value in _of_old(entry) if not _is_so(found, column, value)}
-        present = {column: _effective(found, column) for column in values}
+        present = {column: effective(found, column) for column in values}
         outcome = Outcome.DIFFERS if values else Outcome.SAME
     if values and (reason := objections(found or Job(name=name, definition=definition), values)):
         outcome = Outcome.CANNOT
@@ -196,10 +196,10 @@ def _own_schedule(job: Job | None, definition: str) -> str:
 def _is_so(job: Job, column: str, value: Any) -> bool:
     """Return whether `value` is what counts for the job already, whoever said so."""
     if column == "schedule":
-        return _canonical(str(_effective(job, column) or "")) == _canonical(value)
+        return _canonical(str(effective(job, column) or "")) == _canonical(value)
     if column == "params" and (definition := registry.get(job.definition)):
         value = {**definition.params, **value}
-    return bool(_effective(job, column) == value)
+    return bool(effective(job, column) == value)
 
 
 def _canonical(schedule: str) -> str:
@@ -209,8 +209,8 @@ def _canonical(schedule: str) -> str:
         return schedule
 
 
-def _effective(job: Job, column: str) -> Any:
-    """Return what counts for the job; of one that is broken, what its row says."""
+def effective(job: Job, column: str) -> Any:
+    """Return what counts for the job in this column; of one that is broken, what its row says."""
     if column == "schedule":
         return job.schedule_text()
     if column in ("time_zone", "queue", "params"):

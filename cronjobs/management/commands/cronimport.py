@@ -58,7 +58,8 @@ by --map. For what has none there is the beginning of one to copy. Nothing is ru
 One entry of each definition becomes the definition's own job, which is there since migrate; further ones get
 jobs that are called as they were. A job that exists and is different is changed with --update only. What is
 written is written together, recorded in the log cronjobs.security, and due from then on; running it again
-adds nothing twice. With --paused nothing is due before cronresume. docs/moving-in.md tells the rest.
+adds nothing twice. With --paused no job that does an entry is
+due before cronresume. docs/moving-in.md tells the rest.
 
 exit codes:
   0  shown; with --apply: written
@@ -158,7 +159,7 @@ def _add_common(parser: CommandParser) -> None:
     parser.add_argument("--map-file", type=_rules, metavar="FILE", help="A file with such rules, one a line.")
     parser.add_argument("--apply", action="store_true", help="Write the jobs that are missing.")
     parser.add_argument("--update", action="store_true", help="With --apply: change those that are different, too.")
-    parser.add_argument("--paused", action="store_true", help="With --apply: pause all that is written.")
+    parser.add_argument("--paused", action="store_true", help="With --apply: pause every job that does an entry.")
     parser.add_argument("--json", action="store_true", help="Print everything as JSON.")
 
 

@@ -13,6 +13,9 @@ from django.core.management import call_command
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 
+from cronjobs.exceptions import InvalidRequest
+from cronjobs.importing import Entry, apply, plan
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import who
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.plans import sync
@@ -246,6 +249,37 @@ def test_all_that_is_written_can_be_paused(crontab):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("update", [(), ("--update",)])
+def test_what_stays_as_it_is_can_be_paused_too(crontab, update):
+    lines = ("0 6 * * * ./manage.py send_digest", "*/5 * * * * ./manage.py noop")
+    crontab(*lines, options=("--time-zone", "UTC", "--apply"))
+    Job.objects.filter(name="noop").update(paused=True, paused_until=datetime(2001, 1, 1, tzinfo=UTC))
+
+    shown = crontab(
+        *lines[:1], "7 * * * * ./manage.py noop", options=(*ZONE[:1], "UTC", "--apply", *update, "--paused")
+    )
+
+    assert shown.err == ""
+    assert list(Job.objects.values_list("paused", "paused_until")) == [(True, None)] * 2
+    assert Job.objects.get(name="noop").schedule == ("7 * * * *" if update else "*/5 * * * *")
+    assert f"0 created, {len(update)} changed, {2 - len(update)} more paused." in shown.out
+
+
+@pytest.mark.django_db
+def test_what_somebody_changed_since_it_was_compared_is_not_changed_again(crontab):
+    entry = Entry(place="line 1", name="noop", runs="noop", columns={"schedule": "0 7 * * *"})
+    job = Job.objects.create(name="noop", definition="noop", schedule="0 6 * * *")
+    findings = plan([entry])
+    Job.objects.filter(pk=job.pk).update(schedule="0 9 * * *")
+    before = everything()
+
+    with pytest.raises(InvalidRequest, match="Somebody else has changed job noop meanwhile"):
+        apply(findings, actor=shell("cronimport"), update=True)
+
+    assert everything() == before
+
+
+@pytest.mark.django_db
 def test_a_crontab_may_come_through_a_pipe(monkeypatch):
     text = io.TextIOWrapper(io.BytesIO(b"0 6 * * * manage.py noop"))
     monkeypatch.setattr("sys.stdin", text)
@@ -295,6 +329,8 @@ def test_jobs_of_apscheduler_are_named_and_never_opened(sentinel):
     assert "cronjobs:" not in shown.out
     assert not sentinel.exists()
     assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
+    run_command("cronimport", "django-apscheduler", "--apply", "--paused")
+    assert columns_of("send-digest") == ("send-digest", None, None, {}, True)
 
 
 @pytest.fixture
