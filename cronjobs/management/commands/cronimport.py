@@ -140,7 +140,10 @@ class Command(ShellCommand):
         stubs = dict.fromkeys(each.stub for each in findings if each.stub)
         if stubs:
             self.stdout.write(self.style.MIGRATE_HEADING("\nDefinitions to begin with, in a module jobs of an app:"))
-            self.stdout.write("\n\n\n".join(["", "from cronjobs import job", *stubs]).removeprefix("\n\n"))
+            imports = "from django.core.management import call_command\n\n" * any(
+                "call_command(" in each for each in stubs
+            )
+            self.stdout.write("\n\n\n".join(["", f"{imports}from cronjobs import job", *stubs]).removeprefix("\n\n"))
         self.stdout.write(f"\n{tally(findings, applied, update=update)}")
 
     def _painted(self, finding: Finding) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def test_it_says_what_would_become_of_each_line_and_writes_nothing(crontab):
     assert "    time_zone: UTC -> Europe/Berlin\n" in shown.out
     assert "    params: {} -> {'days': 2}\n" in shown.out
     assert "note: MAILTO is left out" in shown.out
-    assert '@job("backup", schedule="15 3 * * *", time_zone="Europe/Berlin")\ndef backup(context):\n' in shown.out
+    assert "@job(\"backup\", schedule='15 3 * * *', time_zone='Europe/Berlin')\ndef backup(context):\n" in shown.out
     assert shown.out.endswith(
         "2 to be created, 1 existing but different, 1 without a definition, 1 impossible. "
         "Nothing was written: --apply does that.\n"
@@ -186,7 +186,7 @@ def test_a_rule_names_the_definition(crontab, tmp_path):
         "noop": "@daily",
         "succeeds": "@hourly",
     }
-    assert "Its arguments are left out: --full." in shown.out
+    assert "What follows backup is left out: 1 of its words." in shown.out
 
 
 @pytest.mark.django_db
@@ -211,9 +211,44 @@ def test_a_stub_is_python_and_masks_secrets(crontab):
 
     first, second = (each["stub"] for each in json.loads(shown.out)["entries"])
     assert ast.parse(first).body[0].name == "job_2nd_import"
-    assert "(context, *, days=2, api_key='***')" in first
+    assert "(context, *, days=2, api_key):\n    ...  # 2nd-import" in first
     assert ast.parse(second).body[0].name == "job_lambda"
     assert "abc123" not in shown.out
+
+
+@pytest.mark.django_db
+def test_a_stub_calls_a_command_of_django_that_a_line_runs(crontab):
+    shown = crontab(
+        "@daily manage.py clearsessions", "@daily manage.py migrate --run-syncdb", "@daily manage.py check x"
+    )
+
+    assert "from django.core.management import call_command\n\nfrom cronjobs import job\n" in shown.out
+    assert "def clearsessions(context):\n    call_command('clearsessions')\n" in shown.out
+    assert "(context, *, run_syncdb=True):\n    call_command('migrate', run_syncdb=run_syncdb)\n" in shown.out
+    assert "def check(context):\n    ...  # check\n" in shown.out
+
+
+@pytest.mark.django_db
+def test_a_word_behind_a_flag_is_no_value(crontab, define):
+    def purge_news(context, *, force=False, days=1):
+        """Do nothing."""
+
+    define(purge_news)
+
+    assert "1 of its arguments" in crontab("@daily manage.py purge_news --force prod --days 2").out
+    mapped = crontab(
+        "@daily manage.py purge_news --force prod", options=(*ZONE, "--map", "*=purge-news", "--apply", "--update")
+    )
+    assert mapped.err == ""
+    assert columns_of("purge-news")[3] == {"force": True}
+
+
+@pytest.mark.django_db
+def test_half_a_line_becomes_no_job_unless_a_rule_says_so(crontab):
+    line = "@daily manage.py noop && aws s3 cp /x s3://y"
+
+    assert outcomes(crontab(line, options=(*ZONE, "--json"))) == {"noop": "cannot"}
+    assert outcomes(crontab(line, options=(*ZONE, "--json", "--map", "*aws*=noop"))) == {"noop": "create"}
 
 
 @pytest.mark.django_db
@@ -325,7 +360,7 @@ def test_jobs_of_apscheduler_are_named_and_never_opened(sentinel):
     assert "It was due there at 2036-01-01 00:00:00 UTC." in digest
     assert "needs a definition" in news
     assert "It was paused there." in news
-    assert '@job("send-news", schedule="…")' in news
+    assert "@job(\"send-news\", schedule='…')" in news
     assert "cronjobs:" not in shown.out
     assert not sentinel.exists()
     assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
