@@ -267,7 +267,8 @@ def _shown_params(entry: Entry) -> dict[str, Any]:
 def _call(entry: Entry, params: Sequence[str]) -> str:
     """Return the call of a management command of Django's that does all of the entry; empty if none does."""
     whose = get_commands().get(entry.runs, "") if entry.is_management and not entry.only_by_rule else ""
-    if not (isinstance(whose, str) and whose.startswith("django.")) or len(params) < len(entry.columns["params"]):
+    # Django may have a command that was loaded where the name of an app is else.
+    if not str(whose).startswith("django.") or len(params) < len(entry.columns["params"]):
         return ""
     given = ", ".join([repr(entry.runs), *(f"{each}={each}" for each in params)])
     return f"call_command({given})"

@@ -48,7 +48,7 @@ examples:
   manage.py cronimport django-celery-beat
   manage.py cronimport django-celery-beat --apply --update --paused
   manage.py cronimport django-apscheduler --json
-  manage.py cronimport schedule-file cron/config/schedules.js --apply
+  manage.py cronimport schedule-file cron/config/schedules.js --time-zone UTC --apply
 
 Says what would become of each thing that another scheduler runs, and writes nothing without --apply.
 A job needs a definition in the code: it is found by the name of the management command, the script, the
@@ -69,7 +69,9 @@ exit codes:
 """
 
 _LATER: Final = {Outcome.CREATE: "SUCCESS", Outcome.DIFFERS: "WARNING", Outcome.UNDEFINED: "WARNING"}
-_NEEDS_ZONE = "Say --time-zone: a crontab follows the clock of its machine, which timedatectl shows."
+_NEEDS_ZONE = (
+    "Say --time-zone, such as --time-zone Europe/Berlin: {} follows the clock of its machine, which timedatectl shows."
+)
 
 
 class Command(ShellCommand):
@@ -204,12 +206,22 @@ def _errors_explained() -> Iterator[None]:
 
 def _crontab(options: dict[str, Any]) -> Reading:
     name, is_system = options["file"], options["system"]
+    content = read_file(name)
     if is_system is None:
-        path = Path(name)
-        is_system = path == Path("/etc/crontab") or path.parent == Path("/etc/cron.d")
-    found = read_crontab(read_file(name), is_system=is_system, time_zone=options["time_zone"])
+        is_system = name != "-" and is_of_system(Path(name))
+    return _with_zones(read_crontab(content, is_system=is_system, time_zone=options["time_zone"]), "a crontab")
+
+
+def is_of_system(path: Path) -> bool:
+    """Return whether a crontab in that place is one of the system, whose lines name a user."""
+    # Of a link in /etc/cron.d its own place counts, of one to there what it leads to.
+    places = (path.absolute(), path.resolve())
+    return any(each == Path("/etc/crontab") or each.parent == Path("/etc/cron.d") for each in places)
+
+
+def _with_zones(found: Reading, source: str) -> Reading:
     if any("schedule" in each.columns and "time_zone" not in each.columns for each in found.entries):
-        raise CommandError(_NEEDS_ZONE, returncode=2)
+        raise CommandError(_NEEDS_ZONE.format(source), returncode=2)
     return found
 
 
@@ -222,7 +234,8 @@ def _stored_jobs(options: dict[str, Any]) -> Reading:
 
 
 def _schedule_file(options: dict[str, Any]) -> Reading:
-    return read_schedule_file(read_file(options["file"]), time_zone=options["time_zone"])
+    found = read_schedule_file(read_file(options["file"]), time_zone=options["time_zone"])
+    return _with_zones(found, "node-cron")
 
 
 _READERS: Final = {

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from cronjobs.exceptions import InvalidRequest
 from cronjobs.importing import Entry, apply, plan
 from cronjobs.management.actors import shell
 from cronjobs.management.arguments import who
+from cronjobs.management.commands.cronimport import is_of_system
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.plans import sync
 from cronjobs.scheduler.ticks import tick
@@ -168,7 +170,7 @@ def test_a_crontab_needs_a_zone_unless_it_names_one(crontab):
     refused = crontab("0 6 * * * manage.py noop", options=())
 
     assert refused.code == 2
-    assert refused.err.startswith("CommandError: Say --time-zone: a crontab follows the clock of its machine")
+    assert refused.err.startswith("CommandError: Say --time-zone, such as --time-zone Europe/Berlin: a crontab follows")
     assert crontab("CRON_TZ=Asia/Tokyo", "0 6 * * * manage.py noop", options=("--apply",)).code == 0
     assert columns_of("noop")[:3] == ("noop", "0 6 * * *", "Asia/Tokyo")
 
@@ -331,7 +333,7 @@ def test_a_file_of_schedules_becomes_jobs(tmp_path, settings):
         "  'health-check': '*/10 * * * *',\n  SEND_DIGEST: process.env.DIGEST_CRON,\n};\n"
     )
 
-    shown = run_command("cronimport", "schedule-file", str(path), "--apply")
+    shown = run_command("cronimport", "schedule-file", str(path), *ZONE, "--apply")
 
     assert (shown.err, shown.code) == ("", 0)
     assert {each.name: each.schedule for each in Job.objects.exclude(name="send-digest")} == {
@@ -341,6 +343,39 @@ def test_a_file_of_schedules_becomes_jobs(tmp_path, settings):
     }
     assert "line 5" in shown.out
     assert "It is no plain literal" in shown.out
+
+
+@pytest.mark.django_db
+def test_a_file_of_schedules_needs_a_zone_unless_all_name_one(tmp_path):
+    path = tmp_path / "schedules.js"
+    path.write_text("x = { noop: { cron: '0 6 * * *', tz: 'UTC' }, succeeds: '0 6 * * *' }")
+
+    refused = run_command("cronimport", "schedule-file", str(path))
+
+    assert (refused.out, refused.code) == ("", 2)
+    assert "--time-zone Europe/Berlin: node-cron follows the clock" in refused.err
+    path.write_text("x = { noop: { cron: '0 6 * * *', tz: 'UTC' } }")
+    assert run_command("cronimport", "schedule-file", str(path)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("directory", "name", "is_system"),
+    [
+        ("/etc", "crontab", True),
+        ("/etc/cron.d", "shop", True),
+        ("/", "etc/../etc/crontab", True),
+        ("/", "crontab", False),
+        ("/srv", "cron.d/shop", False),
+    ],
+)
+def test_the_crontab_of_the_system_is_known_by_its_place(monkeypatch, directory, name, is_system):
+    # Not every machine has these directories.
+    there = Path(directory)
+    if not there.is_dir():
+        pytest.skip(f"there is no {directory}")
+    monkeypatch.chdir(there)
+
+    assert is_of_system(Path(name)) is is_system
 
 
 @pytest.mark.django_db
