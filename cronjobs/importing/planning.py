@@ -149,7 +149,7 @@ def _finding(entry: Entry, match: _Match | None, name: str, jobs: Mapping[str, J
         outcome = Outcome.UNREADABLE if entry.is_unreadable else Outcome.CANNOT
         return Finding(entry=entry, outcome=outcome, reason=entry.problem)
     if match is None:
-        return Finding(entry=entry, outcome=Outcome.UNDEFINED, reason=_UNDEFINED)
+        return Finding(entry=entry, outcome=Outcome.UNDEFINED, reason=f"{_UNDEFINED} {entry.only_by_rule}".strip())
     if reason := _refusal(entry, match):
         return Finding(entry=entry, outcome=Outcome.CANNOT, definition=match.definition.name, reason=reason)
     entry = replace(entry, columns=_columns(entry, match.definition))

@@ -249,6 +249,8 @@ def test_a_word_behind_a_flag_is_no_value(crontab, define):
 def test_half_a_line_becomes_no_job_unless_a_rule_says_so(crontab):
     line = "@daily manage.py noop && aws s3 cp /x s3://y"
 
+    undefined = crontab("@daily manage.py dump && aws s3 cp /x s3://y").out
+    assert "No definition has its name, and no rule names one. It runs more than one job does: aws." in undefined
     assert outcomes(crontab(line, options=(*ZONE, "--json"))) == {"noop": "cannot"}
     assert outcomes(crontab(line, options=(*ZONE, "--json", "--map", "*aws*=noop"))) == {"noop": "create"}
 
