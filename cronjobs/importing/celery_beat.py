@@ -9,6 +9,7 @@ from typing import Any
 
 from cronjobs.exceptions import InvalidSchedule
 from cronjobs.importing.celery_cron import NotCron, cron_of
+from cronjobs.importing.commands import without_names
 from cronjobs.importing.entries import Entry, Reading
 from cronjobs.importing.tables import CeleryBeatTables
 from cronjobs.schedules import At, Every, parse_schedule, parse_time_zone
@@ -53,7 +54,7 @@ def _entry(row: Row, tables: CeleryBeatTables, now: datetime) -> Entry:
         columns=columns,
         notes=tuple(_notes(row)),
         problem=problem,
-        unnamed=_unnamed(row),
+        only_by_rule=_without_names(row),
     )
 
 
@@ -125,12 +126,12 @@ def _kwargs(row: Row) -> dict[str, Any]:
     return found
 
 
-def _unnamed(row: Row) -> str:
+def _without_names(row: Row) -> str:
     try:
         found = _parsed(row, "args", [])
     except _Cannot as error:
         return str(error)
-    return f"A job's parameters have names, which these arguments have not: {json.dumps(found)}." if found else ""
+    return without_names(len(found) if isinstance(found, list) else 1) if found else ""
 
 
 def _parsed(row: Row, column: str, empty: Any) -> Any:

@@ -108,13 +108,15 @@ def _entry(place: str, line: str, columns: dict[str, Any], *, notes: tuple[str, 
     params = {} if found.params is None else {"params": found.params}
     return Entry(
         place=place,
-        name=found.runs or command,
+        name=found.runs or ", ".join(filter(None, found.programs)) or next(iter(command.split()), ""),
         runs=found.runs,
         handles=(command,),
         columns={**columns, **params} if columns else {},
         notes=(*notes, *found.notes),
         problem=problem or (_INPUT if given else found.problem),
-        unnamed=found.unnamed,
+        only_by_rule=found.only_by_rule,
+        apart=found.apart,
+        is_management=found.params is not None,
     )
 
 

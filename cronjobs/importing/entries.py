@@ -34,8 +34,13 @@ class Entry:
     notes: tuple[str, ...] = ()
     # Why no job can do it, whatever is defined.
     problem: str = ""
-    # Why its arguments are no parameters of a job. Who names a definition by hand does without them.
-    unnamed: str = ""
+    # Why a job does not do all of it: arguments without names, further commands. Who names a definition by hand
+    # does without them.
+    only_by_rule: str = ""
+    # The parameters whose value was a word of its own: behind a flag it is no value, but an argument.
+    apart: tuple[str, ...] = ()
+    # Whether `runs` is a management command.
+    is_management: bool = False
     # It is not known what was meant: nothing is written while there is such an entry.
     is_unreadable: bool = False
 

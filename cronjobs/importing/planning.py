@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.management import get_commands
+from django.forms import BooleanField
 
 from cronjobs.conf import words_to_mask
 from cronjobs.exceptions import CronJobsError, InvalidSchedule
+from cronjobs.importing.commands import without_names
 from cronjobs.importing.entries import Entry
 from cronjobs.importing.names import allowed_name, free_name
 from cronjobs.importing.rules import Definitions, Rule
@@ -145,9 +149,10 @@ def _finding(entry: Entry, match: _Match | None, name: str, jobs: Mapping[str, J
         outcome = Outcome.UNREADABLE if entry.is_unreadable else Outcome.CANNOT
         return Finding(entry=entry, outcome=outcome, reason=entry.problem)
     if match is None:
-        return Finding(entry=entry, outcome=Outcome.UNDEFINED, reason=_UNDEFINED)
+        return Finding(entry=entry, outcome=Outcome.UNDEFINED, reason=f"{_UNDEFINED} {entry.only_by_rule}".strip())
     if reason := _refusal(entry, match):
         return Finding(entry=entry, outcome=Outcome.CANNOT, definition=match.definition.name, reason=reason)
+    entry = replace(entry, columns=_columns(entry, match.definition))
     return _judged(entry, match.definition.name, name, jobs)
 
 
@@ -155,7 +160,28 @@ def _refusal(entry: Entry, match: _Match) -> str:
     """Return why the definition cannot do it, whatever the job's row would say; empty if it can."""
     if not registry.is_available(match.definition):
         return f"Definition {match.definition.name} is not available here: its only_if says so."
-    return "" if match.is_by_rule else entry.unnamed
+    if match.is_by_rule:
+        return ""
+    return entry.only_by_rule or without_names(len(_flags_of(entry, match.definition)))
+
+
+def _flags_of(entry: Entry, definition: JobDefinition) -> list[str]:
+    """Return the parameters that are flags of the definition, though a word of its own follows in the entry."""
+    if not entry.apart:
+        return []
+    fields = {} if definition.params_form is None else definition.params_form.base_fields
+    known = inspect.signature(definition.func).parameters
+    flags = {name for name, each in known.items() if isinstance(each.default, bool)}
+    flags |= {name for name, each in fields.items() if isinstance(each, BooleanField)}
+    return [each for each in entry.apart if each in flags]
+
+
+def _columns(entry: Entry, definition: JobDefinition) -> dict[str, Any]:
+    """Return the columns of the entry, with its flags as that definition has them."""
+    columns = dict(entry.columns)
+    if flags := _flags_of(entry, definition):
+        columns["params"] = {**columns.get("params", {}), **dict.fromkeys(flags, True)}
+    return columns
 
 
 def _judged(entry: Entry, definition: str, name: str, jobs: Mapping[str, Job]) -> Finding:
@@ -165,7 +191,7 @@ def _judged(entry: Entry, definition: str, name: str, jobs: Mapping[str, Job]) -
         outcome, values, reason = Outcome.STANDS, {}, _own_schedule(found, definition)
     elif found is not None:
         values = {column: value for column, value in _of_old(entry) if not _is_so(found, column, value)}
-        present = {column: _effective(found, column) for column in values}
+        present = {column: effective(found, column) for column in values}
         outcome = Outcome.DIFFERS if values else Outcome.SAME
     if values and (reason := objections(found or Job(name=name, definition=definition), values)):
         outcome = Outcome.CANNOT
@@ -196,10 +222,10 @@ def _own_schedule(job: Job | None, definition: str) -> str:
 def _is_so(job: Job, column: str, value: Any) -> bool:
     """Return whether `value` is what counts for the job already, whoever said so."""
     if column == "schedule":
-        return _canonical(str(_effective(job, column) or "")) == _canonical(value)
+        return _canonical(str(effective(job, column) or "")) == _canonical(value)
     if column == "params" and (definition := registry.get(job.definition)):
         value = {**definition.params, **value}
-    return bool(_effective(job, column) == value)
+    return bool(effective(job, column) == value)
 
 
 def _canonical(schedule: str) -> str:
@@ -209,8 +235,8 @@ def _canonical(schedule: str) -> str:
         return schedule
 
 
-def _effective(job: Job, column: str) -> Any:
-    """Return what counts for the job; of one that is broken, what its row says."""
+def effective(job: Job, column: str) -> Any:
+    """Return what counts for the job in this column; of one that is broken, what its row says."""
     if column == "schedule":
         return job.schedule_text()
     if column in ("time_zone", "queue", "params"):
@@ -223,13 +249,29 @@ def _effective(job: Job, column: str) -> Any:
 
 def _stub(entry: Entry) -> str:
     name = allowed_name(entry.runs or entry.name)
-    given = {"schedule": entry.columns.get("schedule", "…"), "time_zone": entry.columns.get("time_zone")}
-    options = "".join(f', {key}="{value}"' for key, value in given.items() if value)
-    known = storable_json(entry.columns.get("params", {}), mask=words_to_mask())
-    params = [f"{each}={value!r}" for each, value in known.items() if _is_identifier(each)]
+    policy = {"schedule": entry.columns.get("schedule", "…"), "time_zone": entry.columns.get("time_zone")}
+    options = "".join(f", {key}={value!r}" for key, value in policy.items() if value)
+    given, shown = entry.columns.get("params", {}), _shown_params(entry)
+    # What is masked is left without a default.
+    params = [f"{each}={shown[each]!r}" if shown[each] == given[each] else each for each in shown]
     signature = ", ".join(["context", *(["*", *params] if params else [])])
-    what = escaped_line(entry.handles[0] if entry.handles else entry.name)
-    return f'@job("{name}"{options})\ndef {_function(name)}({signature}):\n    ...  # {what}'
+    body = _call(entry, list(shown)) or f"...  # {escaped_line(entry.runs or entry.name)}"
+    return f'@job("{name}"{options})\ndef {_function(name)}({signature}):\n    {body}'
+
+
+def _shown_params(entry: Entry) -> dict[str, Any]:
+    known = storable_json(entry.columns.get("params", {}), mask=words_to_mask())
+    return {name: value for name, value in known.items() if _is_identifier(name)}
+
+
+def _call(entry: Entry, params: Sequence[str]) -> str:
+    """Return the call of a management command of Django's that does all of the entry; empty if none does."""
+    whose = get_commands().get(entry.runs, "") if entry.is_management and not entry.only_by_rule else ""
+    # Django may have a command that was loaded where the name of an app is else.
+    if not str(whose).startswith("django.") or len(params) < len(entry.columns["params"]):
+        return ""
+    given = ", ".join([repr(entry.runs), *(f"{each}={each}" for each in params)])
+    return f"call_command({given})"
 
 
 def _function(name: str) -> str:

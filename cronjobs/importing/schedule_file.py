@@ -39,9 +39,14 @@ def read_schedule_file(content: bytes, *, time_zone: str | None = None) -> Readi
     return Reading(tuple(entry for each in objects for entry in _entries(each, time_zone)))
 
 
-def _entries(group: Object, zone: str | None) -> Iterator[Entry]:
-    named = next((each for each in group.members if _is_among(each, _ZONE) and isinstance(each.value, str)), None)
-    zone = str(named.value) if named is not None else zone
+def _entries(group: Object, zone: str | Member | None) -> Iterator[Entry]:
+    """Yield what is in a group; a zone that is no literal is given as its member, and makes what names none impossible."""
+    # An object of that name is an entry, or a group.
+    named = next(
+        (each for each in group.members if _is_among(each, _ZONE) and not isinstance(each.value, Object)), None
+    )
+    if named is not None:
+        zone = named.value if isinstance(named.value, str) else named
     # As JavaScript reads it: of two that are called alike the later one counts.
     latest = {each.key: each for each in group.members}
     for each in group.members:
@@ -51,19 +56,20 @@ def _entries(group: Object, zone: str | None) -> Iterator[Entry]:
             yield from _of_member(each, zone)
 
 
-def _of_member(member: Member, zone: str | None) -> Iterator[Entry]:
+def _of_member(member: Member, zone: str | Member | None) -> Iterator[Entry]:
     value = member.value
     if isinstance(value, Object) and not any(_is_among(each, _SCHEDULE) for each in value.members):
         yield from _entries(value, zone)
         return
     try:
-        yield _entry(member, {"time_zone": zone} if zone else {})
+        yield _entry(member, zone)
     except _Mistake as mistake:
         yield _refused(member, str(mistake))
 
 
-def _entry(member: Member, columns: dict[str, Any]) -> Entry:
+def _entry(member: Member, zone: str | Member | None) -> Entry:
     notes: tuple[str, ...] = ()
+    columns: dict[str, Any] = {"time_zone": zone} if isinstance(zone, str) else {}
     value = member.value
     if isinstance(value, Object):
         facts = {each.key: each for each in value.members}
@@ -72,6 +78,8 @@ def _entry(member: Member, columns: dict[str, Any]) -> Entry:
         notes = (f"Left out: {', '.join(left)}.",) if left else ()
     else:
         columns = {**columns, "schedule": _expression(value)}
+    if isinstance(zone, Member) and "time_zone" not in columns:
+        raise _Mistake(f"The {zone.key} of its group, on line {zone.line}, is no plain text.")
     _check(columns)
     return Entry(place=_place(member), name=member.key, runs=member.key, columns=columns, notes=notes)
 
@@ -84,13 +92,13 @@ def _columns(facts: Mapping[str, Member]) -> dict[str, Any]:
         if _is_among(each, _SCHEDULE):
             columns["schedule"] = _expression(each.value)
         elif _is_among(each, _ZONE):
-            columns["time_zone"] = str(each.value)
+            columns["time_zone"] = _text(each)
         elif _is_among(each, _ENABLED):
             columns["enabled"] = _flag(each)
         elif _is_among(each, _DISABLED):
             columns["enabled"] = not _flag(each)
         elif _is_among(each, _DESCRIPTION):
-            columns["description"] = str(each.value)
+            columns["description"] = _text(each)
     return columns
 
 
@@ -108,6 +116,12 @@ def _expression(value: object) -> str:
 def _flag(member: Member) -> bool:
     if not isinstance(member.value, bool):
         raise _Mistake(f"Its {member.key}, on line {member.line}, is neither true nor false.")
+    return member.value
+
+
+def _text(member: Member) -> str:
+    if not isinstance(member.value, str):
+        raise _Mistake(f"Its {member.key}, on line {member.line}, is no text.")
     return member.value
 
 

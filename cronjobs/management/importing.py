@@ -49,17 +49,19 @@ def tally(findings: Sequence[Finding], applied: Applied | None, *, update: bool)
     listed = ", ".join(f"{counts[outcome]} {text}" for outcome, text in _COUNTS.items() if counts[outcome])
     if applied is not None:
         changed = "" if update else " What is different stays so without --update." * bool(counts[Outcome.DIFFERS])
-        return f"{applied.created} created, {applied.changed} changed.{changed}"
+        paused = f", {applied.paused} more paused" * bool(applied.paused)
+        return f"{applied.created} created, {applied.changed} changed{paused}.{changed}"
     return f"{listed or 'Nothing was found'}. Nothing was written: --apply does that."
 
 
 def document(source: str, reading: Reading, findings: Sequence[Finding], applied: Applied | None) -> dict[str, Any]:
-    """Return everything as JSON data; `created` and `changed` are None where nothing was to be written."""
+    """Return everything as JSON data; `created`, `changed` and `paused` are None where nothing was to be written."""
     return {
         "source": source,
         "applied": applied is not None,
         "created": None if applied is None else applied.created,
         "changed": None if applied is None else applied.changed,
+        "paused": None if applied is None else applied.paused,
         "remarks": list(reading.remarks),
         "entries": [_finding_document(each) for each in findings],
     }

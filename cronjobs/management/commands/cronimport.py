@@ -48,7 +48,7 @@ examples:
   manage.py cronimport django-celery-beat
   manage.py cronimport django-celery-beat --apply --update --paused
   manage.py cronimport django-apscheduler --json
-  manage.py cronimport schedule-file cron/config/schedules.js --apply
+  manage.py cronimport schedule-file cron/config/schedules.js --time-zone UTC --apply
 
 Says what would become of each thing that another scheduler runs, and writes nothing without --apply.
 A job needs a definition in the code: it is found by the name of the management command, the script, the
@@ -58,7 +58,8 @@ by --map. For what has none there is the beginning of one to copy. Nothing is ru
 One entry of each definition becomes the definition's own job, which is there since migrate; further ones get
 jobs that are called as they were. A job that exists and is different is changed with --update only. What is
 written is written together, recorded in the log cronjobs.security, and due from then on; running it again
-adds nothing twice. With --paused nothing is due before cronresume. docs/moving-in.md tells the rest.
+adds nothing twice. With --paused no job that does an entry is
+due before cronresume. docs/moving-in.md tells the rest.
 
 exit codes:
   0  shown; with --apply: written
@@ -68,7 +69,9 @@ exit codes:
 """
 
 _LATER: Final = {Outcome.CREATE: "SUCCESS", Outcome.DIFFERS: "WARNING", Outcome.UNDEFINED: "WARNING"}
-_NEEDS_ZONE = "Say --time-zone: a crontab follows the clock of its machine, which timedatectl shows."
+_NEEDS_ZONE = (
+    "Say --time-zone, such as --time-zone Europe/Berlin: {} follows the clock of its machine, which timedatectl shows."
+)
 
 
 class Command(ShellCommand):
@@ -139,7 +142,10 @@ class Command(ShellCommand):
         stubs = dict.fromkeys(each.stub for each in findings if each.stub)
         if stubs:
             self.stdout.write(self.style.MIGRATE_HEADING("\nDefinitions to begin with, in a module jobs of an app:"))
-            self.stdout.write("\n\n\n".join(["", "from cronjobs import job", *stubs]).removeprefix("\n\n"))
+            imports = "from django.core.management import call_command\n\n" * any(
+                "call_command(" in each for each in stubs
+            )
+            self.stdout.write("\n\n\n".join(["", f"{imports}from cronjobs import job", *stubs]).removeprefix("\n\n"))
         self.stdout.write(f"\n{tally(findings, applied, update=update)}")
 
     def _painted(self, finding: Finding) -> tuple[str, ...]:
@@ -158,7 +164,7 @@ def _add_common(parser: CommandParser) -> None:
     parser.add_argument("--map-file", type=_rules, metavar="FILE", help="A file with such rules, one a line.")
     parser.add_argument("--apply", action="store_true", help="Write the jobs that are missing.")
     parser.add_argument("--update", action="store_true", help="With --apply: change those that are different, too.")
-    parser.add_argument("--paused", action="store_true", help="With --apply: pause all that is written.")
+    parser.add_argument("--paused", action="store_true", help="With --apply: pause every job that does an entry.")
     parser.add_argument("--json", action="store_true", help="Print everything as JSON.")
 
 
@@ -200,12 +206,22 @@ def _errors_explained() -> Iterator[None]:
 
 def _crontab(options: dict[str, Any]) -> Reading:
     name, is_system = options["file"], options["system"]
+    content = read_file(name)
     if is_system is None:
-        path = Path(name)
-        is_system = path == Path("/etc/crontab") or path.parent == Path("/etc/cron.d")
-    found = read_crontab(read_file(name), is_system=is_system, time_zone=options["time_zone"])
+        is_system = name != "-" and is_of_system(Path(name))
+    return _with_zones(read_crontab(content, is_system=is_system, time_zone=options["time_zone"]), "a crontab")
+
+
+def is_of_system(path: Path) -> bool:
+    """Return whether a crontab in that place is one of the system, whose lines name a user."""
+    # Of a link in /etc/cron.d its own place counts, of one to there what it leads to.
+    places = (path.absolute(), path.resolve())
+    return any(each == Path("/etc/crontab") or each.parent == Path("/etc/cron.d") for each in places)
+
+
+def _with_zones(found: Reading, source: str) -> Reading:
     if any("schedule" in each.columns and "time_zone" not in each.columns for each in found.entries):
-        raise CommandError(_NEEDS_ZONE, returncode=2)
+        raise CommandError(_NEEDS_ZONE.format(source), returncode=2)
     return found
 
 
@@ -218,7 +234,8 @@ def _stored_jobs(options: dict[str, Any]) -> Reading:
 
 
 def _schedule_file(options: dict[str, Any]) -> Reading:
-    return read_schedule_file(read_file(options["file"]), time_zone=options["time_zone"])
+    found = read_schedule_file(read_file(options["file"]), time_zone=options["time_zone"])
+    return _with_zones(found, "node-cron")
 
 
 _READERS: Final = {

@@ -7,13 +7,18 @@ import io
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 
+from cronjobs.exceptions import InvalidRequest
+from cronjobs.importing import Entry, apply, plan
+from cronjobs.management.actors import shell
 from cronjobs.management.arguments import who
+from cronjobs.management.commands.cronimport import is_of_system
 from cronjobs.models import Job, JobExecution
 from cronjobs.scheduler.plans import sync
 from cronjobs.scheduler.ticks import tick
@@ -84,7 +89,7 @@ def test_it_says_what_would_become_of_each_line_and_writes_nothing(crontab):
     assert "    time_zone: UTC -> Europe/Berlin\n" in shown.out
     assert "    params: {} -> {'days': 2}\n" in shown.out
     assert "note: MAILTO is left out" in shown.out
-    assert '@job("backup", schedule="15 3 * * *", time_zone="Europe/Berlin")\ndef backup(context):\n' in shown.out
+    assert "@job(\"backup\", schedule='15 3 * * *', time_zone='Europe/Berlin')\ndef backup(context):\n" in shown.out
     assert shown.out.endswith(
         "2 to be created, 1 existing but different, 1 without a definition, 1 impossible. "
         "Nothing was written: --apply does that.\n"
@@ -165,7 +170,7 @@ def test_a_crontab_needs_a_zone_unless_it_names_one(crontab):
     refused = crontab("0 6 * * * manage.py noop", options=())
 
     assert refused.code == 2
-    assert refused.err.startswith("CommandError: Say --time-zone: a crontab follows the clock of its machine")
+    assert refused.err.startswith("CommandError: Say --time-zone, such as --time-zone Europe/Berlin: a crontab follows")
     assert crontab("CRON_TZ=Asia/Tokyo", "0 6 * * * manage.py noop", options=("--apply",)).code == 0
     assert columns_of("noop")[:3] == ("noop", "0 6 * * *", "Asia/Tokyo")
 
@@ -183,7 +188,7 @@ def test_a_rule_names_the_definition(crontab, tmp_path):
         "noop": "@daily",
         "succeeds": "@hourly",
     }
-    assert "Its arguments are left out: --full." in shown.out
+    assert "What follows backup is left out: 1 of its words." in shown.out
 
 
 @pytest.mark.django_db
@@ -208,9 +213,46 @@ def test_a_stub_is_python_and_masks_secrets(crontab):
 
     first, second = (each["stub"] for each in json.loads(shown.out)["entries"])
     assert ast.parse(first).body[0].name == "job_2nd_import"
-    assert "(context, *, days=2, api_key='***')" in first
+    assert "(context, *, days=2, api_key):\n    ...  # 2nd-import" in first
     assert ast.parse(second).body[0].name == "job_lambda"
     assert "abc123" not in shown.out
+
+
+@pytest.mark.django_db
+def test_a_stub_calls_a_command_of_django_that_a_line_runs(crontab):
+    shown = crontab(
+        "@daily manage.py clearsessions", "@daily manage.py migrate --run-syncdb", "@daily manage.py check x"
+    )
+
+    assert "from django.core.management import call_command\n\nfrom cronjobs import job\n" in shown.out
+    assert "def clearsessions(context):\n    call_command('clearsessions')\n" in shown.out
+    assert "(context, *, run_syncdb=True):\n    call_command('migrate', run_syncdb=run_syncdb)\n" in shown.out
+    assert "def check(context):\n    ...  # check\n" in shown.out
+
+
+@pytest.mark.django_db
+def test_a_word_behind_a_flag_is_no_value(crontab, define):
+    def purge_news(context, *, force=False, days=1):
+        """Do nothing."""
+
+    define(purge_news)
+
+    assert "1 of its arguments" in crontab("@daily manage.py purge_news --force prod --days 2").out
+    mapped = crontab(
+        "@daily manage.py purge_news --force prod", options=(*ZONE, "--map", "*=purge-news", "--apply", "--update")
+    )
+    assert mapped.err == ""
+    assert columns_of("purge-news")[3] == {"force": True}
+
+
+@pytest.mark.django_db
+def test_half_a_line_becomes_no_job_unless_a_rule_says_so(crontab):
+    line = "@daily manage.py noop && aws s3 cp /x s3://y"
+
+    undefined = crontab("@daily manage.py dump && aws s3 cp /x s3://y").out
+    assert "No definition has its name, and no rule names one. It runs more than one job does: aws." in undefined
+    assert outcomes(crontab(line, options=(*ZONE, "--json"))) == {"noop": "cannot"}
+    assert outcomes(crontab(line, options=(*ZONE, "--json", "--map", "*aws*=noop"))) == {"noop": "create"}
 
 
 @pytest.mark.django_db
@@ -246,6 +288,37 @@ def test_all_that_is_written_can_be_paused(crontab):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("update", [(), ("--update",)])
+def test_what_stays_as_it_is_can_be_paused_too(crontab, update):
+    lines = ("0 6 * * * ./manage.py send_digest", "*/5 * * * * ./manage.py noop")
+    crontab(*lines, options=("--time-zone", "UTC", "--apply"))
+    Job.objects.filter(name="noop").update(paused=True, paused_until=datetime(2001, 1, 1, tzinfo=UTC))
+
+    shown = crontab(
+        *lines[:1], "7 * * * * ./manage.py noop", options=(*ZONE[:1], "UTC", "--apply", *update, "--paused")
+    )
+
+    assert shown.err == ""
+    assert list(Job.objects.values_list("paused", "paused_until")) == [(True, None)] * 2
+    assert Job.objects.get(name="noop").schedule == ("7 * * * *" if update else "*/5 * * * *")
+    assert f"0 created, {len(update)} changed, {2 - len(update)} more paused." in shown.out
+
+
+@pytest.mark.django_db
+def test_what_somebody_changed_since_it_was_compared_is_not_changed_again(crontab):
+    entry = Entry(place="line 1", name="noop", runs="noop", columns={"schedule": "0 7 * * *"})
+    job = Job.objects.create(name="noop", definition="noop", schedule="0 6 * * *")
+    findings = plan([entry])
+    Job.objects.filter(pk=job.pk).update(schedule="0 9 * * *")
+    before = everything()
+
+    with pytest.raises(InvalidRequest, match="Somebody else has changed job noop meanwhile"):
+        apply(findings, actor=shell("cronimport"), update=True)
+
+    assert everything() == before
+
+
+@pytest.mark.django_db
 def test_a_crontab_may_come_through_a_pipe(monkeypatch):
     text = io.TextIOWrapper(io.BytesIO(b"0 6 * * * manage.py noop"))
     monkeypatch.setattr("sys.stdin", text)
@@ -262,7 +335,7 @@ def test_a_file_of_schedules_becomes_jobs(tmp_path, settings):
         "  'health-check': '*/10 * * * *',\n  SEND_DIGEST: process.env.DIGEST_CRON,\n};\n"
     )
 
-    shown = run_command("cronimport", "schedule-file", str(path), "--apply")
+    shown = run_command("cronimport", "schedule-file", str(path), *ZONE, "--apply")
 
     assert (shown.err, shown.code) == ("", 0)
     assert {each.name: each.schedule for each in Job.objects.exclude(name="send-digest")} == {
@@ -272,6 +345,39 @@ def test_a_file_of_schedules_becomes_jobs(tmp_path, settings):
     }
     assert "line 5" in shown.out
     assert "It is no plain literal" in shown.out
+
+
+@pytest.mark.django_db
+def test_a_file_of_schedules_needs_a_zone_unless_all_name_one(tmp_path):
+    path = tmp_path / "schedules.js"
+    path.write_text("x = { noop: { cron: '0 6 * * *', tz: 'UTC' }, succeeds: '0 6 * * *' }")
+
+    refused = run_command("cronimport", "schedule-file", str(path))
+
+    assert (refused.out, refused.code) == ("", 2)
+    assert "--time-zone Europe/Berlin: node-cron follows the clock" in refused.err
+    path.write_text("x = { noop: { cron: '0 6 * * *', tz: 'UTC' } }")
+    assert run_command("cronimport", "schedule-file", str(path)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("directory", "name", "is_system"),
+    [
+        ("/etc", "crontab", True),
+        ("/etc/cron.d", "shop", True),
+        ("/", "etc/../etc/crontab", True),
+        ("/", "crontab", False),
+        ("/srv", "cron.d/shop", False),
+    ],
+)
+def test_the_crontab_of_the_system_is_known_by_its_place(monkeypatch, directory, name, is_system):
+    # Not every machine has these directories.
+    there = Path(directory)
+    if not there.is_dir():
+        pytest.skip(f"there is no {directory}")
+    monkeypatch.chdir(there)
+
+    assert is_of_system(Path(name)) is is_system
 
 
 @pytest.mark.django_db
@@ -291,10 +397,12 @@ def test_jobs_of_apscheduler_are_named_and_never_opened(sentinel):
     assert "It was due there at 2036-01-01 00:00:00 UTC." in digest
     assert "needs a definition" in news
     assert "It was paused there." in news
-    assert '@job("send-news", schedule="…")' in news
+    assert "@job(\"send-news\", schedule='…')" in news
     assert "cronjobs:" not in shown.out
     assert not sentinel.exists()
     assert columns_of("send-digest") == ("send-digest", None, None, {}, False)
+    run_command("cronimport", "django-apscheduler", "--apply", "--paused")
+    assert columns_of("send-digest") == ("send-digest", None, None, {}, True)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_a_row_becomes_an_entry():
         "queue": "heavy",
         "description": "For all.",
     }
-    assert (found.problem, found.notes, found.unnamed) == ("", (), "")
+    assert (found.problem, found.notes, found.only_by_rule) == ("", (), "")
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,11 @@ def test_what_no_job_can_do_is_refused(columns, said):
     assert said in found.problem
 
 
-@pytest.mark.parametrize(("args", "said"), [("[7]", "have not: [7]."), ("[oops", "args are no JSON")])
+@pytest.mark.parametrize(
+    ("args", "said"), [("[7]", "which 1 of its arguments have not."), ("[oops", "args are no JSON")]
+)
 def test_arguments_without_names_are_no_parameters(args, said):
-    assert said in entry(crontab=CRONTAB, args=args).unnamed
+    assert said in entry(crontab=CRONTAB, args=args).only_by_rule
 
 
 def test_what_has_no_counterpart_is_noted():

@@ -60,7 +60,7 @@ def test_a_crontab_becomes_entries():
     assert [bool(each) for each in problems] == [False, False, False, True, True, False]
     assert "when the machine starts" in problems[3]
     assert "as its input" in problems[4]
-    assert found.entries[5].notes == ("Its arguments are left out: --full.",)
+    assert found.entries[5].notes == ("What follows backup is left out: 1 of its words.",)
     assert not any(each.is_unreadable for each in found.entries)
 
 
@@ -144,8 +144,23 @@ def test_no_bytes_are_too_odd(content):
         ("/usr/local/bin/backup.sh --full", "backup", None),
         ("cd /srv; env LANG=C timeout 10m node sync-quotes.js", "sync-quotes", None),
         ("python -m shop.jobs.send_digest", "send_digest", None),
-        ("test -x /usr/sbin/anacron || ( cd / && run-parts /etc/cron.daily )", "run-parts", None),
-        ("pg_dump shop | gzip > /backup/shop.gz", "pg_dump", None),
+        ("pg_dump shop > /backup/shop.sql", "pg_dump", None),
+        ("pg_dump shop | gzip > /backup/shop.gz", "", None),
+        ("su - www -s /bin/sh -c 'manage.py send_digest --days 2'", "send_digest", {"days": 2}),
+        ("sudo -u www bash -lc \"su shop -c 'manage.py send_digest'\"", "send_digest", {}),
+        ("flock -w 10 /tmp/lock manage.py send_digest", "send_digest", {}),
+        ("flock -n /tmp/lock /opt/backup.sh", "backup", None),
+        ("sudo -u www-data -n /opt/backup.sh", "backup", None),
+        ("doas -u www /opt/backup.sh", "backup", None),
+        ("runuser -u www -- /opt/backup.sh", "backup", None),
+        ("chrt -i 0 /opt/backup.sh", "backup", None),
+        ("ping -c 3 host", "ping", None),
+        ("python -c 'import shop; shop.run()'", "", None),
+        ("if [ -x /opt/backup.sh ]; then /opt/backup.sh; fi", "backup", None),
+        ("test -f manage.py && { echo start; ./manage.py send_digest; }", "send_digest", {}),
+        ("manage.py send_digest --days 2 # nightly", "send_digest", {"days": 2}),
+        ("manage.py send_digest --at '#1' --to a#b", "send_digest", {"at": "#1", "to": "a#b"}),
+        ("manage.py send_digest 2>&1 | grep -v noise | logger", "send_digest", {}),
         ("one.sh && two.sh", "", None),
         ("", "", None),
     ],
@@ -153,7 +168,7 @@ def test_no_bytes_are_too_odd(content):
 def test_what_a_line_runs_is_found(line, runs, params):
     found = read_command(line)
 
-    assert (found.runs, found.params, found.problem, found.unnamed) == (runs, params, "", "")
+    assert (found.runs, found.params, found.problem, found.only_by_rule) == (runs, params, "", "")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +176,7 @@ def test_what_a_line_runs_is_found(line, runs, params):
     [
         ("manage.py send_digest 'oops", "quotes"),
         ("manage.py one && manage.py two", "several management commands"),
+        ("test -x /usr/sbin/anacron || ( cd / && run-parts /etc/cron.daily )", "run-parts runs each file"),
         ("manage.py", "names no management command"),
         ("manage.py --settings=a", "names no management command"),
     ],
@@ -169,10 +185,38 @@ def test_what_cannot_be_one_job_is_refused(line, said):
     assert said in read_command(line).problem
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("manage.py dump && aws s3 cp /x s3://y", "It runs more than one job does: aws."),
+        ("bash -c 'manage.py dump' ; /opt/upload.sh x", "It runs more than one job does: upload."),
+        ("manage.py dump | gzip > /x", "It runs more than one job does: gzip."),
+        ("cat /x | manage.py dump", "It runs more than one job does: cat."),
+        ("echo yes | manage.py dump", "It reads what another command prints."),
+        ("manage.py dump -c prod.cfg", "names, which 2 of its arguments have not"),
+        ("flock /tmp/lock manage.py dump -c prod.cfg", "names, which 2 of its arguments have not"),
+        ("bash run.sh -c 'x' && manage.py dump", "It runs more than one job does: run."),
+        ("manage.py dump --only a --only b", "names, which 1 of its arguments have not"),
+    ],
+)
+def test_what_is_more_than_a_job_does_needs_a_rule(line, said):
+    found = read_command(line)
+
+    assert (found.runs, found.problem) == ("dump", "")
+    assert said in found.only_by_rule
+
+
+@pytest.mark.parametrize("line", ["mysql -psecret db", "manage.py load -psecret db", "one.sh -psecret && two.sh"])
+def test_arguments_without_a_name_may_be_secrets_and_are_not_shown(line):
+    entry = one(f"0 1 * * * {line}")
+
+    assert "secret" not in " ".join([entry.name, entry.runs, *entry.notes, entry.problem, entry.only_by_rule])
+
+
 @pytest.mark.parametrize("given", ["7", "-d", "--day `date`", "--day $(date +%F)", "--day=$DAY", "-"])
 def test_arguments_without_a_name_or_that_the_shell_fills_in_are_no_parameters(given):
     found = read_command(f"manage.py send_digest {given}")
 
     assert found.runs == "send_digest"
-    assert "A job's parameters have names" in found.unnamed
+    assert "A job's parameters have names" in found.only_by_rule
     assert "day" not in (found.params or {})

@@ -112,6 +112,8 @@ def test_the_zone_that_is_given_is_that_of_what_names_none():
         ("{ cron: '0 1 * * *', tz: 'Mars/Olympus' }", "Mars/Olympus"),
         ("{ cron: '0 1 * * *', enabled: process.env.ON !== 'no' }", "Its enabled, on line 1, is no plain literal."),
         ("{ cron: '0 1 * * *', enabled: 1 }", "is neither true nor false"),
+        ("{ cron: '0 1 * * *', tz: 5 }", "Its tz, on line 1, is no text."),
+        ("{ cron: '0 1 * * *', description: 5 }", "Its description, on line 1, is no text."),
         ("{ cron: false }", "turned off"),
         ("{ cron: true }", "true is no schedule"),
         ("'0 1 * * *' + more", "no plain literal"),
@@ -124,6 +126,16 @@ def test_the_zone_that_is_given_is_that_of_what_names_none():
 def test_values_that_are_no_schedule_are_refused(value, said):
     assert said in read(f"module.exports = {{ a: {value}, b: '0 1 * * *' }}")["a"].problem
     assert read(f"module.exports = {{ a: {value}, b: '0 1 * * *' }}")["b"].problem == ""
+
+
+def test_a_zone_that_is_no_literal_makes_its_group_impossible():
+    found = read(
+        "x = { jobs: {\n tz: process.env.TZ,\n a: '0 1 * * *', b: { cron: '0 1 * * *', tz: 'UTC' } }, c: '0 1 * * *' }",
+        time_zone="Asia/Tokyo",
+    )
+
+    assert found["a"].problem == "The tz of its group, on line 2, is no plain text."
+    assert [found[each].columns["time_zone"] for each in "bc"] == ["UTC", "Asia/Tokyo"]
 
 
 def test_disabled_is_the_opposite_of_enabled():
