@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib import admin
 from django.core.management import call_command
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob
@@ -419,6 +420,9 @@ def beat(transactional_db, settings):
     yield models
     settings.INSTALLED_APPS = [*ours, "django_celery_beat"]
     call_command("migrate", "django_celery_beat", "zero", verbosity=0)
+    # Its own pages came with it, and would be looked for when it is installed no more.
+    for model in [each for each in admin.site._registry if each._meta.app_label == "django_celery_beat"]:
+        admin.site.unregister(model)
 
 
 @pytest.mark.parametrize("is_installed", [True, False])
