@@ -30,7 +30,7 @@ from tests.integration.api.callers import assert_error, document
 from tests.integration.tables import everything
 from tests.routes import all_routes, route_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_server]
 
 ASKED_FOR = int(os.environ.get("TEST_EXAMPLES", "0"))
 STATUSES = {str(each): each.status for each in ErrorCode}
