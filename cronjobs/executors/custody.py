@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from cronjobs.database import Backoff, engine_alias
@@ -151,15 +151,15 @@ def _left_usable(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if not connection.in_atomic_block:
         yield
         return
-    point, before = transaction.savepoint(using=connection.alias), list(connection.savepoint_ids)
+    point, before = connection.savepoint(), list(connection.savepoint_ids)
     to_follow = list(connection.run_on_commit)
     yield
     if connection.savepoint_ids == before and _is_usable(connection):
-        transaction.savepoint_commit(point, using=connection.alias)
+        connection.savepoint_commit(point)
         return
     logger.warning("A job has left the transaction unusable that it was in; what it wrote is undone.")
     connection.savepoint_ids, connection.needs_rollback = before, False
-    transaction.savepoint_rollback(point, using=connection.alias)
+    connection.savepoint_rollback(point)
     # Django forgets only what was registered inside an `atomic` of this savepoint, and it is in none.
     connection.run_on_commit = to_follow
 
