@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -151,7 +152,8 @@ def _left_usable(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if not connection.in_atomic_block:
         yield
         return
-    point, before = connection.savepoint(), list(connection.savepoint_ids)
+    point: Any = connection.savepoint()
+    before = list(connection.savepoint_ids)
     to_follow = list(connection.run_on_commit)
     yield
     if connection.savepoint_ids == before and _is_usable(connection):

@@ -81,7 +81,7 @@ def test_what_is_ready_is_built_listed_and_tagged_and_a_dry_run_does_all_but_the
 
     assert code == 0, said
     assert "git tag --annotate v1.2.3" in said
-    assert "dist/cronjobs-1.2.3-py3-none-any.whl" in said
+    assert "cronjobs-1.2.3-py3-none-any.whl" in said
     assert "cronjobs/migrations" in said
     assert clone.tags() == []
 

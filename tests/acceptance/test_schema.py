@@ -19,7 +19,12 @@ from cronjobs.models import Calendar, ExecutionAttempt, ExecutionLog, Job, JobEx
 from cronjobs.registry import registry
 
 # Hundreds of requests: on a busy machine they take their time.
-pytestmark = [pytest.mark.slow, pytest.mark.one_server, pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.one_server,
+    pytest.mark.timeout(1800),
+    pytest.mark.django_db(transaction=True),
+]
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 # Those that are asked for are drawn anew each time.
