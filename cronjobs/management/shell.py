@@ -52,6 +52,10 @@ class ShellCommand(BaseCommand):
         self._is_coloured = bool(options.get("force_color"))
         return super().execute(*args, **options)
 
+    def check(self, *args: Any, **options: Any) -> None:
+        # To Django 6.1 no word of databases means all of them, and one may be away: the command itself tells of that.
+        super().check(*args, **{"databases": [], **options})
+
     def warn(self, sentence: str) -> None:
         """Say on standard error what somebody should know, although all goes well."""
         is_coloured = self._is_coloured or self.stderr.isatty()
