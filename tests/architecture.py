@@ -27,7 +27,7 @@ MEANING: Final = {
     "manager": "all in one, and probes",
     "scheduler": "when, and in which order",
     "executors": "where attempts run",
-    "retention": "what is deleted",
+    "retention": "what is deleted, and what moves in",
     "runner": "what is done with rows",
     "models": "what is stored",
     "security": "who did what",
